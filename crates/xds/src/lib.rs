@@ -1,1 +1,11 @@
-//! placeholder
+//! The contract between Carrick's control plane and its proxies: Envoy's xDS v3 messages and the ADS protocol.
+//!
+//! Pure: no sockets, no clock, no YAML of Istio's. It must not know what a VirtualService is, nor how a proxy works.
+//!
+//! Reading order: [`pb`] (generated messages), [`resource`] (named, versioned resources), [`json`] (any message as JSON or YAML).
+
+pub mod json;
+pub mod pb;
+pub mod resource;
+
+pub use resource::{ProxyResources, Resource, ResourceType};

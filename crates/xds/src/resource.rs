@@ -1,0 +1,127 @@
+//! Named and versioned xDS resources, and the full set of them that one proxy should run.
+//!
+//! It must not know where resources come from, nor what a proxy does with them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use prost::{Message, Name};
+use sha2::{Digest, Sha256};
+
+use crate::pb::envoy::config::cluster::v3::Cluster;
+use crate::pb::envoy::config::endpoint::v3::ClusterLoadAssignment;
+use crate::pb::envoy::config::listener::v3::Listener;
+use crate::pb::envoy::config::route::v3::RouteConfiguration;
+use crate::pb::envoy::extensions::transport_sockets::tls::v3::Secret;
+
+/// The five kinds of resource that Carrick speaks, in make-before-break order: a resource only ever names resources of
+/// kinds that come before it here, except that listeners name routes (Envoy docs, "Eventual consistency considerations").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ResourceType {
+    Secret,
+    Cluster,
+    Endpoint,
+    Listener,
+    Route,
+}
+
+impl ResourceType {
+    pub const ALL: [Self; 5] = [Self::Secret, Self::Cluster, Self::Endpoint, Self::Listener, Self::Route];
+
+    /// The type URL that names this kind on the wire.
+    pub fn type_url(self) -> &'static str {
+        match self {
+            Self::Secret => "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
+            Self::Cluster => "type.googleapis.com/envoy.config.cluster.v3.Cluster",
+            Self::Endpoint => "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
+            Self::Listener => "type.googleapis.com/envoy.config.listener.v3.Listener",
+            Self::Route => "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+        }
+    }
+
+    pub fn from_type_url(url: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.type_url() == url)
+    }
+
+    /// Whether a proxy may ask for "everything of this kind" without naming resources (only LDS and CDS, xDS protocol,
+    /// "How the client specifies what resources to return").
+    pub fn allows_wildcard(self) -> bool {
+        matches!(self, Self::Listener | Self::Cluster)
+    }
+}
+
+impl fmt::Display for ResourceType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Secret => "secret",
+            Self::Cluster => "cluster",
+            Self::Endpoint => "endpoints",
+            Self::Listener => "listener",
+            Self::Route => "route",
+        })
+    }
+}
+
+/// One encoded resource. Its version is a digest of its bytes, so that equal content has an equal version on every
+/// control plane and after every restart, and a proxy that reconnects is sent only what differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    pub name: String,
+    pub version: String,
+    pub body: prost_types::Any,
+}
+
+impl Resource {
+    pub fn new(kind: ResourceType, name: impl Into<String>, message: &impl Message) -> Self {
+        let value = message.encode_to_vec();
+        let version = hex::encode(&Sha256::digest(&value)[..8]);
+        Self { name: name.into(), version, body: prost_types::Any { type_url: kind.type_url().into(), value } }
+    }
+}
+
+/// Wraps a message with its type URL, as every `typed_config` field wants it.
+pub fn any<M: Message + Name>(message: &M) -> prost_types::Any {
+    prost_types::Any { type_url: format!("type.googleapis.com/{}", M::full_name()), value: message.encode_to_vec() }
+}
+
+/// Everything that one proxy should run, by kind and name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProxyResources {
+    kinds: BTreeMap<ResourceType, BTreeMap<String, Resource>>,
+}
+
+impl ProxyResources {
+    pub fn add_listener(&mut self, listener: &Listener) {
+        self.insert(ResourceType::Listener, &listener.name, listener);
+    }
+
+    pub fn add_cluster(&mut self, cluster: &Cluster) {
+        self.insert(ResourceType::Cluster, &cluster.name, cluster);
+    }
+
+    pub fn add_endpoints(&mut self, assignment: &ClusterLoadAssignment) {
+        self.insert(ResourceType::Endpoint, &assignment.cluster_name, assignment);
+    }
+
+    pub fn add_route(&mut self, route: &RouteConfiguration) {
+        self.insert(ResourceType::Route, &route.name, route);
+    }
+
+    pub fn add_secret(&mut self, secret: &Secret) {
+        self.insert(ResourceType::Secret, &secret.name, secret);
+    }
+
+    fn insert(&mut self, kind: ResourceType, name: &str, message: &impl Message) {
+        let resource = Resource::new(kind, name, message);
+        self.kinds.entry(kind).or_default().insert(name.to_owned(), resource);
+    }
+
+    pub fn get(&self, kind: ResourceType, name: &str) -> Option<&Resource> {
+        self.kinds.get(&kind)?.get(name)
+    }
+
+    /// All resources of one kind, in name order.
+    pub fn of(&self, kind: ResourceType) -> impl Iterator<Item = &Resource> {
+        self.kinds.get(&kind).into_iter().flat_map(BTreeMap::values)
+    }
+}
