@@ -37,8 +37,9 @@ pub fn from_yaml<M: Message + Name + Default>(text: &str) -> Result<M, JsonError
 
 /// Reads a message from a JSON value, by the same rules as [`from_yaml`].
 pub fn from_json<M: Message + Name + Default>(value: serde_json::Value) -> Result<M, JsonError> {
-    let descriptor =
-        descriptors().get_message_by_name(&M::full_name()).ok_or_else(|| JsonError::UnknownType(M::full_name()))?;
+    let descriptor = descriptors()
+        .get_message_by_name(&M::full_name())
+        .ok_or_else(|| JsonError::UnknownType(M::full_name()))?;
     let content = |reason: String| JsonError::Content { message: M::NAME.into(), reason };
     let mut track = serde_path_to_error::Track::new();
     let reader = serde_path_to_error::Deserializer::new(value, &mut track);
@@ -51,8 +52,9 @@ pub fn from_json<M: Message + Name + Default>(value: serde_json::Value) -> Resul
 
 /// Shows a message as JSON in Envoy's style: original field names, default values left out, `Any` unfolded.
 pub fn to_json<M: Message + Name>(message: &M) -> Result<serde_json::Value, JsonError> {
-    let descriptor =
-        descriptors().get_message_by_name(&M::full_name()).ok_or_else(|| JsonError::UnknownType(M::full_name()))?;
+    let descriptor = descriptors()
+        .get_message_by_name(&M::full_name())
+        .ok_or_else(|| JsonError::UnknownType(M::full_name()))?;
     let mut dynamic = DynamicMessage::new(descriptor);
     dynamic
         .transcode_from(message)

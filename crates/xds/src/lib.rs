@@ -2,10 +2,13 @@
 //!
 //! Pure: no sockets, no clock, no YAML of Istio's. It must not know what a VirtualService is, nor how a proxy works.
 //!
-//! Reading order: [`pb`] (generated messages), [`resource`] (named, versioned resources), [`json`] (any message as JSON or YAML).
+//! Reading order: [`pb`] (generated messages), [`resource`] (named, versioned resources), [`json`] (any message as JSON or YAML),
+//! [`field_error`] (why a message was refused, by field path).
 
+pub mod field_error;
 pub mod json;
 pub mod pb;
 pub mod resource;
 
+pub use field_error::FieldError;
 pub use resource::{ProxyResources, Resource, ResourceType};

@@ -75,13 +75,20 @@ impl Resource {
     pub fn new(kind: ResourceType, name: impl Into<String>, message: &impl Message) -> Self {
         let value = message.encode_to_vec();
         let version = hex::encode(&Sha256::digest(&value)[..8]);
-        Self { name: name.into(), version, body: prost_types::Any { type_url: kind.type_url().into(), value } }
+        Self {
+            name: name.into(),
+            version,
+            body: prost_types::Any { type_url: kind.type_url().into(), value },
+        }
     }
 }
 
 /// Wraps a message with its type URL, as every `typed_config` field wants it.
 pub fn any<M: Message + Name>(message: &M) -> prost_types::Any {
-    prost_types::Any { type_url: format!("type.googleapis.com/{}", M::full_name()), value: message.encode_to_vec() }
+    prost_types::Any {
+        type_url: format!("type.googleapis.com/{}", M::full_name()),
+        value: message.encode_to_vec(),
+    }
 }
 
 /// Everything that one proxy should run, by kind and name.
