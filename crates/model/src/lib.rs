@@ -1,1 +1,33 @@
-//! placeholder
+//! Istio and Kubernetes objects become typed resources, and typed resources become a validated `MeshSnapshot`.
+//!
+//! Pure: no files, no clock, no sockets, no async. Whoever calls hands in text and gets back values and
+//! diagnostics. This crate knows nothing of Envoy, xDS or proxies; `carrick-translate` is the next stage.
+//!
+//! Reading order: [`source`] and [`diagnostic`] (where, and what is wrong), [`resource`] and [`resources`]
+//! (what an operator can write), [`parse`] (text -> resources), [`federation`] (which cluster gets what),
+//! [`mesh`] and [`addresses`] (settings and address allocation), `validate` and [`snapshot`] (resources ->
+//! `MeshSnapshot`).
+
+pub mod addresses;
+pub mod cidr;
+pub mod diagnostic;
+pub mod federation;
+pub mod host;
+pub mod mesh;
+pub mod parse;
+pub mod resource;
+pub mod resources;
+pub mod snapshot;
+pub mod source;
+
+pub use addresses::AddressTable;
+pub use cidr::Cidr;
+pub use diagnostic::{Diagnostic, Severity};
+pub use federation::{ClusterSpec, Federation};
+pub use mesh::{AccessLog, MeshSettings, OutboundPolicy};
+pub use resource::{AnyResource, Kind, Meta, Resource, ResourceName};
+pub use snapshot::{
+    EffectiveDestinationRule, EffectivePolicy, Endpoint, EndpointAddress, MtlsMode, NameEntry, Protocol,
+    Resolution, Service, ServiceKind, ServicePort, Workload,
+};
+pub use source::{Location, SourceFile};
