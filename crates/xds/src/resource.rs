@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use prost::{Message, Name};
 use sha2::{Digest, Sha256};
@@ -13,6 +14,9 @@ use crate::pb::envoy::config::endpoint::v3::ClusterLoadAssignment;
 use crate::pb::envoy::config::listener::v3::Listener;
 use crate::pb::envoy::config::route::v3::RouteConfiguration;
 use crate::pb::envoy::extensions::transport_sockets::tls::v3::Secret;
+
+/// The name that subscribes to everything of a kind (Envoy docs, "How the client specifies what resources to return").
+pub const WILDCARD: &str = "*";
 
 /// The five kinds of resource that Carrick speaks, in make-before-break order: a resource only ever names resources of
 /// kinds that come before it here, except that listeners name routes (Envoy docs, "Eventual consistency considerations").
@@ -92,9 +96,11 @@ pub fn any<M: Message + Name>(message: &M) -> prost_types::Any {
 }
 
 /// Everything that one proxy should run, by kind and name.
+///
+/// Resources are shared, so that a copy of the set, and what a session remembers of it, costs no copy of the bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProxyResources {
-    kinds: BTreeMap<ResourceType, BTreeMap<String, Resource>>,
+    kinds: BTreeMap<ResourceType, BTreeMap<String, Arc<Resource>>>,
 }
 
 impl ProxyResources {
@@ -120,15 +126,19 @@ impl ProxyResources {
 
     fn insert(&mut self, kind: ResourceType, name: &str, message: &impl Message) {
         let resource = Resource::new(kind, name, message);
-        self.kinds.entry(kind).or_default().insert(name.to_owned(), resource);
+        self.kinds.entry(kind).or_default().insert(name.to_owned(), Arc::new(resource));
     }
 
     pub fn get(&self, kind: ResourceType, name: &str) -> Option<&Resource> {
+        self.shared(kind, name).map(Arc::as_ref)
+    }
+
+    pub(crate) fn shared(&self, kind: ResourceType, name: &str) -> Option<&Arc<Resource>> {
         self.kinds.get(&kind)?.get(name)
     }
 
     /// All resources of one kind, in name order.
     pub fn of(&self, kind: ResourceType) -> impl Iterator<Item = &Resource> {
-        self.kinds.get(&kind).into_iter().flat_map(BTreeMap::values)
+        self.kinds.get(&kind).into_iter().flat_map(BTreeMap::values).map(Arc::as_ref)
     }
 }
