@@ -1,0 +1,57 @@
+//! Which version of HTTP a cluster speaks to its endpoints (`pilot/pkg/networking/core/cluster_builder.go`, `setUpstreamProtocol`).
+
+use std::collections::BTreeMap;
+
+use prost_types::Any;
+
+use crate::envoy::any;
+use crate::envoy::core::{Http1ProtocolOptions, Http2ProtocolOptions, UpstreamHttpProtocolOptions};
+use crate::envoy::upstream_http::HttpProtocolOptions;
+use crate::envoy::upstream_http::http_protocol_options::{
+    ExplicitHttpConfig, UpstreamProtocolOptions, UseDownstreamHttpConfig,
+    explicit_http_config::ProtocolConfig,
+};
+
+/// The key of [`HttpProtocolOptions`] in a cluster.
+const KEY: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+/// HTTP/2, for gRPC and ports declared as HTTP2.
+pub fn http2() -> UpstreamProtocolOptions {
+    explicit(ProtocolConfig::Http2ProtocolOptions(Http2ProtocolOptions::default()))
+}
+
+/// HTTP/1.1, Envoy's default; written out only where other options need a protocol beside them.
+pub fn http1() -> UpstreamProtocolOptions {
+    explicit(ProtocolConfig::HttpProtocolOptions(Http1ProtocolOptions::default()))
+}
+
+/// Whatever the client spoke.
+pub fn downstream() -> UpstreamProtocolOptions {
+    UpstreamProtocolOptions::UseDownstreamProtocolConfig(UseDownstreamHttpConfig {
+        http_protocol_options: Some(Http1ProtocolOptions::default()),
+        http2_protocol_options: Some(Http2ProtocolOptions::default()),
+        ..Default::default()
+    })
+}
+
+fn explicit(protocol: ProtocolConfig) -> UpstreamProtocolOptions {
+    UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig { protocol_config: Some(protocol) })
+}
+
+/// SNI and name check that follow each request's authority.
+pub fn sni_from_authority(check_name: bool) -> UpstreamHttpProtocolOptions {
+    UpstreamHttpProtocolOptions { auto_sni: true, auto_san_validation: check_name, ..Default::default() }
+}
+
+/// The `typed_extension_protocol_options` of a cluster.
+pub fn options(options: &HttpProtocolOptions) -> BTreeMap<String, Any> {
+    BTreeMap::from([(KEY.to_owned(), any(options))])
+}
+
+pub fn http2_only() -> BTreeMap<String, Any> {
+    options(&HttpProtocolOptions { upstream_protocol_options: Some(http2()), ..Default::default() })
+}
+
+pub fn use_downstream_protocol() -> BTreeMap<String, Any> {
+    options(&HttpProtocolOptions { upstream_protocol_options: Some(downstream()), ..Default::default() })
+}

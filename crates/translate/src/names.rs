@@ -1,0 +1,88 @@
+//! Istio's names for clusters, listeners, routes and virtual hosts. It must not know what the named things contain.
+//!
+//! Other systems (dashboards, `istioctl`, access-log readers) parse these, so they are Istio's to the letter: `pilot/pkg/model/service.go`
+//! (clusters), `model/listener.go` (listeners and chains), `model/gateway.go` (gateway routes).
+
+use std::fmt::Display;
+
+/// A cluster without endpoints: what has nowhere to go ends here.
+pub const BLACK_HOLE: &str = "BlackHoleCluster";
+/// Sends a connection on to the address that the application dialled.
+pub const PASSTHROUGH: &str = "PassthroughCluster";
+/// Sends an inbound connection on to the local application, at the port that the client dialled.
+pub const INBOUND_PASSTHROUGH: &str = "InboundPassthroughCluster";
+
+pub const VIRTUAL_OUTBOUND: &str = "virtualOutbound";
+pub const VIRTUAL_OUTBOUND_BLACK_HOLE: &str = "virtualOutbound-blackhole";
+pub const VIRTUAL_OUTBOUND_CATCH_ALL: &str = "virtualOutbound-catchall-tcp";
+pub const PASSTHROUGH_CHAIN: &str = "PassthroughFilterChain";
+pub const VIRTUAL_INBOUND: &str = "virtualInbound";
+pub const VIRTUAL_INBOUND_BLACK_HOLE: &str = "virtualInbound-blackhole";
+pub const VIRTUAL_INBOUND_CATCH_ALL_HTTP: &str = "virtualInbound-catchall-http";
+
+/// Where captured outbound connections arrive.
+pub const OUTBOUND_CAPTURE_PORT: u16 = 15001;
+/// Where captured inbound connections arrive.
+pub const INBOUND_CAPTURE_PORT: u16 = 15006;
+
+/// Virtual hosts and routes of last resort (Istio's `istio_route.go`).
+pub const ALLOW_ANY: &str = "allow_any";
+pub const BLOCK_ALL: &str = "block_all";
+
+/// The address that a sidecar dials its own application from, so that capture rules can exempt it.
+pub const INBOUND_SOURCE_ADDRESS: &str = "127.0.0.6";
+/// The address that stands for "any", in listener addresses and names.
+pub const WILDCARD: &str = "0.0.0.0";
+
+/// `outbound|80|v1|host`; the empty subset keeps both bars.
+pub fn outbound_cluster(port: u16, subset: &str, host: &str) -> String {
+    format!("outbound|{port}|{subset}|{host}")
+}
+
+/// The same key in the form that is fit for SNI: `outbound_.80_.v1_.host`.
+pub fn outbound_sni(port: u16, subset: &str, host: &str) -> String {
+    format!("outbound_.{port}_.{subset}_.{host}")
+}
+
+/// `inbound|8080||`, by target port.
+pub fn inbound_cluster(target_port: u16) -> String {
+    format!("inbound|{target_port}||")
+}
+
+/// The virtual host of an inbound route, by service port.
+pub fn inbound_virtual_host(service_port: u16) -> String {
+    format!("inbound|http|{service_port}")
+}
+
+/// `0.0.0.0_80`: listeners that share a bind and a port share this name.
+pub fn bound(bind: &impl Display, port: u16) -> String {
+    format!("{bind}_{port}")
+}
+
+/// `host:port`: virtual hosts, decorators' first half, routes of sniffed listeners.
+pub fn host_port(host: &str, port: u16) -> String {
+    format!("{host}:{port}")
+}
+
+/// A gateway's plain HTTP routes, by the port that it really listens on.
+pub fn gateway_http_route(resolved_port: u16) -> String {
+    format!("http.{resolved_port}")
+}
+
+/// A gateway's HTTPS routes, by the port that the `Gateway` declares.
+pub fn gateway_https_route(server_port: u16, port_name: &str, gateway: &str, namespace: &str) -> String {
+    format!("https.{server_port}.{port_name}.{gateway}.{namespace}")
+}
+
+/// The virtual host of a gateway port that no `VirtualService` serves.
+pub fn gateway_black_hole(port: u16) -> String {
+    format!("blackhole:{port}")
+}
+
+/// Statistics of a cluster or listener: a `;` ends the name, so that Prometheus rules can tell where it stops.
+pub fn stat_name(name: &str) -> String {
+    format!("{name};")
+}
+
+#[cfg(test)]
+mod tests;

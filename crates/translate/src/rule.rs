@@ -1,0 +1,55 @@
+//! Which resource is responsible for a chain, route or cluster: Istio's `metadata.filter_metadata.istio`.
+//!
+//! `carrick trace` follows `config` back to a file and a line. It must not know how the resource was translated.
+
+use std::collections::BTreeMap;
+
+use prost_types::value::Kind;
+use prost_types::{ListValue, Struct, Value};
+
+use crate::envoy::core::Metadata;
+
+/// The key under which Istio keeps its own metadata (`pilot/pkg/networking/util`, `IstioMetadataKey`).
+const ISTIO: &str = "istio";
+
+/// Metadata with only `istio.config`.
+pub fn config(path: &str) -> Metadata {
+    istio([("config", string(path))])
+}
+
+/// Metadata under Istio's key.
+pub fn istio<const N: usize>(fields: [(&str, Value); N]) -> Metadata {
+    let mut metadata = Metadata::default();
+    metadata.filter_metadata.insert(ISTIO.into(), structure(fields));
+    metadata
+}
+
+/// Adds one field under Istio's key.
+pub fn add(metadata: &mut Metadata, field: &str, value: Value) {
+    metadata.filter_metadata.entry(ISTIO.into()).or_default().fields.insert(field.into(), value);
+}
+
+pub fn string(text: &str) -> Value {
+    Value { kind: Some(Kind::StringValue(text.into())) }
+}
+
+pub fn number(number: u16) -> Value {
+    Value { kind: Some(Kind::NumberValue(number.into())) }
+}
+
+pub fn boolean(value: bool) -> Value {
+    Value { kind: Some(Kind::BoolValue(value)) }
+}
+
+pub fn list(values: Vec<Value>) -> Value {
+    Value { kind: Some(Kind::ListValue(ListValue { values })) }
+}
+
+pub fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
+    Value { kind: Some(Kind::StructValue(structure(fields))) }
+}
+
+pub fn structure<const N: usize>(fields: [(&str, Value); N]) -> Struct {
+    let fields: BTreeMap<_, _> = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    Struct { fields }
+}
