@@ -6,8 +6,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::drain::Drain;
 
 /// A connection's bytes, after listener filters and TLS. Plain TCP, TLS, or bytes that were read ahead and are given back first.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -25,7 +26,7 @@ pub struct ClientHello {
 }
 
 /// A finished TLS handshake on one side of the proxy.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TlsFacts {
     /// `TLSv1.3`
     pub version: String,
@@ -63,10 +64,16 @@ pub struct ConnectionInfo {
     pub remote: SocketAddr,
     /// The address the client dialled: the original destination where captured, else the socket's own.
     pub local: SocketAddr,
+    /// Where the listener that accepted this connection is bound.
+    pub listener_address: Option<SocketAddr>,
     /// What SO_ORIGINAL_DST said, if the original_dst filter ran and the connection was redirected.
     pub original_destination: Option<SocketAddr>,
     /// Present if tls_inspector saw a ClientHello (also on chains that pass TLS through).
     pub client_hello: Option<Arc<ClientHello>>,
     /// Present if this proxy terminated TLS.
     pub tls: Option<Arc<TlsFacts>>,
+    /// Time that the downstream TLS handshake took.
+    pub handshake_micros: Option<u64>,
+    /// Begins when the process drains, or when this connection's listener was replaced or removed.
+    pub drain: Drain,
 }

@@ -1,1 +1,22 @@
-//! placeholder
+//! Carrick's data plane: a proxy that takes Envoy's configuration and nothing else.
+//!
+//! It must not know Istio's resources or YAML of any kind but Envoy's bootstrap; it is one more xDS client.
+//!
+//! Reading order: [`runtime`] (everything is put together there, top to bottom); [`bootstrap`], [`config`], [`store`] and [`session`]
+//! (configuration in); [`listener`], [`chain`], [`tls`] (a connection arrives); [`tcp`] and [`http`] (what is done with it);
+//! [`cluster`] (its way out); [`access_log`], [`flow`], [`stats`], [`admin`] (what is told about it).
+
+pub mod access_log;
+pub mod admin;
+pub mod cluster;
+pub mod config;
+pub mod connection;
+pub mod drain;
+pub mod env;
+pub mod flow;
+pub mod http;
+pub mod listener;
+pub mod resources;
+pub mod secrets;
+mod socket;
+pub mod stats;

@@ -1,0 +1,194 @@
+//! The hosts of a cluster: addresses, weights, health and localities, by priority.
+//!
+//! Plain data with counters; it must not know how hosts are found or chosen.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// Where an endpoint listens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Address {
+    Socket(SocketAddr),
+    /// A Unix domain socket.
+    Pipe(PathBuf),
+}
+
+impl Address {
+    pub fn socket(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Socket(address) => Some(*address),
+            Self::Pipe(_) => None,
+        }
+    }
+}
+
+/// As Envoy's access logs and `/clusters` show it: `10.0.0.1:80`, `[::1]:80`, `/run/socket`.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(address) => write!(f, "{address}"),
+            Self::Pipe(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+impl From<SocketAddr> for Address {
+    fn from(address: SocketAddr) -> Self {
+        Self::Socket(address)
+    }
+}
+
+/// What this proxy counts per host. Survives updates of the endpoint's weight or health.
+#[derive(Debug, Default)]
+pub struct EndpointCounters {
+    active: AtomicU32,
+    total: AtomicU64,
+    connect_failures: AtomicU64,
+}
+
+impl EndpointCounters {
+    /// Requests (HTTP) or connections (TCP) in progress.
+    pub fn active(&self) -> u32 {
+        self.active.load(Ordering::Relaxed)
+    }
+
+    pub fn total(&self) -> u64 {
+        self.total.load(Ordering::Relaxed)
+    }
+
+    pub fn connect_failures(&self) -> u64 {
+        self.connect_failures.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_connect_failure(&self) {
+        self.connect_failures.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// One host of a cluster.
+#[derive(Debug)]
+pub struct Endpoint {
+    pub address: Address,
+    /// The name that DNS clusters resolved, or EDS gave; for `auto_host_rewrite`. May be empty.
+    pub hostname: String,
+    /// At least 1.
+    pub weight: u32,
+    pub healthy: bool,
+    pub priority: u32,
+    pub locality: Locality,
+    /// Which of the cluster's transports this host gets (`transport_socket_matches`).
+    pub(crate) transport: usize,
+    pub counters: Arc<EndpointCounters>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Locality {
+    pub region: String,
+    pub zone: String,
+    pub sub_zone: String,
+}
+
+/// Counts one request or connection as active on its endpoint until dropped.
+#[derive(Debug)]
+pub struct ActiveGuard(Arc<EndpointCounters>);
+
+impl ActiveGuard {
+    pub(super) fn new(endpoint: &Endpoint) -> Self {
+        endpoint.counters.active.fetch_add(1, Ordering::Relaxed);
+        endpoint.counters.total.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(&endpoint.counters))
+    }
+}
+
+impl Drop for ActiveGuard {
+    fn drop(&mut self) {
+        self.0.active.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// All hosts of a cluster at one moment.
+#[derive(Debug, Default)]
+pub struct EndpointSet {
+    /// Index is the priority; 0 is preferred.
+    pub(super) priorities: Vec<Priority>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Priority {
+    pub healthy: Hosts,
+    /// All hosts, for when too few are healthy (Envoy docs, "Panic threshold").
+    pub all: Hosts,
+}
+
+/// Hosts to choose among, with what weighted choice needs.
+#[derive(Debug, Default)]
+pub(super) struct Hosts {
+    pub endpoints: Vec<Arc<Endpoint>>,
+    /// Cumulative weights, parallel to `endpoints`; empty if all weights are equal.
+    pub cumulative: Vec<u64>,
+}
+
+impl Hosts {
+    fn new(endpoints: Vec<Arc<Endpoint>>, weights: &[u64]) -> Self {
+        let mut sum = 0_u64;
+        let add = |weight: &u64| {
+            sum += (*weight).max(1);
+            sum
+        };
+        let cumulative: Vec<u64> = weights.iter().map(add).collect();
+        let first = cumulative.first().copied().unwrap_or(0);
+        let equal = cumulative.iter().zip(1..).all(|(weight, n)| *weight == first * n);
+        Self { endpoints, cumulative: if equal { Vec::new() } else { cumulative } }
+    }
+
+    pub fn len(&self) -> usize {
+        self.endpoints.len()
+    }
+}
+
+/// A group of endpoints as configuration gives it, with the group's weight (0 if none was given).
+#[derive(Debug, Clone, Default)]
+pub struct LocalityEndpoints {
+    pub endpoints: Vec<Arc<Endpoint>>,
+    pub weight: u32,
+}
+
+impl EndpointSet {
+    /// With `by_locality`, a locality's share of its priority is its own weight, whatever the number and weights of its hosts
+    /// (Envoy docs, "Locality weighted load balancing"); otherwise hosts of a priority are one flat list.
+    pub fn new(localities: &[LocalityEndpoints], by_locality: bool) -> Self {
+        let highest = localities.iter().flat_map(|l| &l.endpoints).map(|e| e.priority).max();
+        let priorities = (0..=highest.unwrap_or(0)).map(|priority| {
+            let hosts = |only_healthy: bool| hosts_of(localities, by_locality, priority, only_healthy);
+            Priority { healthy: hosts(true), all: hosts(false) }
+        });
+        Self { priorities: priorities.collect() }
+    }
+
+    pub fn endpoints(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
+        self.priorities.iter().flat_map(|priority| &priority.all.endpoints)
+    }
+}
+
+fn hosts_of(localities: &[LocalityEndpoints], by_locality: bool, priority: u32, only_healthy: bool) -> Hosts {
+    let wanted = |e: &&Arc<Endpoint>| e.priority == priority && (e.healthy || !only_healthy);
+    let mut endpoints = Vec::new();
+    let mut weights = Vec::new();
+    for locality in localities {
+        let hosts: Vec<_> = locality.endpoints.iter().filter(wanted).cloned().collect();
+        let sum: u64 = hosts.iter().map(|host| u64::from(host.weight)).sum();
+        if by_locality && locality.weight == 0 {
+            continue;
+        }
+        for host in hosts {
+            let weight = u64::from(host.weight);
+            // Scaled by 1000 so that small locality weights over many hosts do not round to nothing.
+            weights.push(if by_locality { 1000 * u64::from(locality.weight) * weight / sum.max(1) } else { weight });
+            endpoints.push(host);
+        }
+    }
+    Hosts::new(endpoints, &weights)
+}

@@ -1,0 +1,201 @@
+//! Socket options and source addresses of upstream connections and listeners.
+//!
+//! Options come as numbers (level and name); only those are taken that can be applied, all others are refused.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use carrick_xds::FieldError;
+use carrick_xds::pb::envoy::config::core::v3::socket_option::{SocketState, Value};
+use carrick_xds::pb::envoy::config::core::v3::{BindConfig, SocketOption as SocketOptionPb, TcpKeepalive};
+use socket2::{SockRef, TcpKeepalive as Keepalive};
+
+use super::address;
+
+/// What a socket gets before it connects or listens.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SocketSettings {
+    source: Option<SocketAddr>,
+    options: Vec<SocketOption>,
+    keepalive: Option<KeepaliveSettings>,
+}
+
+/// One option of Linux's `setsockopt`, by the numbers that Envoy's configuration uses for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SocketOption {
+    Mark(u32),
+    ReuseAddress(bool),
+    ReusePort(bool),
+    Keepalive(bool),
+    SendBuffer(usize),
+    ReceiveBuffer(usize),
+    NoDelay(bool),
+    UserTimeout(Duration),
+    TypeOfService(u32),
+    Freebind(bool),
+    Transparent(bool),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct KeepaliveSettings {
+    probes: Option<u32>,
+    idle: Option<Duration>,
+    interval: Option<Duration>,
+}
+
+impl SocketSettings {
+    /// Settings of a cluster. Its own bind configuration replaces the bootstrap's as a whole, as in Envoy.
+    pub(crate) fn for_upstream(
+        bind: Option<&BindConfig>,
+        keepalive: Option<&TcpKeepalive>,
+    ) -> Result<Self, FieldError> {
+        let Some(bind) = bind else {
+            return Ok(Self { keepalive: keepalive.map(keepalive_settings), ..Self::default() });
+        };
+        let source = bind.source_address.as_ref().map(address::bare).transpose();
+        let mut options = options(&bind.socket_options, true)?;
+        if bind.freebind.unwrap_or(false) {
+            options.push(SocketOption::Freebind(true));
+        }
+        Ok(Self {
+            source: source.map_err(|e| e.within("source_address"))?,
+            options,
+            keepalive: keepalive.map(keepalive_settings),
+        })
+    }
+
+    pub(crate) fn for_listener(
+        pb: &[SocketOptionPb],
+        freebind: bool,
+        transparent: bool,
+        keepalive: Option<&TcpKeepalive>,
+    ) -> Result<Self, FieldError> {
+        let mut options = options(pb, false)?;
+        if freebind {
+            options.push(SocketOption::Freebind(true));
+        }
+        if transparent {
+            options.push(SocketOption::Transparent(true));
+        }
+        Ok(Self { source: None, options, keepalive: keepalive.map(keepalive_settings) })
+    }
+
+    /// The same, with `default`'s source and options if this has neither.
+    pub(crate) fn or(self, default: &Self) -> Self {
+        if self.source.is_some() || !self.options.is_empty() {
+            return self;
+        }
+        Self { keepalive: self.keepalive.or(default.keepalive), ..default.clone() }
+    }
+
+    /// The address to bind before connecting to `remote`, if it is of the same family.
+    pub(crate) fn source_for(&self, remote: SocketAddr) -> Option<SocketAddr> {
+        self.source.filter(|source| source.is_ipv4() == remote.is_ipv4())
+    }
+
+    /// Applies all options. `address` tells the family, which some options differ by.
+    pub(crate) fn apply(&self, socket: &socket2::Socket, address: SocketAddr) -> io::Result<()> {
+        for option in &self.options {
+            option.apply(socket, address)?;
+        }
+        match &self.keepalive {
+            Some(keepalive) => keepalive.apply(socket),
+            None => Ok(()),
+        }
+    }
+
+    /// Applies what an accepted connection does not inherit by itself.
+    pub(crate) fn apply_accepted(&self, socket: SockRef<'_>) -> io::Result<()> {
+        match &self.keepalive {
+            Some(keepalive) => keepalive.apply(&socket),
+            None => Ok(()),
+        }
+    }
+}
+
+impl KeepaliveSettings {
+    fn apply(&self, socket: &socket2::Socket) -> io::Result<()> {
+        let mut keepalive = Keepalive::new();
+        if let Some(idle) = self.idle {
+            keepalive = keepalive.with_time(idle);
+        }
+        if let Some(interval) = self.interval {
+            keepalive = keepalive.with_interval(interval);
+        }
+        if let Some(probes) = self.probes {
+            keepalive = keepalive.with_retries(probes);
+        }
+        socket.set_tcp_keepalive(&keepalive)
+    }
+}
+
+impl SocketOption {
+    fn apply(self, socket: &socket2::Socket, address: SocketAddr) -> io::Result<()> {
+        match self {
+            Self::Mark(mark) => socket.set_mark(mark),
+            Self::ReuseAddress(on) => socket.set_reuse_address(on),
+            Self::ReusePort(on) => socket.set_reuse_port(on),
+            Self::Keepalive(on) => socket.set_keepalive(on),
+            Self::SendBuffer(bytes) => socket.set_send_buffer_size(bytes),
+            Self::ReceiveBuffer(bytes) => socket.set_recv_buffer_size(bytes),
+            Self::NoDelay(on) => socket.set_tcp_nodelay(on),
+            Self::UserTimeout(time) => socket.set_tcp_user_timeout(Some(time)),
+            Self::TypeOfService(tos) if address.is_ipv4() => socket.set_tos_v4(tos),
+            Self::TypeOfService(class) => socket.set_tclass_v6(class),
+            Self::Freebind(on) if address.is_ipv4() => socket.set_freebind_v4(on),
+            Self::Freebind(on) => socket.set_freebind_v6(on),
+            Self::Transparent(on) => socket.set_ip_transparent_v4(on),
+        }
+    }
+}
+
+fn keepalive_settings(pb: &TcpKeepalive) -> KeepaliveSettings {
+    let seconds = |n: Option<u32>| n.map(|n| Duration::from_secs(n.into()));
+    KeepaliveSettings {
+        probes: pb.keepalive_probes,
+        idle: seconds(pb.keepalive_time),
+        interval: seconds(pb.keepalive_interval),
+    }
+}
+
+fn options(pb: &[SocketOptionPb], upstream: bool) -> Result<Vec<SocketOption>, FieldError> {
+    let convert = |(n, pb)| option(pb, upstream).map_err(|e| e.within(format!("socket_options[{n}]")));
+    pb.iter().enumerate().map(convert).collect()
+}
+
+fn option(pb: &SocketOptionPb, upstream: bool) -> Result<SocketOption, FieldError> {
+    if upstream && pb.state() == SocketState::StateListening {
+        return Err(FieldError::new("state", "STATE_LISTENING cannot apply to upstream connections"));
+    }
+    let value = match &pb.value {
+        Some(Value::IntValue(value)) => *value,
+        Some(Value::BufValue(_)) => {
+            return Err(FieldError::new("buf_value", "only int_value is implemented"));
+        }
+        None => return Err(FieldError::new("int_value", "is required")),
+    };
+    let on = value != 0;
+    let number = u32::try_from(value)
+        .map_err(|_| FieldError::new("int_value", format!("{value} does not fit this option")))?;
+    // Level and name as in Linux's asm-generic/socket.h, netinet/tcp.h and linux/in.h (in6.h).
+    Ok(match (pb.level, pb.name) {
+        (1, 36) => SocketOption::Mark(number),
+        (1, 2) => SocketOption::ReuseAddress(on),
+        (1, 15) => SocketOption::ReusePort(on),
+        (1, 9) => SocketOption::Keepalive(on),
+        (1, 7) => SocketOption::SendBuffer(number as usize),
+        (1, 8) => SocketOption::ReceiveBuffer(number as usize),
+        (6, 1) => SocketOption::NoDelay(on),
+        (6, 18) => SocketOption::UserTimeout(Duration::from_millis(number.into())),
+        (0, 1) | (41, 67) => SocketOption::TypeOfService(number),
+        (0, 15) | (41, 78) => SocketOption::Freebind(on),
+        (0, 19) => SocketOption::Transparent(on),
+        (level, name) => {
+            return Err(FieldError::new(
+                "name",
+                format!("socket option {name} of level {level} is not implemented"),
+            ));
+        }
+    })
+}

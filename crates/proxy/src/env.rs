@@ -1,0 +1,59 @@
+//! What every connection of this process shares: clusters, routes, secrets, records, counters, and the drain signal.
+//!
+//! Readers only: configuration is written by `store` alone. It must not know how any of the parts works.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use crate::cluster::ClusterSet;
+use crate::drain::Drain;
+use crate::flow::FlowRing;
+use crate::http::RouteTables;
+use crate::listener::ListenerSet;
+use crate::resources::ResourceLog;
+use crate::secrets::Secrets;
+use crate::stats::Stats;
+
+/// How many flow records a proxy keeps for `/flows`.
+const FLOW_RECORDS: usize = 1024;
+
+/// One per process, shared by everything at run time.
+pub struct ProxyEnv {
+    /// `node.id` of the bootstrap; empty if it has none.
+    pub node_id: String,
+    pub clusters: ClusterSet,
+    pub routes: RouteTables,
+    pub secrets: Secrets,
+    pub listeners: ListenerSet,
+    /// Every resource as it was received, for `/config_dump`.
+    pub resources: ResourceLog,
+    pub flows: FlowRing,
+    pub stats: Stats,
+    /// Begins when the process is asked to stop. Connections look at their own `ConnectionInfo::drain`, which follows this one.
+    pub drain: Drain,
+    pub started: SystemTime,
+    connection_ids: AtomicU64,
+}
+
+impl ProxyEnv {
+    pub fn new(node_id: String) -> Self {
+        Self {
+            node_id,
+            clusters: ClusterSet::default(),
+            routes: RouteTables::default(),
+            secrets: Secrets::default(),
+            listeners: ListenerSet::default(),
+            resources: ResourceLog::default(),
+            flows: FlowRing::new(FLOW_RECORDS),
+            stats: Stats::default(),
+            drain: Drain::default(),
+            started: SystemTime::now(),
+            connection_ids: AtomicU64::new(1),
+        }
+    }
+
+    /// An identifier that no other connection of this process has.
+    pub fn next_connection_id(&self) -> u64 {
+        self.connection_ids.fetch_add(1, Ordering::Relaxed)
+    }
+}
