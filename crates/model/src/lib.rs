@@ -1,4 +1,4 @@
-//! Istio and Kubernetes objects become typed resources, and typed resources become a validated `MeshSnapshot`.
+//! Istio and Kubernetes objects become typed resources, and typed resources become a validated [`MeshSnapshot`].
 //!
 //! Pure: no files, no clock, no sockets, no async. Whoever calls hands in text and gets back values and
 //! diagnostics. This crate knows nothing of Envoy, xDS or proxies; `carrick-translate` is the next stage.
@@ -6,7 +6,7 @@
 //! Reading order: [`source`] and [`diagnostic`] (where, and what is wrong), [`resource`] and [`resources`]
 //! (what an operator can write), [`parse`] (text -> resources), [`federation`] (which cluster gets what),
 //! [`mesh`] and [`addresses`] (settings and address allocation), `validate` and [`snapshot`] (resources ->
-//! `MeshSnapshot`).
+//! [`MeshSnapshot`]).
 
 pub mod addresses;
 pub mod cidr;
@@ -27,7 +27,7 @@ pub use federation::{ClusterSpec, Federation};
 pub use mesh::{AccessLog, MeshSettings, OutboundPolicy};
 pub use resource::{AnyResource, Kind, Meta, Resource, ResourceName};
 pub use snapshot::{
-    EffectiveDestinationRule, EffectivePolicy, Endpoint, EndpointAddress, MtlsMode, NameEntry, Protocol,
-    Resolution, Service, ServiceKind, ServicePort, Workload,
+    EffectiveDestinationRule, EffectivePolicy, Endpoint, EndpointAddress, MeshSnapshot, MtlsMode, NameEntry,
+    Protocol, Resolution, Service, ServiceKind, ServicePort, Workload, build,
 };
 pub use source::{Location, SourceFile};

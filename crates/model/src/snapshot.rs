@@ -1,16 +1,29 @@
 //! The validated whole of one cluster's mesh, and the questions that can be asked of it.
 //!
 //! A [`MeshSnapshot`] comes only from [`build`]; it never changes. Each index answers one kind of question by the
-//! rules of one section of Istio's semantics.
+//! rules of one part of Istio's semantics: the file's first line says which.
 
+mod build;
+mod destination_rules;
+mod gateways;
+mod inventory;
 mod mtls;
 mod names;
 mod policy;
 mod protocol;
 mod service;
+mod services;
+mod virtual_services;
 mod visibility;
 mod workload;
+mod workloads;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+pub use build::build;
+pub use gateways::{bound_hosts, server_hosts};
 pub use mtls::{MtlsMode, ServerMtls};
 pub use names::{NameEntry, Registry};
 pub use policy::{EffectiveDestinationRule, EffectivePolicy};
@@ -19,4 +32,205 @@ pub use service::{
     Endpoint, EndpointAddress, Resolution, Service, ServiceKind, ServicePort, TargetPort, TlsCapability,
 };
 pub use visibility::ExportTo;
-pub use workload::Workload;
+pub use workload::{NETNS_ANNOTATION, OWNER_ANNOTATION, TLS_MODE_LABEL, Workload};
+
+pub(crate) use destination_rules::DestinationRuleIndex;
+pub(crate) use gateways::GatewayIndex;
+pub(crate) use inventory::Inventory;
+pub(crate) use services::ServiceIndex;
+pub(crate) use virtual_services::{VirtualServiceIndex, gateway_name};
+pub(crate) use workloads::WorkloadIndex;
+
+use crate::mesh::MeshSettings;
+use crate::resource::{AnyResource, Meta, Resource};
+use crate::resources::*;
+use mtls::AuthenticationIndex;
+
+/// One cluster's mesh at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeshSnapshot {
+    settings: MeshSettings,
+    inventory: Inventory,
+    workloads: WorkloadIndex,
+    services: ServiceIndex,
+    destination_rules: DestinationRuleIndex,
+    virtual_services: VirtualServiceIndex,
+    gateways: GatewayIndex,
+    authentication: AuthenticationIndex,
+}
+
+impl MeshSnapshot {
+    pub fn settings(&self) -> &MeshSettings {
+        &self.settings
+    }
+
+    /// All services, oldest first.
+    pub fn services(&self) -> &[Arc<Service>] {
+        self.services.all()
+    }
+
+    /// The oldest service of a host, whoever sees it.
+    pub fn service(&self, host: &str) -> Option<&Arc<Service>> {
+        self.services.of_host(host).next()
+    }
+
+    /// The service that a client in `namespace` means by `host`.
+    pub fn visible_service(&self, namespace: &str, host: &str) -> Option<&Arc<Service>> {
+        self.services.visible(namespace, host)
+    }
+
+    /// Every host once, as a client in `namespace` sees it; oldest first.
+    pub fn services_visible_to(&self, namespace: &str) -> impl Iterator<Item = &Arc<Service>> {
+        self.services.all().iter().filter(move |service| {
+            service.is_visible_to(namespace)
+                && self
+                    .services
+                    .visible(namespace, &service.host)
+                    .is_some_and(|chosen| Arc::ptr_eq(chosen, service))
+        })
+    }
+
+    pub fn workloads(&self) -> &[Arc<Workload>] {
+        self.workloads.all()
+    }
+
+    pub fn workload_by_pod(&self, namespace: &str, name: &str) -> Option<&Arc<Workload>> {
+        self.workloads.by_name(namespace, name)
+    }
+
+    pub fn workload_by_ip(&self, address: IpAddr) -> Option<&Arc<Workload>> {
+        self.workloads.by_ip(address)
+    }
+
+    /// What a workload serves: service (oldest first), index of its port, port of the workload.
+    pub fn services_of(&self, workload: &Workload) -> Vec<(Arc<Service>, usize, u16)> {
+        self.services.served_by(workload)
+    }
+
+    /// The DestinationRule that holds for any client in `client_namespace` that calls `host`. Rules for chosen
+    /// clients are left out.
+    pub fn destination_rule(
+        &self,
+        client_namespace: &str,
+        host: &str,
+    ) -> Option<Arc<EffectiveDestinationRule>> {
+        let service = self.visible_service(client_namespace, host)?;
+        self.destination_rule_for(client_namespace, &BTreeMap::new(), service)
+    }
+
+    /// The DestinationRule that holds for a client with these labels.
+    pub fn destination_rule_for(
+        &self,
+        client_namespace: &str,
+        client_labels: &BTreeMap<String, String>,
+        service: &Service,
+    ) -> Option<Arc<EffectiveDestinationRule>> {
+        self.destination_rules.find(client_namespace, client_labels, service)
+    }
+
+    /// VirtualServices for sidecars in `namespace`, oldest first, all names in them complete.
+    pub fn virtual_services_for_mesh(&self, namespace: &str) -> Vec<Arc<Resource<VirtualService>>> {
+        self.virtual_services.bound_to(MESH_GATEWAY, namespace)
+    }
+
+    /// VirtualServices bound to the Gateway `ns/name` that a proxy in `proxy_namespace` sees, oldest first, all
+    /// names in them complete.
+    pub fn virtual_services_for_gateway(
+        &self,
+        proxy_namespace: &str,
+        gateway: &str,
+    ) -> Vec<Arc<Resource<VirtualService>>> {
+        self.virtual_services.bound_to(gateway, proxy_namespace)
+    }
+
+    /// Gateways that select a gateway proxy with these labels, oldest first; `./host` is written out.
+    pub fn gateways_for(&self, labels: &BTreeMap<String, String>) -> Vec<Arc<Resource<Gateway>>> {
+        self.gateways.selecting(labels)
+    }
+
+    pub fn gateways(&self) -> &[Arc<Resource<Gateway>>] {
+        self.gateways.all()
+    }
+
+    /// What a workload accepts at one of its ports.
+    pub fn mtls_mode(&self, workload: &Workload, target_port: u16) -> MtlsMode {
+        self.server_mtls(workload, target_port).mode
+    }
+
+    /// What a workload accepts at one of its ports, and which resource says so.
+    pub fn server_mtls(&self, workload: &Workload, target_port: u16) -> ServerMtls {
+        let serving = self.services.served_by(workload);
+        self.authentication.mode(&workload.namespace, &workload.labels, target_port, &serving)
+    }
+
+    /// What an endpoint accepts; for endpoints without a known workload, by their labels alone.
+    pub fn endpoint_mtls(&self, endpoint: &Endpoint) -> ServerMtls {
+        match self.workload_by_pod(&endpoint.namespace, &endpoint.workload) {
+            Some(workload) => self.server_mtls(workload, endpoint.port),
+            None => self.authentication.mode(&endpoint.namespace, &endpoint.labels, endpoint.port, &[]),
+        }
+    }
+
+    /// What clients assume of a namespace's services for automatic mutual TLS.
+    pub fn inferred_mtls(&self, service: &Service) -> MtlsMode {
+        self.authentication.inferred(&service.namespace).mode
+    }
+
+    /// Whether any MeshPolicy or Policy is PERMISSIVE in the old sense. Ask [`MeshSnapshot::server_mtls`] for a port.
+    pub fn legacy_permissive(&self) -> bool {
+        self.authentication.is_legacy_permissive()
+    }
+
+    /// The identities that a service's endpoints may have: its `subjectAltNames`, and the SPIFFE IDs of their
+    /// service accounts in this trust domain and its aliases. Sorted.
+    pub fn identities_of(&self, service: &Service) -> BTreeSet<String> {
+        let domains =
+            || std::iter::once(&self.settings.trust_domain).chain(&self.settings.trust_domain_aliases);
+        let known =
+            service.endpoints.iter().flatten().filter(|endpoint| !endpoint.service_account.is_empty());
+        let accounts: BTreeSet<(&str, &str)> =
+            known.map(|endpoint| (endpoint.namespace.as_str(), endpoint.service_account.as_str())).collect();
+        let ids = accounts.iter().flat_map(|(namespace, account)| {
+            domains().map(move |domain| format!("spiffe://{domain}/ns/{namespace}/sa/{account}"))
+        });
+        ids.chain(service.subject_alt_names.iter().cloned()).collect()
+    }
+
+    /// For DNS: every name with addresses. Keys may be wildcards such as `*.global`.
+    pub fn name_table(&self) -> BTreeMap<String, NameEntry> {
+        names::table(self.services.all().iter().map(Arc::as_ref), &self.settings)
+    }
+
+    /// What the local runtime starts as pods.
+    pub fn deployments(&self) -> &[Arc<Resource<Deployment>>] {
+        &self.inventory.deployments
+    }
+
+    pub fn namespaces(&self) -> &[Arc<Resource<Namespace>>] {
+        &self.inventory.namespaces
+    }
+
+    pub fn service_accounts(&self) -> &[Arc<Resource<ServiceAccount>>] {
+        &self.inventory.service_accounts
+    }
+
+    /// All Sidecar resources, oldest first.
+    pub fn sidecars(&self) -> &[Arc<Resource<Sidecar>>] {
+        &self.inventory.sidecars
+    }
+
+    /// All AuthorizationPolicies, oldest first.
+    pub fn authorization_policies(&self) -> &[Arc<Resource<AuthorizationPolicy>>] {
+        &self.inventory.authorization_policies
+    }
+
+    /// The resource behind a config path (see [`Meta::config_path`]): from a trace back to `file:line`.
+    pub fn find(&self, config_path: &str) -> Option<&Meta> {
+        self.inventory.by_path.get(config_path).map(AnyResource::meta)
+    }
+
+    /// Everything that was applied.
+    pub fn resources(&self) -> impl Iterator<Item = &AnyResource> {
+        self.inventory.by_path.values()
+    }
+}

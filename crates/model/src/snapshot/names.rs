@@ -1,6 +1,10 @@
-//! The table from which DNS answers.
+//! The table from which DNS answers (Istio `pkg/dns/server/name_table.go`).
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
+
+use super::service::{EndpointAddress, Resolution, Service, ServiceKind};
+use crate::mesh::MeshSettings;
 
 /// What a name resolves to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,4 +20,68 @@ pub struct NameEntry {
 pub enum Registry {
     Kubernetes,
     External,
+}
+
+/// All names with addresses. A name that has none is left to other resolvers. Keys may be wildcards.
+pub(crate) fn table<'a>(
+    services: impl Iterator<Item = &'a Service>,
+    settings: &MeshSettings,
+) -> BTreeMap<String, NameEntry> {
+    let mut names: BTreeMap<String, NameEntry> = BTreeMap::new();
+    if let Some(address) = settings.global_address {
+        names.insert(format!("*.{}", settings.dns_suffix), external(vec![address.into()], ""));
+    }
+    for service in services {
+        let mut addresses = addresses_of(service);
+        if let (true, true, Some(fixed)) =
+            (addresses.is_empty(), settings.is_global(&service.host), settings.global_address)
+        {
+            addresses.push(fixed.into());
+        }
+        if addresses.is_empty() {
+            continue;
+        }
+        let entry = match service.kind {
+            ServiceKind::Entry => external(addresses, &service.namespace),
+            ServiceKind::Kubernetes => NameEntry {
+                addresses,
+                registry: Registry::Kubernetes,
+                short_name: service.name.clone(),
+                namespace: service.namespace.clone(),
+            },
+        };
+        match names.get(&service.host) {
+            Some(known) if known.registry == Registry::Kubernetes || entry.registry == Registry::External => {
+            }
+            _ => {
+                names.insert(service.host.clone(), entry);
+            }
+        }
+    }
+    names
+}
+
+fn external(addresses: Vec<IpAddr>, namespace: &str) -> NameEntry {
+    NameEntry {
+        addresses,
+        registry: Registry::External,
+        short_name: String::new(),
+        namespace: namespace.to_owned(),
+    }
+}
+
+/// The service's own addresses (no ranges); for headless Services those of its ready pods.
+fn addresses_of(service: &Service) -> Vec<IpAddr> {
+    if !service.headless || service.resolution != Resolution::Passthrough {
+        return service.ips().collect();
+    }
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    for endpoint in service.endpoints.iter().flatten().filter(|endpoint| endpoint.healthy) {
+        if let EndpointAddress::Ip(ip) = endpoint.address
+            && !addresses.contains(&ip)
+        {
+            addresses.push(ip);
+        }
+    }
+    addresses
 }
