@@ -87,7 +87,7 @@ impl Client {
         };
         let interest = self.kinds.entry(kind).or_default();
         delivery::read(kind, response, interest, self.stream).map_err(|reason| {
-            let nack = self.answer(kind, self.stream, nonce, Some(reason.clone()));
+            let nack = self.answer(kind, self.stream, nonce, Some(reason.clone())).map(Box::new);
             BadResponse { reason, nack }
         })
     }

@@ -87,6 +87,18 @@ impl Resource {
     }
 }
 
+/// One version for a whole set of named and versioned resources.
+pub(crate) fn digest<'a>(versions: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let mut hash = Sha256::new();
+    for (name, version) in versions {
+        for part in [name, version] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+    }
+    hex::encode(&hash.finalize()[..8])
+}
+
 /// Wraps a message with its type URL, as every `typed_config` field wants it.
 pub fn any<M: Message + Name>(message: &M) -> prost_types::Any {
     prost_types::Any {
@@ -137,8 +149,12 @@ impl ProxyResources {
         self.kinds.get(&kind)?.get(name)
     }
 
+    pub(crate) fn all_shared(&self, kind: ResourceType) -> impl Iterator<Item = &Arc<Resource>> {
+        self.kinds.get(&kind).into_iter().flat_map(BTreeMap::values)
+    }
+
     /// All resources of one kind, in name order.
     pub fn of(&self, kind: ResourceType) -> impl Iterator<Item = &Resource> {
-        self.kinds.get(&kind).into_iter().flat_map(BTreeMap::values).map(Arc::as_ref)
+        self.all_shared(kind).map(Arc::as_ref)
     }
 }

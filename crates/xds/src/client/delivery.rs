@@ -35,7 +35,7 @@ pub struct Delivery {
 pub struct BadResponse {
     pub reason: String,
     /// The NACK to send; `None` for a kind that was never asked for, which has no state to answer for.
-    pub nack: Option<DeltaDiscoveryRequest>,
+    pub nack: Option<Box<DeltaDiscoveryRequest>>,
 }
 
 pub(super) fn read(

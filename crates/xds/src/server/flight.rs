@@ -1,0 +1,111 @@
+//! Responses that the proxy has not answered, and those that it refused without it being clear what of.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::nack;
+use crate::resource::ResourceType;
+
+use super::Event;
+use super::kind::Change;
+
+/// Unanswered responses remembered after the owner stopped waiting; an answer to an older one counts as stale.
+const REMEMBERED: usize = 8;
+
+/// As much of a proxy's own words as is passed on (Envoy itself cuts them at 4096 bytes).
+const REASON_BYTES: usize = 4096;
+
+/// One response on its way.
+#[derive(Debug)]
+pub(super) struct Flight {
+    nonce: String,
+    changed: BTreeMap<String, String>,
+    removed: Vec<String>,
+    awaited: bool,
+}
+
+impl Flight {
+    pub fn new(nonce: String, change: &Change) -> Self {
+        let changed = change.changed.iter().map(|resource| (resource.name.clone(), resource.version.clone()));
+        Self { nonce, changed: changed.collect(), removed: change.removed.clone(), awaited: true }
+    }
+}
+
+/// All of one kind.
+#[derive(Debug, Default)]
+pub(super) struct Flights {
+    under_way: VecDeque<Flight>,
+    /// Groups (name to version) to be offered again, one response each.
+    suspects: VecDeque<BTreeMap<String, String>>,
+}
+
+impl Flights {
+    pub fn depart(&mut self, flight: Flight) {
+        self.under_way.push_back(flight);
+        if self.under_way.len() > REMEMBERED {
+            self.under_way.pop_front();
+        }
+    }
+
+    pub fn awaits_answer(&self) -> bool {
+        self.under_way.iter().any(|flight| flight.awaited)
+    }
+
+    pub fn stop_waiting(&mut self) {
+        self.under_way.iter_mut().for_each(|flight| flight.awaited = false);
+    }
+
+    pub fn is_latest(&self, nonce: &str) -> bool {
+        self.under_way.back().is_some_and(|flight| flight.nonce == nonce)
+    }
+
+    pub fn has_suspects(&self) -> bool {
+        !self.suspects.is_empty()
+    }
+
+    pub fn next_suspects(&mut self) -> Option<BTreeMap<String, String>> {
+        self.suspects.pop_front()
+    }
+
+    pub fn clear_suspect(&mut self, name: &str) {
+        self.suspects.iter_mut().for_each(|group| {
+            group.remove(name);
+        });
+    }
+
+    /// The proxy's answer. Answers come in the order of the responses, so an older one that
+    /// was not answered never will be.
+    pub fn answer(&mut self, kind: ResourceType, nonce: &str, error: Option<&str>, may_split: bool) -> Event {
+        let nonce = nonce.to_owned();
+        let Some(position) = self.under_way.iter().position(|flight| flight.nonce == nonce) else {
+            return Event::StaleNonce { kind, nonce };
+        };
+        let Some(flight) = self.under_way.drain(..=position).next_back() else {
+            return Event::StaleNonce { kind, nonce };
+        };
+        let Some(error) = error else { return Event::Acked { kind, nonce } };
+        let mut names = nack::named(error, flight.changed.keys().chain(&flight.removed));
+        if names.is_empty() {
+            names = flight.changed.keys().chain(&flight.removed).cloned().collect();
+        }
+        if may_split && !nack::rest_was_applied(error) {
+            self.split(flight.changed);
+        }
+        Event::Nacked { kind, nonce, names, reason: shorten(error) }
+    }
+
+    /// Envoy drops a response whole if one resource of it cannot be decoded, or may stop at the first that it
+    /// cannot use, and does not always say which that was. Halving finds it, and brings the others through.
+    fn split(&mut self, mut group: BTreeMap<String, String>) {
+        let half = group.len() / 2;
+        if let Some(middle) = group.keys().nth(half).cloned()
+            && half > 0
+        {
+            let second = group.split_off(&middle);
+            self.suspects.extend([group, second]);
+        }
+    }
+}
+
+fn shorten(text: &str) -> String {
+    text[..text.floor_char_boundary(REASON_BYTES)].to_owned()
+}

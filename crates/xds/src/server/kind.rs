@@ -1,0 +1,334 @@
+//! One kind of resource on one stream: what the proxy wants, what it was told, and what it should still hear.
+//!
+//! It must not know other kinds (see [`stream`](super::stream)) nor how responses are written.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::resource::{ProxyResources, Resource, ResourceType};
+
+use super::Event;
+use super::flight::{Flight, Flights};
+use super::subscription::{Subscription, is_wildcard};
+
+/// What the proxy last heard about a name.
+#[derive(Debug)]
+enum Told {
+    /// It says that it has this version from an earlier stream.
+    Claimed(String),
+    Sent(Arc<Resource>),
+    /// There is no such resource.
+    Absent,
+}
+
+impl Told {
+    fn version(&self) -> Option<&str> {
+        match self {
+            Self::Claimed(version) => Some(version),
+            Self::Sent(resource) => Some(&resource.version),
+            Self::Absent => None,
+        }
+    }
+}
+
+/// What the proxy should hear about a name.
+enum News {
+    Nothing,
+    Changed(Arc<Resource>),
+    /// It had the resource, and has to drop it.
+    Gone,
+    /// It asked, and there is none.
+    Missing,
+}
+
+/// What a response of this kind says, in the protocol that the stream speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Style {
+    /// What has changed and what is gone.
+    Delta,
+    /// All that there is.
+    WholeSet,
+    /// What has changed; that something is gone cannot be said.
+    ChangesOnly,
+}
+
+/// What goes into one response.
+#[derive(Debug, Default)]
+pub(super) struct Change {
+    pub changed: Vec<Arc<Resource>>,
+    pub removed: Vec<String>,
+}
+
+/// What may go out now, as far as other kinds are concerned.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Gate {
+    pub changes: bool,
+    pub removals: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Kind {
+    kind: ResourceType,
+    style: Style,
+    opened: bool,
+    subscription: Subscription,
+    told: BTreeMap<String, Told>,
+    /// Names to look at when something can be sent.
+    due: BTreeSet<String>,
+    /// Names that must be sent even if they have not changed. May hold names that are not subscribed yet.
+    resend: BTreeSet<String>,
+    flights: Flights,
+    /// A response is owed even if there is nothing to say.
+    greet: bool,
+}
+
+impl Kind {
+    pub fn new(kind: ResourceType, style: Style) -> Self {
+        Self {
+            kind,
+            style,
+            opened: false,
+            subscription: Subscription::default(),
+            told: BTreeMap::new(),
+            due: BTreeSet::new(),
+            resend: BTreeSet::new(),
+            flights: Flights::default(),
+            greet: false,
+        }
+    }
+
+    /// Whether the proxy has ever asked for this kind on this stream.
+    pub fn opened(&self) -> bool {
+        self.opened
+    }
+
+    pub fn subscription(&self) -> &Subscription {
+        &self.subscription
+    }
+
+    /// The proxy's answer to a response; `error` is what it says is wrong.
+    pub fn answer(&mut self, nonce: &str, error: Option<&str>) -> Event {
+        // A part of a whole set would say that the rest is gone.
+        let may_split = self.style != Style::WholeSet;
+        self.flights.answer(self.kind, nonce, error, may_split)
+    }
+
+    pub fn is_latest(&self, nonce: &str) -> bool {
+        self.flights.is_latest(nonce)
+    }
+
+    pub fn stop_waiting(&mut self) {
+        self.flights.stop_waiting();
+    }
+
+    pub fn awaits_answer(&self) -> bool {
+        self.flights.awaits_answer()
+    }
+
+    /// Nothing to say, and nothing unanswered.
+    pub fn is_quiet(&self) -> bool {
+        self.due.is_empty() && !self.awaits_answer()
+    }
+
+    pub fn holds_back(&self) -> bool {
+        !self.due.is_empty() || self.flights.has_suspects()
+    }
+
+    /// The first request of this kind, with the versions that the proxy says it has.
+    pub fn open(&mut self, claims: BTreeMap<String, String>) {
+        self.opened = true;
+        self.told = claims.into_iter().map(|(name, version)| (name, Told::Claimed(version))).collect();
+    }
+
+    /// The proxy is known to have all of this, from an earlier stream.
+    pub fn assume_told(&mut self, resources: &ProxyResources) {
+        self.greet = false;
+        for resource in resources.all_shared(self.kind) {
+            self.told.insert(resource.name.clone(), Told::Sent(resource.clone()));
+        }
+    }
+
+    /// Whether the proxy came without any resource of this kind.
+    pub fn claims_nothing(&self) -> bool {
+        self.told.is_empty()
+    }
+
+    /// Envoy starts up only once its first wildcard subscription was answered, even if with nothing.
+    pub fn greet(&mut self) {
+        self.greet = true;
+    }
+
+    /// A name that is asked for is sent even if the proxy was sent it before: it may have dropped it (`discovery.proto`,
+    /// `resource_names_subscribe`). Only what it claims to have in its first request is believed.
+    pub fn subscribe(&mut self, name: &str, first_request: bool, resources: &ProxyResources) {
+        if is_wildcard(self.kind, name) {
+            let asked_again = std::mem::replace(&mut self.subscription.wildcard, true) && !first_request;
+            for resource in resources.of(self.kind) {
+                self.due.insert(resource.name.clone());
+                if asked_again {
+                    self.resend.insert(resource.name.clone());
+                }
+            }
+            return;
+        }
+        self.subscription.names.insert(name.to_owned());
+        self.due.insert(name.to_owned());
+        if !(first_request && self.told.contains_key(name)) {
+            self.resend.insert(name.to_owned());
+        }
+    }
+
+    /// A name that a wildcard covers too is answered, since the proxy cannot know whether it should keep the resource
+    /// (Envoy's `DeltaSubscriptionState` calls these ambiguous).
+    pub fn unsubscribe(&mut self, name: &str) {
+        if is_wildcard(self.kind, name) {
+            self.subscription.wildcard = false;
+            self.greet = false;
+            self.forget_unwanted();
+        } else if self.subscription.names.remove(name) {
+            if self.subscription.wildcard {
+                self.due.insert(name.to_owned());
+                self.resend.insert(name.to_owned());
+            } else {
+                self.told.remove(name);
+                self.due.remove(name);
+                self.resend.remove(name);
+            }
+        }
+    }
+
+    /// Drops what was claimed or sent, and is not wanted any more.
+    pub fn forget_unwanted(&mut self) {
+        self.told.retain(|name, _| self.subscription.covers(name));
+    }
+
+    /// Whatever depends on this name waits for it, changed or not, as soon as it is subscribed.
+    pub fn expect(&mut self, name: String) {
+        if self.subscription.covers(&name) {
+            self.due.insert(name.clone());
+        }
+        self.resend.insert(name);
+    }
+
+    /// Finds what differs from what the proxy was told.
+    pub fn compare(&mut self, resources: &ProxyResources) {
+        self.resend.retain(|name| self.subscription.covers(name) || resources.get(self.kind, name).is_some());
+        let everything = resources.of(self.kind).map(|resource| &resource.name);
+        let everything = everything.filter(|_| self.subscription.wildcard);
+        let names = self.subscription.names.iter().chain(self.told.keys()).chain(everything);
+        let news: Vec<String> =
+            names.filter(|name| !matches!(self.news(name, resources), News::Nothing)).cloned().collect();
+        self.due.extend(news);
+    }
+
+    /// Drops names from the list that turned out to be no news.
+    pub fn tidy(&mut self, resources: &ProxyResources) {
+        let mut due = std::mem::take(&mut self.due);
+        due.retain(|name| !matches!(self.news(name, resources), News::Nothing));
+        self.due = due;
+    }
+
+    fn news(&self, name: &str, resources: &ProxyResources) -> News {
+        if !self.subscription.covers(name) {
+            return News::Nothing;
+        }
+        let told = self.told.get(name);
+        let again = self.resend.contains(name);
+        match resources.shared(self.kind, name) {
+            Some(resource) if !again && told.and_then(Told::version) == Some(&resource.version) => {
+                News::Nothing
+            }
+            Some(resource) => News::Changed(resource.clone()),
+            None => match told {
+                Some(Told::Claimed(_) | Told::Sent(_)) => News::Gone,
+                Some(Told::Absent) if !again => News::Nothing,
+                None if !again && !self.subscription.names.contains(name) => News::Nothing,
+                Some(Told::Absent) | None => News::Missing,
+            },
+        }
+    }
+
+    /// The next response of this kind, if there is something to say and it may be said now. It counts as sent under `nonce`.
+    pub fn take(
+        &mut self,
+        resources: &ProxyResources,
+        gate: Gate,
+        nonce: impl FnOnce() -> String,
+    ) -> Option<Change> {
+        if self.awaits_answer() {
+            return None;
+        }
+        let mut change = self.take_due(resources, gate);
+        if change.changed.is_empty() && change.removed.is_empty() && gate.changes {
+            change.changed = self.next_suspects(resources);
+        }
+        if self.style == Style::ChangesOnly {
+            change.removed.clear();
+        }
+        let nothing = change.changed.is_empty() && change.removed.is_empty();
+        if nothing && !(self.greet && self.due.is_empty()) {
+            return None;
+        }
+        self.greet = false;
+        self.flights.depart(Flight::new(nonce(), &change));
+        Some(change)
+    }
+
+    fn take_due(&mut self, resources: &ProxyResources, gate: Gate) -> Change {
+        let mut change = Change::default();
+        for name in std::mem::take(&mut self.due) {
+            match self.news(&name, resources) {
+                News::Nothing => {}
+                News::Changed(resource) if gate.changes => change.changed.push(resource),
+                News::Gone if gate.removals => change.removed.push(name),
+                News::Missing => change.removed.push(name),
+                News::Changed(_) | News::Gone => {
+                    self.due.insert(name);
+                }
+            }
+        }
+        for resource in &change.changed {
+            self.resend.remove(&resource.name);
+            self.flights.clear_suspect(&resource.name);
+            self.told.insert(resource.name.clone(), Told::Sent(resource.clone()));
+        }
+        for name in &change.removed {
+            self.resend.remove(name);
+            if self.subscription.names.contains(name) {
+                self.told.insert(name.clone(), Told::Absent);
+            } else {
+                self.told.remove(name);
+            }
+        }
+        change
+    }
+
+    /// The next smaller group of a response that was dropped whole, as far as it is still what the proxy should run.
+    fn next_suspects(&mut self, resources: &ProxyResources) -> Vec<Arc<Resource>> {
+        while let Some(group) = self.flights.next_suspects() {
+            let current = group.into_iter().filter_map(|(name, version)| {
+                let resource = resources.shared(self.kind, &name)?;
+                (resource.version == version && self.subscription.covers(&name)).then(|| resource.clone())
+            });
+            let current: Vec<_> = current.collect();
+            if !current.is_empty() {
+                return current;
+            }
+        }
+        Vec::new()
+    }
+
+    /// Everything that was sent and not removed since, in name order.
+    pub fn sent(&self) -> impl Iterator<Item = &Arc<Resource>> {
+        self.told.values().filter_map(|told| match told {
+            Told::Sent(resource) => Some(resource),
+            Told::Claimed(_) | Told::Absent => None,
+        })
+    }
+
+    /// A digest of all that the proxy should now have of this kind.
+    pub fn version(&self) -> String {
+        let versions = self.told.iter().filter_map(|(name, told)| Some((name.as_str(), told.version()?)));
+        crate::resource::digest(versions)
+    }
+}
