@@ -71,3 +71,6 @@ pub enum ProtocolError {
     #[error("a {kind} was asked for by resource_locators, which are not supported: use resource names")]
     Locator { kind: ResourceType },
 }
+
+#[cfg(test)]
+mod tests;
