@@ -25,6 +25,7 @@ pub use cidr::Cidr;
 pub use diagnostic::{Diagnostic, Severity};
 pub use federation::{ClusterSpec, Federation};
 pub use mesh::{AccessLog, MeshSettings, OutboundPolicy};
+pub use parse::{parse, parse_with};
 pub use resource::{AnyResource, Kind, Meta, Resource, ResourceName};
 pub use snapshot::{
     EffectiveDestinationRule, EffectivePolicy, Endpoint, EndpointAddress, MeshSnapshot, MtlsMode, NameEntry,
