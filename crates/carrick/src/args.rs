@@ -1,0 +1,283 @@
+//! The command line. The only place that reads arguments and environment variables.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Joins service meshes: workloads of one cluster call exposed services of another by name, with mutual TLS end to end.
+#[derive(Debug, Parser)]
+#[command(name = "carrick", version, propagate_version = true, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    /// What to log on stderr: a level, or a filter such as `carrick_proxy=debug`
+    #[arg(long, global = true, env = "CARRICK_LOG", default_value = "warn", value_name = "FILTER")]
+    pub log: String,
+    /// No colour, even on a terminal
+    #[arg(long, global = true, env = "NO_COLOR", value_parser = clap::builder::FalseyValueParser::new(), action = clap::ArgAction::SetTrue)]
+    pub no_color: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  carrick demo                                    two clusters on this machine, one request through four proxies
+  carrick up examples/two-clusters --detach       the same clusters, kept running
+  carrick ps                                      what runs, and whether every proxy has its configuration
+  carrick exec cluster1/client -- curl -s http://server.ns2.svc.cluster.global/
+  carrick trace cluster1/client http://server.ns2.svc.cluster.global/
+  carrick config dump cluster1/client             what a proxy runs, as Envoy shows it
+  carrick down";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start two clusters on this machine, send a request through four proxies, attack them, clean up
+    Demo(DemoArgs),
+    /// Start a federation folder on this machine and keep it running
+    Up(UpArgs),
+    /// Stop a running federation and remove what it made
+    Down(DownArgs),
+    /// List what runs in a federation
+    Ps(PsArgs),
+    /// Run a command in a pod
+    Exec(ExecArgs),
+    /// Print what a pod's processes have logged
+    Logs(LogsArgs),
+    /// Send one request from a pod and show the path that it took
+    Trace(TraceArgs),
+    /// Look at what proxies run
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Run the proxy on an Envoy bootstrap file
+    Proxy(ProxyArgs),
+    /// Run one cluster's control plane
+    Control(ControlArgs),
+    /// Stand beside a proxy: get its certificate, write its bootstrap, run it
+    Agent(AgentArgs),
+    /// The root of trust: make one, hand out enrolment tokens, sign cluster CAs
+    #[command(subcommand)]
+    RootCa(RootCaCommand),
+    /// The test server that answers with what it received
+    #[command(hide = true)]
+    App(crate::app::AppArgs),
+    /// Steps of starting namespaces; not for use by hand
+    #[command(name = carrick_local::HIDDEN_COMMAND, hide = true)]
+    Sandbox {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<std::ffi::OsString>,
+    },
+    /// Runs a federation inside its namespaces; not for use by hand
+    #[command(hide = true)]
+    Supervise(SuperviseArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Print the report as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Leave the federation running afterwards, as `carrick up` does
+    #[arg(long)]
+    pub keep: bool,
+    /// A federation folder instead of the built-in example
+    #[arg(value_name = "FOLDER")]
+    pub folder: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct UpArgs {
+    /// A folder with a federation.yaml
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
+    /// Return once everything runs; `carrick down` stops it
+    #[arg(long, short)]
+    pub detach: bool,
+    #[command(flatten)]
+    pub which: Which,
+}
+
+/// Which running federation is meant.
+#[derive(Debug, Args, Clone)]
+pub struct Which {
+    /// The federation's name; needed only if several run
+    #[arg(long, short = 'f', value_name = "NAME")]
+    pub federation: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct DownArgs {
+    #[command(flatten)]
+    pub which: Which,
+    /// Also forget its certificates and allocated addresses
+    #[arg(long)]
+    pub purge: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct PsArgs {
+    #[command(flatten)]
+    pub which: Which,
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ExecArgs {
+    #[command(flatten)]
+    pub which: Which,
+    /// The pod, as `carrick ps` names it; a unique beginning is enough
+    #[arg(value_name = "[CLUSTER/]POD")]
+    pub pod: String,
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    #[command(flatten)]
+    pub which: Which,
+    #[arg(value_name = "[CLUSTER/]POD")]
+    pub pod: String,
+    /// Only one of its processes: app, proxy, agent
+    #[arg(long, short)]
+    pub container: Option<String>,
+    /// Keep printing what is added
+    #[arg(long)]
+    pub follow: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct TraceArgs {
+    #[command(flatten)]
+    pub which: Which,
+    #[arg(value_name = "[CLUSTER/]POD")]
+    pub pod: String,
+    #[arg(value_name = "URL")]
+    pub url: String,
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print a proxy's configuration as Envoy's config_dump JSON
+    Dump {
+        #[command(flatten)]
+        which: Which,
+        #[arg(value_name = "[CLUSTER/]POD")]
+        pod: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct ProxyArgs {
+    /// An Envoy bootstrap, YAML or JSON
+    #[arg(long, short = 'c', value_name = "FILE")]
+    pub config_path: PathBuf,
+    /// Worker threads
+    #[arg(long, value_name = "N", default_value_t = default_concurrency(), value_parser = clap::value_parser!(u16).range(1..))]
+    pub concurrency: u16,
+    /// How long connections may go on after SIGTERM, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 15)]
+    pub drain_time_s: u64,
+    /// Check the bootstrap and exit
+    #[arg(long, value_name = "MODE", default_value = "serve", value_parser = ["serve", "validate"])]
+    pub mode: String,
+}
+
+fn default_concurrency() -> u16 {
+    std::thread::available_parallelism().map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(u16::MAX))
+}
+
+#[derive(Debug, Args)]
+pub struct ControlArgs {
+    /// The federation file
+    #[arg(long, value_name = "FILE")]
+    pub federation: PathBuf,
+    /// Which of its clusters this is
+    #[arg(long, value_name = "NAME")]
+    pub cluster: String,
+    /// Further resources: what the runtime knows of pods
+    #[arg(long = "resources", value_name = "PATH")]
+    pub resources: Vec<PathBuf>,
+    /// Where the cluster CA and allocated addresses are kept
+    #[arg(long, value_name = "FOLDER")]
+    pub state: PathBuf,
+    /// The Unix socket for proxies and agents
+    #[arg(long, value_name = "SOCKET")]
+    pub listen: PathBuf,
+    /// The Unix socket for the operator
+    #[arg(long, value_name = "SOCKET")]
+    pub admin: PathBuf,
+    /// Where DNS is served, UDP and TCP
+    #[arg(long, value_name = "ADDRESS")]
+    pub dns: Option<std::net::SocketAddr>,
+    /// The root CA's Unix socket
+    #[arg(long, value_name = "SOCKET")]
+    pub root_ca: PathBuf,
+    /// A file that holds the enrolment token
+    #[arg(long, value_name = "FILE")]
+    pub token: Option<PathBuf>,
+    /// Lifetime of workload certificates that do not ask for one, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
+    pub workload_ttl: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct AgentArgs {
+    /// The control plane's Unix socket
+    #[arg(long, value_name = "SOCKET")]
+    pub control: PathBuf,
+    /// A private folder for the bootstrap and the secrets' socket
+    #[arg(long, value_name = "FOLDER")]
+    pub dir: PathBuf,
+    /// What the proxy says of itself, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub node: PathBuf,
+    /// Lifetime of the certificate to ask for, in seconds; 0 takes the CA's default
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub ttl: u64,
+    /// The proxy's program and arguments; `{bootstrap}` stands for its configuration file
+    #[arg(last = true, required = true, value_name = "PROXY")]
+    pub proxy: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RootCaCommand {
+    /// Make a root CA in an empty folder
+    Init {
+        #[arg(long, value_name = "FOLDER")]
+        state: PathBuf,
+        /// Lifetime in days
+        #[arg(long, default_value_t = 3650)]
+        days: u32,
+    },
+    /// Make a single-use enrolment token for one trust domain and print it
+    Token {
+        #[arg(long, value_name = "FOLDER")]
+        state: PathBuf,
+        #[arg(long, value_name = "DOMAIN")]
+        trust_domain: String,
+        /// The token is void after this many seconds
+        #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+        expires_in: u64,
+    },
+    /// Sign cluster CAs
+    Serve {
+        #[arg(long, value_name = "FOLDER")]
+        state: PathBuf,
+        /// The Unix socket to listen on
+        #[arg(long, value_name = "SOCKET")]
+        listen: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct SuperviseArgs {
+    #[arg(long)]
+    pub folder: PathBuf,
+    #[arg(long)]
+    pub run: PathBuf,
+    #[arg(long)]
+    pub state: PathBuf,
+}

@@ -1,0 +1,66 @@
+//! Gets the workload's certificate and renews it at half of its life.
+//!
+//! It must not know who uses the certificate.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result};
+use carrick_identity::{PrivateKey, csr, renewal};
+use carrick_xds::pb::istio::v1::auth::IstioCertificateRequest;
+use carrick_xds::pb::istio::v1::auth::istio_certificate_service_client::IstioCertificateServiceClient;
+use tokio::sync::watch;
+
+use super::svid::Svid;
+use crate::channel;
+
+/// The pause before the first retry, doubled up to the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// Publishes a certificate and, at half of each one's life, the next. An unreachable CA is asked again and again, while the
+/// certificate at hand goes on being served.
+pub async fn keep_fresh(control: PathBuf, ttl_seconds: i64, publish: watch::Sender<Option<Arc<Svid>>>) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match request(&control, ttl_seconds).await {
+            Ok(svid) => {
+                let due = renewal::renew_at(svid.validity.not_before, svid.validity.not_after, renewal::random_jitter().unwrap_or(0.0));
+                tracing::info!(serial = svid.serial, "got a certificate");
+                publish.send_replace(Some(Arc::new(svid)));
+                pause = FIRST_PAUSE;
+                wait_until(due).await;
+            }
+            Err(error) => {
+                tracing::warn!(retry_in = ?pause, "no new certificate: {error:#}");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+}
+
+/// Sleeps by the wall clock, in slices, so that a clock that was set or a machine that slept is noticed.
+async fn wait_until(due: SystemTime) {
+    while let Ok(left) = due.duration_since(SystemTime::now()) {
+        tokio::time::sleep(left.min(Duration::from_secs(30))).await;
+    }
+}
+
+/// A fresh key for every certificate: a stolen key is worth no more than its certificate's life.
+async fn request(control: &Path, ttl_seconds: i64) -> Result<Svid> {
+    let key = PrivateKey::generate()?;
+    let request = IstioCertificateRequest {
+        csr: csr::make_request(&key, None)?,
+        validity_duration: ttl_seconds,
+        metadata: None,
+    };
+    let answer = IstioCertificateServiceClient::new(channel::unix(control))
+        .create_certificate(request)
+        .await
+        .map_err(|status| anyhow::anyhow!("{:?}: {}", status.code(), status.message()))
+        .with_context(|| format!("the CA at {} gave no certificate", control.display()))?
+        .into_inner();
+    Ok(Svid::from_answer(&key, &answer.cert_chain)?)
+}

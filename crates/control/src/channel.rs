@@ -1,0 +1,53 @@
+//! gRPC channels over Unix sockets.
+//!
+//! It must not know which services are called.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hyper_util::rt::TokioIo;
+use tokio::net::UnixStream;
+use tokio::time::Instant;
+use tonic::transport::{Channel, Endpoint, Uri};
+
+/// A channel that connects on first use and again whenever the connection was lost.
+pub fn unix(path: &Path) -> Channel {
+    endpoint().connect_with_connector_lazy(connector(path.to_owned()))
+}
+
+/// A connected channel; tries until `patience` is over, since the server may be starting still.
+pub async fn unix_with_patience(path: &Path, patience: Duration) -> Result<Channel, tonic::transport::Error> {
+    let deadline = Instant::now() + patience;
+    let mut pause = Duration::from_millis(2);
+    loop {
+        match endpoint().connect_with_connector(connector(path.to_owned())).await {
+            Err(_) if Instant::now() + pause < deadline => {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_millis(200));
+            }
+            done => return done,
+        }
+    }
+}
+
+/// The URI only fills the `:authority` field; the connector decides where to connect.
+fn endpoint() -> Endpoint {
+    Endpoint::from_static("http://localhost")
+}
+
+fn connector(
+    path: PathBuf,
+) -> impl tower::Service<
+    Uri,
+    Response = TokioIo<UnixStream>,
+    Error = io::Error,
+    Future = impl Future<Output = io::Result<TokioIo<UnixStream>>> + Send,
+> + Send
++ Clone
++ 'static {
+    tower::service_fn(move |_: Uri| {
+        let path = path.clone();
+        async move { Ok(TokioIo::new(UnixStream::connect(path).await?)) }
+    })
+}

@@ -1,0 +1,83 @@
+//! Writing files so that a crash leaves either the old content or the new, and keys are private from their first byte.
+//!
+//! It must not know what the files mean.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Makes a directory (and its parents) that only this user may enter.
+pub fn private_dir(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| at(path, error))
+}
+
+/// Replaces `path` atomically: a temporary file beside it is written, synced, and renamed over it, then the directory is synced.
+/// The file has `mode` from its creation on.
+pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    let temporary = temporary_name(path);
+    let written = write_new(&temporary, content, mode).and_then(|()| fs::rename(&temporary, path));
+    if let Err(error) = written {
+        let _ = fs::remove_file(&temporary);
+        return Err(at(path, error));
+    }
+    sync_parent(path)
+}
+
+/// Creates `path` with `content`; fails if it is there already.
+pub fn create(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    write_new(path, content, mode).map_err(|error| at(path, error))?;
+    sync_parent(path)
+}
+
+/// Writes a set of files into a new directory and moves it to `path` in one step, so that no reader ever sees half of the set.
+/// An old directory at `path` is replaced.
+pub fn replace_dir(path: &Path, files: &[(&str, Vec<u8>, u32)]) -> io::Result<()> {
+    let temporary = temporary_name(path);
+    let retired = path.with_extension("retired");
+    // Left over from a crash between the two renames below: the old set is still complete under the retired name.
+    if retired.exists() && !path.exists() {
+        fs::rename(&retired, path).map_err(|error| at(path, error))?;
+    }
+    let _ = fs::remove_dir_all(&temporary);
+    private_dir(&temporary)?;
+    for (name, content, mode) in files {
+        write_new(&temporary.join(name), content, *mode).map_err(|error| at(&path.join(name), error))?;
+    }
+    File::open(&temporary).and_then(|dir| dir.sync_all()).map_err(|error| at(path, error))?;
+    let _ = fs::remove_dir_all(&retired);
+    if path.exists() {
+        fs::rename(path, &retired).map_err(|error| at(path, error))?;
+    }
+    fs::rename(&temporary, path).map_err(|error| at(path, error))?;
+    let _ = fs::remove_dir_all(&retired);
+    sync_parent(path)
+}
+
+/// Reads a whole file as text, naming it in the error.
+pub fn read(path: &Path) -> io::Result<String> {
+    fs::read_to_string(path).map_err(|error| at(path, error))
+}
+
+fn write_new(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+fn sync_parent(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(parent).and_then(|dir| dir.sync_all()).map_err(|error| at(path, error))
+}
+
+fn temporary_name(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{:016x}", rand::random::<u64>()))
+}
+
+fn at(path: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests;

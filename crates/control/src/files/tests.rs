@@ -1,0 +1,54 @@
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn a_replaced_file_has_the_new_content_and_its_mode_and_leaves_nothing_beside_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("key.pem");
+    replace(&path, b"one", 0o600).unwrap();
+    replace(&path, b"two", 0o600).unwrap();
+    assert_eq!(read(&path).unwrap(), "two");
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_created_file_is_never_written_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("token");
+    create(&path, b"first", 0o600).unwrap();
+    assert_eq!(create(&path, b"second", 0o600).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+    assert_eq!(read(&path).unwrap(), "first");
+}
+
+#[test]
+fn a_set_of_files_is_replaced_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("cacerts");
+    replace_dir(&path, &[("a", b"1".to_vec(), 0o600), ("b", b"2".to_vec(), 0o644)]).unwrap();
+    replace_dir(&path, &[("a", b"3".to_vec(), 0o600)]).unwrap();
+    assert_eq!(read(&path.join("a")).unwrap(), "3");
+    assert!(!path.join("b").exists(), "the old set is gone as a whole");
+    assert_eq!((mode(&path), mode(&path.join("a"))), (0o700, 0o600));
+}
+
+#[test]
+fn a_crash_between_the_two_renames_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("cacerts");
+    replace_dir(&path, &[("a", b"old".to_vec(), 0o600)]).unwrap();
+    fs::rename(&path, path.with_extension("retired")).unwrap();
+    replace_dir(&path, &[("a", b"new".to_vec(), 0o600)]).unwrap();
+    assert_eq!(read(&path.join("a")).unwrap(), "new");
+}
+
+#[test]
+fn an_error_names_the_file() {
+    let error = read(Path::new("/nowhere/at/all")).unwrap_err();
+    assert!(error.to_string().contains("/nowhere/at/all"), "{error}");
+}

@@ -1,0 +1,102 @@
+//! What the operator may know of connected proxies: whether each runs the newest configuration, and what it refused.
+//!
+//! It must not know how configuration is made or sent.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use carrick_xds::ResourceType;
+use carrick_xds::server::Event;
+use serde::Serialize;
+
+/// All proxies that are connected now.
+#[derive(Debug, Default)]
+pub struct Proxies {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    next: u64,
+    connections: BTreeMap<u64, ProxyStatus>,
+}
+
+/// One connected proxy.
+#[derive(Debug, Clone, Serialize)]
+pub struct ProxyStatus {
+    /// `sidecar~IP~pod.namespace~domain`
+    pub node: String,
+    /// The program that it says it is: `envoy`, `carrick`.
+    pub program: String,
+    /// The version of the configuration that it was sent last.
+    pub sent: u64,
+    /// What it refused and does not run, by `kind name`, in its own words.
+    pub refused: BTreeMap<String, String>,
+}
+
+/// Marks a proxy as connected until dropped.
+#[derive(Debug)]
+pub struct Connection {
+    key: u64,
+    proxies: Arc<Proxies>,
+}
+
+impl Proxies {
+    pub fn connected(self: &Arc<Self>, node: &str, program: &str) -> Connection {
+        let mut inner = self.lock();
+        let key = inner.next;
+        inner.next += 1;
+        let status =
+            ProxyStatus { node: node.into(), program: program.into(), sent: 0, refused: BTreeMap::new() };
+        inner.connections.insert(key, status);
+        Connection { key, proxies: self.clone() }
+    }
+
+    pub fn list(&self) -> Vec<ProxyStatus> {
+        self.lock().connections.values().cloned().collect()
+    }
+
+    /// Nothing is left half-done under the lock, so a panic of another thread does not spoil the table.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Connection {
+    pub fn sent(&self, version: u64) {
+        self.change(|status| status.sent = version);
+    }
+
+    pub fn event(&self, event: Event) {
+        match event {
+            Event::Nacked { kind, names, reason, .. } => self.change(|status| {
+                tracing::warn!(node = status.node, %kind, ?names, "the proxy refused its configuration: {reason}");
+                for name in names {
+                    status.refused.insert(key(kind, &name), reason.clone());
+                }
+            }),
+            Event::Acked { kind, names, .. } => self.change(|status| {
+                for name in names {
+                    status.refused.remove(&key(kind, &name));
+                }
+            }),
+            Event::StaleNonce { .. } | Event::UnknownType { .. } => {}
+        }
+    }
+
+    fn change(&self, step: impl FnOnce(&mut ProxyStatus)) {
+        if let Some(status) = self.proxies.lock().connections.get_mut(&self.key) {
+            step(status);
+        }
+    }
+}
+
+fn key(kind: ResourceType, name: &str) -> String {
+    format!("{kind} {name}")
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.proxies.lock().connections.remove(&self.key);
+    }
+}
