@@ -62,7 +62,7 @@ pub enum CaCertsError {
         "{CA_CERT}, {CERT_CHAIN} and {ROOT_CERT} do not fit together, no peer would believe what this CA issues: {0}"
     )]
     Untrusted(VerifyError),
-    #[error("{CERT_CHAIN}: {0}")]
+    #[error("{CA_CERT} or {CERT_CHAIN}: {0}")]
     Expired(TtlError),
     #[error("{CA_CERT}: {0}")]
     TrustDomain(#[from] SpiffeError),
@@ -122,21 +122,26 @@ impl CaCerts {
         Ok(this)
     }
 
+    /// The policy with its default cut to what is left of the CA's chain, as Istio does at start-up.
+    pub fn lifetimes(&self, policy: TtlPolicy, now: SystemTime) -> Result<TtlPolicy, TtlError> {
+        let own = [self.authority.certificate()];
+        policy.within_chain(own.into_iter().chain(self.authority.chain()).map(Certificate::validity), now)
+    }
+
     /// Issues a certificate on trial and verifies it as a peer would: this asks all that matters at once, that
     /// the chain reaches a root, that nothing in it has expired, and that each CA in it may sign the next.
     fn check_trust(&self, now: SystemTime) -> Result<(), CaCertsError> {
-        TtlPolicy::default()
-            .within_chain(self.authority.chain().iter().map(Certificate::validity), now)
-            .map_err(CaCertsError::Expired)?;
+        self.lifetimes(TtlPolicy::default(), now).map_err(CaCertsError::Expired)?;
         let trust_domain = match self.authority.trust_domain() {
             Some(own) => own.clone(),
             None => TrustDomain::new("trial")?,
         };
         let id = crate::SpiffeId::workload(&trust_domain, "trial", "trial")?;
-        let key = self.authority.key().public_key();
+        // A key of its own: webpki takes a certificate with its issuer's key for a loop.
+        let key = PrivateKey::generate()?;
         let trial = self
             .authority
-            .issue_workload(key, &id, Duration::from_secs(60), now)
+            .issue_workload(key.public_key(), &id, Duration::from_secs(60), now)
             .map_err(CaCertsError::Authority)?;
         let sent: Vec<_> =
             [&trial].into_iter().chain(self.authority.chain()).map(|c| c.der().clone()).collect();

@@ -14,6 +14,10 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
+use x509_parser::oid_registry::{
+    OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_EXTENDED_KEY_USAGE, OID_X509_EXT_KEY_USAGE,
+    OID_X509_EXT_NAME_CONSTRAINTS, OID_X509_EXT_SUBJECT_ALT_NAME, Oid,
+};
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::time::ASN1Time;
 use x509_parser::x509::X509Version;
@@ -234,16 +238,30 @@ struct Facts {
     key_usage: Option<KeyUsage>,
 }
 
+/// The extensions that decide what is believed. One of the others that cannot be read is no reason to refuse.
+const DECISIVE: [Oid<'static>; 5] = [
+    OID_X509_EXT_SUBJECT_ALT_NAME,
+    OID_X509_EXT_BASIC_CONSTRAINTS,
+    OID_X509_EXT_KEY_USAGE,
+    OID_X509_EXT_EXTENDED_KEY_USAGE,
+    OID_X509_EXT_NAME_CONSTRAINTS,
+];
+
 impl Facts {
     fn read(x509: &X509Certificate<'_>) -> Result<Self, String> {
         // x509-parser answers "no basicConstraints" for one that it could not read; so look for that first.
-        for extension in x509.extensions() {
+        for extension in x509.extensions().iter().filter(|extension| DECISIVE.contains(&extension.oid)) {
             if let ParsedExtension::ParseError { error } = extension.parsed_extension() {
                 return Err(format!("its extension {} cannot be read: {error}", extension.oid));
             }
         }
         if x509.subject().iter().chain(x509.issuer().iter()).any(|rdn| rdn.iter().next().is_none()) {
             return Err("its subject or issuer has an empty name element".to_owned());
+        }
+        let repeated =
+            DECISIVE.into_iter().find(|oid| x509.iter_extensions().filter(|e| e.oid == *oid).count() > 1);
+        if let Some(oid) = repeated {
+            return Err(format!("its extension {oid} stands there twice"));
         }
         let described = |what: &'static str| move |e| format!("its {what} cannot be read: {e}");
         let constraints = x509.basic_constraints().map_err(described("basicConstraints"))?;

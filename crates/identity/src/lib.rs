@@ -32,6 +32,11 @@ pub mod rotation;
 
 pub mod enrolment;
 
+#[cfg(test)]
+mod openssl;
+#[cfg(test)]
+mod scene;
+
 pub use bundle::TrustBundle;
 pub use certificate::Certificate;
 pub use csr::CertificateRequest;

@@ -98,10 +98,11 @@ pub fn verify_chain(
     }
     // One root at a time, so that each path ends at a certificate whose dates and limits are known, and a root
     // that was issued anew under the same name and key is judged on its own.
+    let last = last_issued(&leaf, intermediates);
     let mut refusal = VerifyError::UnknownIssuer {
-        certificate: last_issued(&leaf, intermediates).to_string(),
-        issuer: last_issued(&leaf, intermediates).issuer().to_owned(),
-        roots: bundle.certificates().map(|root| root.to_string()).collect::<Vec<_>>().join(", "),
+        certificate: last.to_string(),
+        issuer: last.issuer().to_owned(),
+        roots: bundle.certificates().map(Certificate::to_string).collect::<Vec<_>>().join(", "),
     };
     for root in bundle.roots() {
         let outcome = path_to(root, &leaf, leaf_der, intermediates, usage, now)
