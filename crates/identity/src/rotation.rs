@@ -144,7 +144,7 @@ fn prepare_at(validity: Validity) -> SystemTime {
 }
 
 fn activate_at(validity: Validity) -> SystemTime {
-    validity.not_before + validity.lifetime() * 5 / 6
+    validity.not_before + validity.lifetime() / 6 * 5
 }
 
 /// The state as written: a plain list, checked when it is read back.

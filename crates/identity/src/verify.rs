@@ -98,22 +98,31 @@ pub fn verify_chain(
     }
     // One root at a time, so that each path ends at a certificate whose dates and limits are known, and a root
     // that was issued anew under the same name and key is judged on its own.
-    let last = last_issued(&leaf, intermediates);
-    let mut refusal = VerifyError::UnknownIssuer {
-        certificate: last.to_string(),
-        issuer: last.issuer().to_owned(),
-        roots: bundle.certificates().map(Certificate::to_string).collect::<Vec<_>>().join(", "),
-    };
+    let mut refusal: Option<VerifyError> = None;
     for root in bundle.roots() {
         let outcome = path_to(root, &leaf, leaf_der, intermediates, usage, now)
             .and_then(|path| judge(&leaf, path, root, now));
         match outcome {
             Ok(peer) => return Ok(peer),
-            Err(e) if e.tells_more_than(&refusal) => refusal = e,
+            Err(VerifyError::UnknownIssuer { .. }) => {}
+            Err(e) if refusal.as_ref().is_none_or(|known| e.tells_more_than(known)) => refusal = Some(e),
             Err(_) => {}
         }
     }
-    Err(refusal)
+    Err(refusal.unwrap_or_else(|| unknown_issuer(&leaf, intermediates, bundle)))
+}
+
+fn unknown_issuer(
+    leaf: &Certificate,
+    intermediates: &[CertificateDer<'_>],
+    bundle: &TrustBundle,
+) -> VerifyError {
+    let last = last_issued(leaf, intermediates);
+    VerifyError::UnknownIssuer {
+        certificate: last.to_string(),
+        issuer: last.issuer().to_owned(),
+        roots: bundle.certificates().map(Certificate::to_string).collect::<Vec<_>>().join(", "),
+    }
 }
 
 fn read(der: &CertificateDer<'_>, place: usize) -> Result<Certificate, VerifyError> {

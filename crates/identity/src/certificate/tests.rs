@@ -30,6 +30,9 @@ fn a_certificate_says_what_openssl_wrote_into_it() {
     assert!(certificate.is_self_issued());
     assert_eq!(certificate.spiffe_id(), Ok(None));
     assert_eq!(certificate.pem().as_bytes(), openssl.read("c.pem"));
+    let fingerprint =
+        openssl.ok("x509 -in c.pem -noout -fingerprint -sha256").replace(':', "").to_lowercase();
+    assert!(fingerprint.contains(&certificate.fingerprint()), "{fingerprint}");
 }
 
 #[test]

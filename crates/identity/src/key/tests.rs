@@ -63,3 +63,11 @@ fn text_without_a_key_is_an_error_that_says_what_to_provide() {
     let garbage = pem_block("PRIVATE KEY", b"not a key");
     assert!(matches!(PrivateKey::from_pem(garbage.as_bytes()), Err(KeyError::Unreadable(_))));
 }
+
+#[test]
+fn a_key_can_be_shared_between_threads() {
+    let key = std::sync::Arc::new(PrivateKey::generate().unwrap());
+    let other = key.clone();
+    let read = std::thread::spawn(move || other.public_key().clone()).join().unwrap();
+    assert_eq!(&read, key.public_key());
+}

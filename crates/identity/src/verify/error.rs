@@ -133,14 +133,9 @@ impl VerifyError {
         })
     }
 
-    /// Of the refusals for several roots, the one to show: that a root did not issue the chain says least.
+    /// Of the refusals for several roots, the one to show: a wrong signature may only mean two roots of one name.
     pub(super) fn tells_more_than(&self, other: &Self) -> bool {
-        let weight = |e: &Self| match e {
-            Self::UnknownIssuer { .. } => 0,
-            Self::BadSignature { .. } => 1,
-            _ => 2,
-        };
-        weight(self) > weight(other)
+        matches!(other, Self::BadSignature { .. }) && !matches!(self, Self::BadSignature { .. })
     }
 }
 

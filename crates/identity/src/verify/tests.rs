@@ -114,6 +114,19 @@ fn a_ca_cannot_vouch_for_another_trust_domain() {
 }
 
 #[test]
+fn a_root_that_names_a_trust_domain_is_bound_by_it_too() {
+    let mesh = Mesh::new();
+    let ca = mesh.cluster("a");
+    let bundle = TrustBundle::new([ca.certificate().clone()]).unwrap();
+    let key = PrivateKey::generate().unwrap();
+    let own = forge(&ca, &key, &["spiffe://a/b"], |_| ());
+    let foreign = forge(&ca, &key, &["spiffe://b/b"], |_| ());
+    assert!(verify_svid(&[own.der().clone()], &bundle, Usage::ClientAuth, now()).is_ok());
+    let e = verify_svid(&[foreign.der().clone()], &bundle, Usage::ClientAuth, now()).unwrap_err();
+    assert!(matches!(e, VerifyError::ForeignTrustDomain { .. }), "{e}");
+}
+
+#[test]
 fn a_ca_cannot_evade_its_trust_domain_by_naming_none() {
     let mesh = Mesh::new();
     let ca = mesh.cluster("evil.example");
