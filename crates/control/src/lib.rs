@@ -8,8 +8,22 @@
 pub mod pipeline;
 pub mod source;
 
-pub mod peer;
-pub mod files;
+pub mod cluster;
 
-pub mod root_ca;
+mod ads;
+mod callers;
+mod peer;
+mod proxies;
+mod stream;
+
 pub mod ca;
+pub mod root_ca;
+
+pub mod agent;
+
+mod admin;
+mod names;
+
+mod channel;
+mod files;
+mod socket;

@@ -10,4 +10,3 @@ pub use server::serve;
 pub use store::RootStore;
 pub use tokens::EnrolError;
 
-pub(crate) use server::bind_private;

@@ -20,3 +20,4 @@ pub mod resources;
 pub mod secrets;
 mod socket;
 pub mod stats;
+mod tls;

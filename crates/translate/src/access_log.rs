@@ -1,9 +1,15 @@
-//! Access logs in Istio's default text format. It must not know who logs.
+//! Access logs in Istio's default formats. It must not know who logs.
+
+use carrick_model::AccessLog as Settings;
+use carrick_model::mesh::AccessLogEncoding;
+use prost_types::Struct;
 
 use crate::envoy::accesslog::access_log_filter::FilterSpecifier;
 use crate::envoy::accesslog::{AccessLog, AccessLogFilter, ResponseFlagFilter, access_log::ConfigType};
 use crate::envoy::any;
-use crate::envoy::core::{DataSource, SubstitutionFormatString, data_source, substitution_format_string};
+use crate::envoy::core::substitution_format_string::Format;
+use crate::envoy::core::{DataSource, SubstitutionFormatString, data_source};
+use crate::rule::string;
 use carrick_xds::pb::envoy::extensions::access_loggers::file::v3::{FileAccessLog, file_access_log};
 
 /// Istio's default line (`pilot/pkg/model/telemetry_logging.go`, `EnvoyTextLogFormat`; Istio docs, "Envoy Access Logs").
@@ -17,25 +23,65 @@ const ISTIO_TEXT_FORMAT: &str = concat!(
     "%REQUESTED_SERVER_NAME% %ROUTE_NAME%\n"
 );
 
-/// One line per request or connection to `path`, for filters.
-pub fn to_file(path: &str) -> AccessLog {
-    let text = data_source::Specifier::InlineString(ISTIO_TEXT_FORMAT.into());
-    let format = SubstitutionFormatString {
-        format: Some(substitution_format_string::Format::TextFormatSource(DataSource {
-            specifier: Some(text),
-            ..Default::default()
-        })),
-        ..Default::default()
+/// The same facts by name.
+const ISTIO_JSON_FIELDS: [(&str, &str); 24] = [
+    ("start_time", "%START_TIME%"),
+    ("method", "%REQ(:METHOD)%"),
+    ("path", "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%"),
+    ("protocol", "%PROTOCOL%"),
+    ("response_code", "%RESPONSE_CODE%"),
+    ("response_flags", "%RESPONSE_FLAGS%"),
+    ("response_code_details", "%RESPONSE_CODE_DETAILS%"),
+    ("connection_termination_details", "%CONNECTION_TERMINATION_DETAILS%"),
+    ("upstream_transport_failure_reason", "%UPSTREAM_TRANSPORT_FAILURE_REASON%"),
+    ("bytes_received", "%BYTES_RECEIVED%"),
+    ("bytes_sent", "%BYTES_SENT%"),
+    ("duration", "%DURATION%"),
+    ("upstream_service_time", "%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%"),
+    ("x_forwarded_for", "%REQ(X-FORWARDED-FOR)%"),
+    ("user_agent", "%REQ(USER-AGENT)%"),
+    ("request_id", "%REQ(X-REQUEST-ID)%"),
+    ("authority", "%REQ(:AUTHORITY)%"),
+    ("upstream_host", "%UPSTREAM_HOST%"),
+    ("upstream_cluster", "%UPSTREAM_CLUSTER_RAW%"),
+    ("upstream_local_address", "%UPSTREAM_LOCAL_ADDRESS%"),
+    ("downstream_local_address", "%DOWNSTREAM_LOCAL_ADDRESS%"),
+    ("downstream_remote_address", "%DOWNSTREAM_REMOTE_ADDRESS%"),
+    ("requested_server_name", "%REQUESTED_SERVER_NAME%"),
+    ("route_name", "%ROUTE_NAME%"),
+];
+
+/// The log that the mesh's settings ask for: one line per request or connection.
+pub fn of_mesh(settings: &Settings) -> AccessLog {
+    let format = match settings.encoding {
+        AccessLogEncoding::Text => {
+            let own = settings.format.as_str();
+            let line = if own.is_empty() { ISTIO_TEXT_FORMAT } else { own };
+            Format::TextFormatSource(DataSource {
+                specifier: Some(data_source::Specifier::InlineString(line.into())),
+                ..Default::default()
+            })
+        }
+        AccessLogEncoding::Json => Format::JsonFormat(json_fields()),
     };
     let file = FileAccessLog {
-        path: path.into(),
-        access_log_format: Some(file_access_log::AccessLogFormat::LogFormat(format)),
+        path: settings.path.clone(),
+        access_log_format: Some(file_access_log::AccessLogFormat::LogFormat(SubstitutionFormatString {
+            format: Some(format),
+            ..Default::default()
+        })),
     };
     AccessLog {
         name: "envoy.access_loggers.file".into(),
         filter: None,
         config_type: Some(ConfigType::TypedConfig(any(&file))),
     }
+}
+
+/// Istio's default fields (`EnvoyJSONLogFormatIstio`).
+fn json_fields() -> Struct {
+    let field = |(name, operator): &(&str, &str)| ((*name).to_owned(), string(operator));
+    Struct { fields: ISTIO_JSON_FIELDS.iter().map(field).collect() }
 }
 
 /// The same for listeners: only connections that found no chain (`NR`), because chains log the others themselves.

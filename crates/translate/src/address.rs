@@ -1,7 +1,7 @@
 //! Socket addresses and address ranges in Envoy's form. It must not know who listens or dials.
 
 use std::fmt::Display;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use crate::envoy::core::{self, Address, CidrRange, Pipe, SocketAddress};
 
@@ -23,6 +23,6 @@ pub fn unix(path: &str) -> Address {
     Address { address: Some(core::address::Address::Pipe(pipe)) }
 }
 
-pub fn range(address: Ipv4Addr, prefix_len: u8) -> CidrRange {
+pub fn range(address: IpAddr, prefix_len: u8) -> CidrRange {
     CidrRange { address_prefix: address.to_string(), prefix_len: Some(prefix_len.into()) }
 }

@@ -1,7 +1,13 @@
-//! Upstream clusters.
+//! Upstream clusters: the mesh's services as this proxy calls them, and the fixed ones. Nothing here knows who routes to them.
 
+mod endpoints;
 pub mod fixed;
+pub mod inbound;
+mod metadata;
+pub mod outbound;
+mod policy;
 pub mod protocol;
+mod tls;
 
 use std::time::Duration;
 
@@ -21,7 +27,7 @@ fn circuit_breakers() -> CircuitBreakers {
     CircuitBreakers { thresholds: vec![thresholds], ..Default::default() }
 }
 
-fn duration(duration: Duration) -> prost_types::Duration {
+pub fn duration(duration: Duration) -> prost_types::Duration {
     prost_types::Duration {
         seconds: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
         nanos: duration.subsec_nanos().try_into().unwrap_or(0),

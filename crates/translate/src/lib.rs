@@ -1,17 +1,46 @@
 //! `(MeshSnapshot, ProxyNode) -> ProxyResources`: what Istio's resources mean in Envoy's words.
 //!
-//! Pure: no I/O, no clock, no async runtime. The only crate that knows both vocabularies.
+//! Pure: no I/O, no clock, no async runtime. The only crate that knows both vocabularies, and only stock Envoy filters leave it.
+//!
+//! Reading order: [`node`] (who asks), `context` (what it sees), then the three sides of a proxy: `outbound`, `inbound`, `gateway`.
+//! They are made of `clusters`, `routes`, `l4`, `chains`, `filters`, `tls`; `names` and `rule` are Istio's conventions.
+//! [`bootstrap`](mod@bootstrap) is the file that a proxy starts from.
 
 mod access_log;
 mod address;
 pub mod bootstrap;
+mod chains;
 mod clusters;
+mod context;
+mod destination;
 mod envoy;
 mod filters;
+mod gateway;
+mod inbound;
+mod l4;
 mod names;
 pub mod node;
+mod outbound;
+mod routes;
 mod rule;
 mod tls;
 
+use carrick_model::snapshot::MeshSnapshot;
+use carrick_xds::ProxyResources;
+
 pub use bootstrap::{BootstrapPlan, bootstrap};
 pub use node::{NodeError, NodeKind, ProxyNode};
+
+/// Everything that one proxy should run. The same snapshot and node give the same bytes, always.
+pub fn translate(snapshot: &MeshSnapshot, node: &ProxyNode) -> ProxyResources {
+    let context = context::Context::new(snapshot, node);
+    let mut resources = ProxyResources::default();
+    match node.kind {
+        NodeKind::Sidecar => {
+            outbound::add(&context, &mut resources);
+            inbound::add(&context, &mut resources);
+        }
+        NodeKind::Router => gateway::add(&context, &mut resources),
+    }
+    resources
+}

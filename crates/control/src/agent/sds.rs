@@ -25,7 +25,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::secrets;
 use super::svid::Svid;
 use crate::peer::{PeerInfo, PeerStream, own_netns};
-use crate::root_ca::bind_private;
+use crate::socket::bind_private;
 use crate::stream::{self, Responses, Source};
 
 type Svids = watch::Receiver<Option<Arc<Svid>>>;

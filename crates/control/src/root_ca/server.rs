@@ -12,12 +12,12 @@ use carrick_xds::pb::carrick::ca::v1::root_certificate_authority_server::{
     RootCertificateAuthority, RootCertificateAuthorityServer,
 };
 use carrick_xds::pb::carrick::ca::v1::{SignClusterCaRequest, SignClusterCaResponse};
-use tokio::net::UnixListener;
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::{Request, Response, Status};
 
 use super::store::RootStore;
 use super::tokens::EnrolError;
+use crate::socket::bind_private;
 
 /// What a cluster CA gets that names no lifetime: a year, as Istio's plug-in CA guide suggests at most.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -30,18 +30,6 @@ pub async fn serve(store: RootStore, listen: &Path, shutdown: impl Future<Output
         .serve_with_incoming_shutdown(UnixListenerStream::new(listener), shutdown)
         .await
         .context("the root CA's server failed")
-}
-
-/// A Unix socket whose folder, and so the socket, only this user may reach.
-pub(crate) fn bind_private(path: &Path) -> Result<UnixListener> {
-    if let Some(parent) = path.parent() {
-        crate::files::private_dir(parent)?;
-    }
-    // A socket file left by a killed process would make the bind fail; nobody can be listening on it if connecting fails.
-    if path.exists() && std::os::unix::net::UnixStream::connect(path).is_err() {
-        std::fs::remove_file(path).with_context(|| format!("cannot remove the stale socket {}", path.display()))?;
-    }
-    UnixListener::bind(path).with_context(|| format!("cannot listen on {}", path.display()))
 }
 
 struct Service {

@@ -5,7 +5,11 @@
 
 pub mod address;
 pub mod cluster;
+pub mod matcher;
 pub mod socket;
+pub mod source;
+mod supported;
+pub mod tls;
 
 use std::time::Duration;
 

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use prost::Message;
 use prost_types::Any;
 
 use crate::envoy::any;
+use crate::envoy::cluster::Cluster;
 use crate::envoy::core::{Http1ProtocolOptions, Http2ProtocolOptions, UpstreamHttpProtocolOptions};
 use crate::envoy::upstream_http::HttpProtocolOptions;
 use crate::envoy::upstream_http::http_protocol_options::{
@@ -54,4 +56,15 @@ pub fn http2_only() -> BTreeMap<String, Any> {
 
 pub fn use_downstream_protocol() -> BTreeMap<String, Any> {
     options(&HttpProtocolOptions { upstream_protocol_options: Some(downstream()), ..Default::default() })
+}
+
+/// Changes a cluster's options in place. Envoy wants a version beside any other option; HTTP/1.1 is its default.
+pub fn change(cluster: &mut Cluster, edit: impl FnOnce(&mut HttpProtocolOptions)) {
+    let existing = cluster.typed_extension_protocol_options.get(KEY);
+    let mut current =
+        existing.and_then(|any| HttpProtocolOptions::decode(any.value.as_slice()).ok()).unwrap_or_else(
+            || HttpProtocolOptions { upstream_protocol_options: Some(http1()), ..Default::default() },
+        );
+    edit(&mut current);
+    cluster.typed_extension_protocol_options = options(&current);
 }

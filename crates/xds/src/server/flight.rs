@@ -18,15 +18,19 @@ const REASON_BYTES: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Flight {
     nonce: String,
-    changed: BTreeMap<String, String>,
-    removed: Vec<String>,
+    contents: Contents,
     awaited: bool,
 }
 
+/// What a response said, by name: the version of a resource, or `None` for one that is gone.
+pub(super) type Contents = BTreeMap<String, Option<String>>;
+
 impl Flight {
     pub fn new(nonce: String, change: &Change) -> Self {
-        let changed = change.changed.iter().map(|resource| (resource.name.clone(), resource.version.clone()));
-        Self { nonce, changed: changed.collect(), removed: change.removed.clone(), awaited: true }
+        let changed =
+            change.changed.iter().map(|resource| (resource.name.clone(), Some(resource.version.clone())));
+        let removed = change.removed.iter().map(|name| (name.clone(), None));
+        Self { nonce, contents: changed.chain(removed).collect(), awaited: true }
     }
 }
 
@@ -34,8 +38,8 @@ impl Flight {
 #[derive(Debug, Default)]
 pub(super) struct Flights {
     under_way: VecDeque<Flight>,
-    /// Groups (name to version) to be offered again, one response each.
-    suspects: VecDeque<BTreeMap<String, String>>,
+    /// Groups to be offered again, one response each.
+    suspects: VecDeque<Contents>,
 }
 
 impl Flights {
@@ -62,14 +66,20 @@ impl Flights {
         !self.suspects.is_empty()
     }
 
-    pub fn next_suspects(&mut self) -> Option<BTreeMap<String, String>> {
+    pub fn next_suspects(&mut self) -> Option<Contents> {
         self.suspects.pop_front()
     }
 
     pub fn clear_suspect(&mut self, name: &str) {
-        self.suspects.iter_mut().for_each(|group| {
+        self.suspects.retain_mut(|group| {
             group.remove(name);
+            !group.is_empty()
         });
+    }
+
+    /// Whether the proxy may still be about to read something about this name.
+    pub fn speak_of(&self, name: &str) -> bool {
+        self.under_way.iter().any(|flight| flight.contents.contains_key(name))
     }
 
     /// The proxy's answer. Answers come in the order of the responses, so an older one that
@@ -83,19 +93,19 @@ impl Flights {
             return Event::StaleNonce { kind, nonce };
         };
         let Some(error) = error else { return Event::Acked { kind, nonce } };
-        let mut names = nack::named(error, flight.changed.keys().chain(&flight.removed));
+        let mut names = nack::named(error, flight.contents.keys());
         if names.is_empty() {
-            names = flight.changed.keys().chain(&flight.removed).cloned().collect();
+            names = flight.contents.keys().cloned().collect();
         }
         if may_split && !nack::rest_was_applied(error) {
-            self.split(flight.changed);
+            self.split(flight.contents);
         }
         Event::Nacked { kind, nonce, names, reason: shorten(error) }
     }
 
     /// Envoy drops a response whole if one resource of it cannot be decoded, or may stop at the first that it
     /// cannot use, and does not always say which that was. Halving finds it, and brings the others through.
-    fn split(&mut self, mut group: BTreeMap<String, String>) {
+    fn split(&mut self, mut group: Contents) {
         let half = group.len() / 2;
         if let Some(middle) = group.keys().nth(half).cloned()
             && half > 0

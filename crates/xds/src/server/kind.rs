@@ -59,6 +59,12 @@ pub(super) struct Change {
     pub removed: Vec<String>,
 }
 
+impl Change {
+    pub fn is_empty(&self) -> bool {
+        self.changed.is_empty() && self.removed.is_empty()
+    }
+}
+
 /// What may go out now, as far as other kinds are concerned.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Gate {
@@ -78,6 +84,8 @@ pub(super) struct Kind {
     /// Names that must be sent even if they have not changed. May hold names that are not subscribed yet.
     resend: BTreeSet<String>,
     flights: Flights,
+    /// `told` may hold names that are not subscribed any more.
+    lingering: bool,
     /// A response is owed even if there is nothing to say.
     greet: bool,
 }
@@ -93,6 +101,7 @@ impl Kind {
             due: BTreeSet::new(),
             resend: BTreeSet::new(),
             flights: Flights::default(),
+            lingering: false,
             greet: false,
         }
     }
@@ -110,7 +119,12 @@ impl Kind {
     pub fn answer(&mut self, nonce: &str, error: Option<&str>) -> Event {
         // A part of a whole set would say that the rest is gone.
         let may_split = self.style != Style::WholeSet;
-        self.flights.answer(self.kind, nonce, error, may_split)
+        let event = self.flights.answer(self.kind, nonce, error, may_split);
+        if std::mem::take(&mut self.lingering) {
+            self.forget_unwanted();
+            self.lingering = self.awaits_answer();
+        }
+        event
     }
 
     pub fn is_latest(&self, nonce: &str) -> bool {
@@ -162,13 +176,14 @@ impl Kind {
     /// `resource_names_subscribe`). Only what it claims to have in its first request is believed.
     pub fn subscribe(&mut self, name: &str, first_request: bool, resources: &ProxyResources) {
         if is_wildcard(self.kind, name) {
-            let asked_again = std::mem::replace(&mut self.subscription.wildcard, true) && !first_request;
+            let asked_again = std::mem::replace(&mut self.subscription.wildcard, true);
             for resource in resources.of(self.kind) {
-                self.due.insert(resource.name.clone());
-                if asked_again {
-                    self.resend.insert(resource.name.clone());
+                let name = &resource.name;
+                if !first_request && (asked_again || !self.subscription.names.contains(name)) {
+                    self.resend.insert(name.clone());
                 }
             }
+            self.compare(resources);
             return;
         }
         self.subscription.names.insert(name.to_owned());
@@ -184,22 +199,28 @@ impl Kind {
         if is_wildcard(self.kind, name) {
             self.subscription.wildcard = false;
             self.greet = false;
+            self.lingering = true;
             self.forget_unwanted();
         } else if self.subscription.names.remove(name) {
             if self.subscription.wildcard {
                 self.due.insert(name.to_owned());
                 self.resend.insert(name.to_owned());
             } else {
-                self.told.remove(name);
                 self.due.remove(name);
                 self.resend.remove(name);
+                if self.flights.speak_of(name) {
+                    self.lingering = true;
+                } else {
+                    self.told.remove(name);
+                }
             }
         }
     }
 
-    /// Drops what was claimed or sent, and is not wanted any more.
+    /// Drops what was claimed or sent, and is not wanted any more. What is still on its way to the proxy is remembered: if the
+    /// proxy changes its mind before it reads that, it may come to hold something that has to be taken back.
     pub fn forget_unwanted(&mut self) {
-        self.told.retain(|name, _| self.subscription.covers(name));
+        self.told.retain(|name, _| self.subscription.covers(name) || self.flights.speak_of(name));
     }
 
     /// Whatever depends on this name waits for it, changed or not, as soon as it is subscribed.
@@ -259,14 +280,13 @@ impl Kind {
             return None;
         }
         let mut change = self.take_due(resources, gate);
-        if change.changed.is_empty() && change.removed.is_empty() && gate.changes {
-            change.changed = self.next_suspects(resources);
+        if change.is_empty() && gate.changes {
+            change = self.next_suspects(resources);
         }
         if self.style == Style::ChangesOnly {
             change.removed.clear();
         }
-        let nothing = change.changed.is_empty() && change.removed.is_empty();
-        if nothing && !(self.greet && self.due.is_empty()) {
+        if change.is_empty() && !(self.greet && self.due.is_empty()) {
             return None;
         }
         self.greet = false;
@@ -294,6 +314,7 @@ impl Kind {
         }
         for name in &change.removed {
             self.resend.remove(name);
+            self.flights.clear_suspect(name);
             if self.subscription.names.contains(name) {
                 self.told.insert(name.clone(), Told::Absent);
             } else {
@@ -303,24 +324,31 @@ impl Kind {
         change
     }
 
-    /// The next smaller group of a response that was dropped whole, as far as it is still what the proxy should run.
-    fn next_suspects(&mut self, resources: &ProxyResources) -> Vec<Arc<Resource>> {
+    /// The next smaller group of a response that was dropped whole, as far as it is still what the proxy should hear.
+    fn next_suspects(&mut self, resources: &ProxyResources) -> Change {
+        let mut change = Change::default();
         while let Some(group) = self.flights.next_suspects() {
-            let current = group.into_iter().filter_map(|(name, version)| {
-                let resource = resources.shared(self.kind, &name)?;
-                (resource.version == version && self.subscription.covers(&name)).then(|| resource.clone())
-            });
-            let current: Vec<_> = current.collect();
-            if !current.is_empty() {
-                return current;
+            for (name, version) in group {
+                match (resources.shared(self.kind, &name), version) {
+                    _ if !self.subscription.covers(&name) => {}
+                    (Some(resource), Some(version)) if resource.version == version => {
+                        change.changed.push(resource.clone());
+                    }
+                    (None, None) => change.removed.push(name),
+                    _ => {}
+                }
+            }
+            if !change.is_empty() {
+                break;
             }
         }
-        Vec::new()
+        change
     }
 
     /// Everything that was sent and not removed since, in name order.
     pub fn sent(&self) -> impl Iterator<Item = &Arc<Resource>> {
-        self.told.values().filter_map(|told| match told {
+        let told = self.told.iter().filter(|(name, _)| self.subscription.covers(name));
+        told.filter_map(|(_, told)| match told {
             Told::Sent(resource) => Some(resource),
             Told::Claimed(_) | Told::Absent => None,
         })
@@ -328,7 +356,7 @@ impl Kind {
 
     /// A digest of all that the proxy should now have of this kind.
     pub fn version(&self) -> String {
-        let versions = self.told.iter().filter_map(|(name, told)| Some((name.as_str(), told.version()?)));
-        crate::resource::digest(versions)
+        let told = self.told.iter().filter(|(name, _)| self.subscription.covers(name));
+        crate::resource::digest(told.filter_map(|(name, told)| Some((name.as_str(), told.version()?))))
     }
 }

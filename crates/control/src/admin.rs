@@ -1,0 +1,155 @@
+//! What the operator may ask of a control plane, over a Unix socket of their own: JSON, read-only.
+//!
+//! It must not know who asks; whoever may open the socket may read.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::{Json, Router};
+use carrick_model::{Diagnostic, EndpointAddress, MeshSnapshot, ServiceKind};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::pipeline::Published;
+use crate::proxies::{Proxies, ProxyStatus};
+use crate::socket::bind_private;
+
+/// A waiting reader is answered after this long even without news, so that dead ones do not pile up.
+const LONG_POLL: Duration = Duration::from_secs(30);
+
+#[derive(Clone)]
+struct Facts {
+    published: watch::Receiver<Arc<Published>>,
+    proxies: Arc<Proxies>,
+}
+
+/// Serves until `stop` is cancelled.
+pub async fn serve(
+    socket: &Path,
+    published: watch::Receiver<Arc<Published>>,
+    proxies: Arc<Proxies>,
+    stop: CancellationToken,
+) -> Result<()> {
+    let router = Router::new()
+        .route("/status", get(status))
+        .route("/resolve", get(resolve))
+        .route("/services", get(services))
+        .with_state(Facts { published, proxies });
+    let listener = bind_private(socket)?;
+    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await?;
+    Ok(())
+}
+
+/// `GET /status`
+#[derive(Debug, Serialize)]
+struct Status {
+    version: u64,
+    diagnostics: Vec<Diagnostic>,
+    /// The diagnostics as a person reads them, with the lines that they are about.
+    rendered: String,
+    proxies: Vec<ProxyStatus>,
+}
+
+/// Which version a reader has already.
+#[derive(Debug, Deserialize)]
+struct After {
+    after: Option<u64>,
+}
+
+async fn status(State(facts): State<Facts>, Query(After { after }): Query<After>) -> Json<Status> {
+    let published = newer(facts.published, after).await;
+    Json(Status {
+        version: published.version,
+        diagnostics: published.diagnostics.clone(),
+        rendered: carrick_model::render(&published.diagnostics, &published.files),
+        proxies: facts.proxies.list(),
+    })
+}
+
+#[derive(Debug, Deserialize)]
+struct ResolveQuery {
+    path: String,
+}
+
+/// `GET /resolve?path=/apis/…`: which resource a proxy's record means, and where it is written.
+#[derive(Debug, Serialize)]
+struct Resolved {
+    resource: String,
+    place: String,
+}
+
+async fn resolve(
+    State(facts): State<Facts>,
+    Query(query): Query<ResolveQuery>,
+) -> Result<Json<Resolved>, StatusCode> {
+    let snapshot = facts.published.borrow().snapshot.clone();
+    let meta = snapshot.find(&query.path).ok_or(StatusCode::NOT_FOUND)?;
+    let place = format!("{}:{}", meta.source.file, meta.source.line);
+    Ok(Json(Resolved { resource: meta.resource_name().to_string(), place }))
+}
+
+/// `GET /services?after=VERSION`: the Kubernetes Services, for whoever makes their addresses reachable.
+#[derive(Debug, Serialize)]
+struct Services {
+    version: u64,
+    services: Vec<ServiceRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct ServiceRow {
+    host: String,
+    addresses: Vec<std::net::IpAddr>,
+    ports: Vec<PortRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct PortRow {
+    number: u16,
+    targets: Vec<std::net::SocketAddr>,
+}
+
+async fn services(State(facts): State<Facts>, Query(After { after }): Query<After>) -> Json<Services> {
+    let published = newer(facts.published, after).await;
+    Json(Services { version: published.version, services: service_rows(&published.snapshot) })
+}
+
+fn service_rows(snapshot: &MeshSnapshot) -> Vec<ServiceRow> {
+    let kubernetes = snapshot.services().iter().filter(|service| service.kind == ServiceKind::Kubernetes);
+    kubernetes
+        .map(|service| ServiceRow {
+            host: service.host.clone(),
+            addresses: service.ips().collect(),
+            ports: (0..service.ports.len())
+                .map(|index| PortRow {
+                    number: service.ports[index].number,
+                    targets: service
+                        .endpoints_of(index)
+                        .iter()
+                        .filter(|endpoint| endpoint.healthy)
+                        .filter_map(|endpoint| match endpoint.address {
+                            EndpointAddress::Ip(ip) => Some((ip, endpoint.port).into()),
+                            _ => None,
+                        })
+                        .collect(),
+                })
+                .collect(),
+        })
+        .collect()
+}
+
+/// The newest state; waits a while for one that the reader does not have.
+async fn newer(mut published: watch::Receiver<Arc<Published>>, after: Option<u64>) -> Arc<Published> {
+    let Some(after) = after else { return published.borrow().clone() };
+    let wait = published.wait_for(|published| published.version > after);
+    match tokio::time::timeout(LONG_POLL, wait).await {
+        Ok(Ok(newer)) => return newer.clone(),
+        Ok(Err(_)) | Err(_) => {}
+    }
+    published.borrow().clone()
+}

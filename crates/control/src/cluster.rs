@@ -1,0 +1,106 @@
+//! One cluster's control plane, put together: certificate authority, pipeline, ADS, CA service, DNS, the operator's socket.
+//!
+//! Read top to bottom; it must not know how any part works.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result};
+use carrick_identity::TrustDomain;
+use carrick_identity::ttl::TtlPolicy;
+use carrick_xds::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryServiceServer;
+use carrick_xds::pb::istio::v1::auth::istio_certificate_service_server::IstioCertificateServiceServer;
+use tokio::net::{TcpListener, UdpSocket};
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::UnixListenerStream;
+use tokio_util::sync::CancellationToken;
+
+use crate::ads::AdsService;
+use crate::ca::{CaService, ClusterCa, RootClient, load_or_enrol};
+use crate::callers::Callers;
+use crate::peer::PeerStream;
+use crate::pipeline::{Pipeline, PipelineOptions};
+use crate::proxies::Proxies;
+use crate::socket::bind_private;
+use crate::{admin, files, names};
+
+/// What a control plane needs to know.
+#[derive(Debug, Clone)]
+pub struct ControlOptions {
+    /// The federation file.
+    pub federation: PathBuf,
+    /// Which of its clusters this is.
+    pub cluster: String,
+    /// Further resources: what the runtime knows of pods.
+    pub resources: Vec<PathBuf>,
+    /// Where the cluster CA and allocated addresses are kept.
+    pub state: PathBuf,
+    /// The Unix socket for proxies and agents.
+    pub listen: PathBuf,
+    /// The Unix socket for the operator.
+    pub admin: PathBuf,
+    /// Where DNS is served, UDP and TCP.
+    pub dns: Option<SocketAddr>,
+    /// The root CA's Unix socket.
+    pub root_ca: PathBuf,
+    /// A file that holds the enrolment token.
+    pub token: Option<PathBuf>,
+    /// Lifetime of workload certificates that do not ask for one.
+    pub workload_ttl: Duration,
+}
+
+/// Runs the control plane until `stop` is cancelled, or a part of it cannot go on.
+pub async fn run(options: ControlOptions, stop: CancellationToken) -> Result<()> {
+    files::private_dir(&options.state)?;
+    let (pipeline, published) = Pipeline::start(PipelineOptions {
+        federation: options.federation.clone(),
+        cluster: options.cluster.clone(),
+        extra: options.resources.clone(),
+        addresses: options.state.join("addresses.json"),
+    })?;
+    let snapshot = published.borrow().snapshot.clone();
+    let trust_domain = TrustDomain::new(&snapshot.settings().trust_domain)?;
+
+    let root = RootClient { socket: options.root_ca.clone() };
+    let cacerts = load_or_enrol(&options.state.join("cacerts"), &trust_domain, &root, options.token.as_deref()).await?;
+    let ttl = TtlPolicy { default: options.workload_ttl, ..TtlPolicy::default() };
+    let chain = cacerts.authority.chain().iter().map(carrick_identity::Certificate::validity);
+    let ttl = ttl.within_chain(chain, SystemTime::now())?;
+    let ca = Arc::new(ClusterCa::new(cacerts));
+
+    let callers = Callers::new(published.clone());
+    let proxies = Arc::new(Proxies::default());
+    let ads = AdsService { published: published.clone(), callers: callers.clone(), proxies: proxies.clone() };
+    let ca_service = CaService { ca, callers, trust_domain, ttl };
+
+    let incoming = UnixListenerStream::new(bind_private(&options.listen)?).map(|stream| stream.map(PeerStream::accept));
+    let grpc = tonic::transport::Server::builder()
+        .add_service(AggregatedDiscoveryServiceServer::new(ads))
+        .add_service(IstioCertificateServiceServer::new(ca_service))
+        .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
+    let dns = serve_dns(options.dns, names::tables(published.clone()), names::settings(&snapshot), stop.clone());
+    let operator = admin::serve(&options.admin, published, proxies, stop.clone());
+
+    tokio::select! {
+        result = grpc => result.context("the server for proxies failed"),
+        result = dns => result.context("DNS failed"),
+        result = operator => result.context("the operator's socket failed"),
+        result = pipeline.run() => result.context("reading configuration failed"),
+        () = stop.cancelled() => Ok(()),
+    }
+}
+
+async fn serve_dns(
+    address: Option<SocketAddr>,
+    tables: names::Tables,
+    settings: carrick_dns::Settings,
+    stop: CancellationToken,
+) -> Result<()> {
+    let Some(address) = address else { return std::future::pending().await };
+    let udp = UdpSocket::bind(address).await.with_context(|| format!("cannot listen on {address}/udp"))?;
+    let tcp = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}/tcp"))?;
+    carrick_dns::serve(udp, tcp, tables, settings, stop.cancelled_owned()).await;
+    Ok(())
+}

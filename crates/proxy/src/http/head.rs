@@ -1,0 +1,45 @@
+//! A request's head as routing sees it: cleaned, normalised, nothing of the transport left.
+//!
+//! It must not know where the request came from.
+
+use http::{HeaderMap, Method};
+
+/// What a route is chosen by.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestHead<'a> {
+    pub method: &'a Method,
+    /// `http` or `https`, as the client used it.
+    pub scheme: &'static str,
+    /// As the client wrote it, port included.
+    pub authority: &'a str,
+    /// Path and query.
+    pub path: &'a str,
+    pub headers: &'a HeaderMap,
+    /// Decides between weighted clusters; drawn once per request.
+    pub random: u64,
+}
+
+impl<'a> RequestHead<'a> {
+    /// The path without its query.
+    pub fn path_only(&self) -> &'a str {
+        self.path.split('?').next().unwrap_or_default()
+    }
+
+    /// What follows the `?`, or nothing.
+    pub fn query(&self) -> &'a str {
+        self.path.split_once('?').map_or("", |(_, query)| query)
+    }
+
+    /// gRPC calls get their errors as trailers (gRPC over HTTP/2, "Requests").
+    pub fn is_grpc(&self) -> bool {
+        is_grpc(self.headers)
+    }
+}
+
+pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(http::header::CONTENT_TYPE) else { return false };
+    match value.as_bytes().strip_prefix(b"application/grpc") {
+        Some(rest) => matches!(rest.first(), None | Some(b'+' | b';')),
+        None => false,
+    }
+}

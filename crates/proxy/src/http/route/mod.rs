@@ -1,0 +1,70 @@
+//! Route tables: which virtual host and route a request belongs to, and what the route says to do.
+//!
+//! Built from a `RouteConfiguration`, never changed. It must not know how requests are forwarded.
+//!
+//! Reading order: [`domains`] (authority to virtual host), [`matching`] (request to route), [`action`] (what to do),
+//! [`mutation`] (headers), [`retry`], [`convert`] (from protobuf).
+
+mod action;
+mod convert;
+mod convert_action;
+mod domains;
+mod matching;
+mod mutation;
+mod retry;
+
+use std::sync::Arc;
+
+use super::head::RequestHead;
+use domains::Domains;
+use matching::RouteMatch;
+
+pub(crate) use action::{
+    Action, ClusterChoice, DirectResponse, Forward, HostRewrite, PathRewrite, Redirect, WeightedCluster,
+};
+pub(crate) use mutation::{HeaderRules, MutationContext};
+pub(crate) use retry::{RetryOn, RetryPolicy};
+
+/// One route configuration, converted.
+#[derive(Debug)]
+pub struct RouteTable {
+    pub(crate) name: Arc<str>,
+    domains: Domains,
+    virtual_hosts: Vec<VirtualHost>,
+    ignore_path_parameters: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct VirtualHost {
+    pub(crate) require_tls: bool,
+    routes: Vec<Arc<Route>>,
+}
+
+/// One route of a virtual host.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) name: Arc<str>,
+    /// Which resource made it: `metadata.filter_metadata["istio"]["config"]`.
+    pub(crate) rule: Option<Arc<str>>,
+    matching: RouteMatch,
+    pub(crate) action: Action,
+    /// Of the route, its virtual host and its table, in the order in which they are applied.
+    pub(crate) headers: Vec<Arc<HeaderRules>>,
+    pub(crate) attempt_count_in_request: bool,
+    pub(crate) attempt_count_in_response: bool,
+}
+
+impl RouteTable {
+    /// The virtual host that an authority belongs to.
+    pub(crate) fn virtual_host(&self, authority: &str) -> Option<&VirtualHost> {
+        self.domains.find(authority).map(|index| &self.virtual_hosts[index])
+    }
+
+    /// The first route of the virtual host that matches.
+    pub(crate) fn route<'a>(&self, host: &'a VirtualHost, head: &RequestHead<'_>) -> Option<&'a Arc<Route>> {
+        host.routes.iter().find(|route| route.matching.matches(head, self.ignore_path_parameters))
+    }
+}
+
+#[cfg(test)]
+mod tests;

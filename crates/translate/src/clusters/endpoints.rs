@@ -1,0 +1,124 @@
+//! The endpoints of a cluster, by locality (`pilot/pkg/xds/endpoints`; semantics document, sections 3 and 5).
+
+use std::collections::BTreeMap;
+
+use carrick_model::resources::{ClientTlsMode, labels_match};
+use carrick_model::snapshot::{Endpoint, EndpointAddress, MtlsMode, TlsCapability};
+
+use super::outbound::Destination;
+use super::tls::auto_mtls_applies;
+use crate::address;
+use crate::context::Context;
+use crate::envoy::cluster::cluster::DiscoveryType;
+use crate::envoy::core::{Locality, Metadata};
+use crate::envoy::endpoint::{
+    self, ClusterLoadAssignment, LbEndpoint, LocalityLbEndpoints, lb_endpoint::HostIdentifier,
+};
+use crate::rule::{self, string, structure};
+
+/// The key that `transport_socket_matches` look under.
+pub const SOCKET_MATCH: &str = "envoy.transport_socket_match";
+/// The field there that says whether an endpoint speaks mutual TLS.
+pub const TLS_MODE: &str = "tlsMode";
+/// ... and its value if so.
+pub const TLS_MODE_ISTIO: &str = "istio";
+
+pub fn assignment(context: &Context<'_>, destination: &Destination<'_>) -> ClusterLoadAssignment {
+    let mut localities: BTreeMap<&str, Vec<LbEndpoint>> = BTreeMap::new();
+    for endpoint in destination.service.endpoints_of(destination.index) {
+        if usable(destination, endpoint) {
+            localities.entry(&endpoint.locality).or_default().push(translated(
+                context,
+                destination,
+                endpoint,
+            ));
+        }
+    }
+    let endpoints = localities
+        .into_iter()
+        .map(|(name, lb_endpoints)| LocalityLbEndpoints {
+            locality: locality(name),
+            load_balancing_weight: Some(total_weight(&lb_endpoints)),
+            lb_endpoints,
+            ..Default::default()
+        })
+        .collect();
+    ClusterLoadAssignment { cluster_name: destination.cluster_name(), endpoints, ..Default::default() }
+}
+
+/// `LOGICAL_DNS` takes exactly one endpoint; Istio's first.
+pub fn keep_first(assignment: &mut ClusterLoadAssignment) {
+    assignment.endpoints.truncate(1);
+    for locality in &mut assignment.endpoints {
+        locality.lb_endpoints.truncate(1);
+        locality.load_balancing_weight = Some(total_weight(&locality.lb_endpoints));
+    }
+}
+
+fn usable(destination: &Destination<'_>, endpoint: &Endpoint) -> bool {
+    let in_subset = destination.subset.is_none_or(|subset| labels_match(&subset.labels, &endpoint.labels));
+    // Envoy resolves names in DNS clusters only; EDS with a name would be refused as a whole.
+    let by_name = matches!(endpoint.address, EndpointAddress::Host(_));
+    in_subset && endpoint.healthy && !(by_name && destination.discovery == DiscoveryType::Eds)
+}
+
+fn translated(context: &Context<'_>, destination: &Destination<'_>, from: &Endpoint) -> LbEndpoint {
+    let address = match &from.address {
+        EndpointAddress::Ip(ip) => address::tcp(ip, from.port),
+        EndpointAddress::Host(host) => address::tcp(host, from.port),
+        EndpointAddress::Unix(path) => address::unix(path),
+    };
+    let to = endpoint::Endpoint { address: Some(address), ..Default::default() };
+    LbEndpoint {
+        host_identifier: Some(HostIdentifier::Endpoint(to)),
+        metadata: Some(metadata(context, destination, from)),
+        load_balancing_weight: Some(from.weight.max(1)),
+        ..Default::default()
+    }
+}
+
+/// Whether mutual TLS is spoken with this endpoint, and which workload it is, for telemetry.
+fn metadata(context: &Context<'_>, destination: &Destination<'_>, endpoint: &Endpoint) -> Metadata {
+    let mut metadata = Metadata::default();
+    if speaks_mtls(context, destination, endpoint) {
+        let mode = structure([(TLS_MODE, string(TLS_MODE_ISTIO))]);
+        metadata.filter_metadata.insert(SOCKET_MATCH.into(), mode);
+    }
+    let workload = workload_key(context, endpoint);
+    rule::add(&mut metadata, "workload", string(&workload));
+    metadata
+}
+
+/// `eds/mtls_checker.go`: a rule that says ISTIO_MUTUAL decides; where no rule says anything, the endpoint's proxy and its policy do.
+fn speaks_mtls(context: &Context<'_>, destination: &Destination<'_>, endpoint: &Endpoint) -> bool {
+    match destination.policy.tls.as_ref().map(|tls| tls.mode) {
+        Some(mode) => mode == ClientTlsMode::IstioMutual,
+        None => {
+            endpoint.tls == TlsCapability::Istio
+                && auto_mtls_applies(context, destination)
+                && context.snapshot.endpoint_mtls(endpoint).mode != MtlsMode::Disable
+        }
+    }
+}
+
+/// `name;namespace;canonical name;canonical revision;cluster` (`EndpointMetadata` in `pilot/pkg/networking/util`).
+fn workload_key(context: &Context<'_>, endpoint: &Endpoint) -> String {
+    let workload = context.snapshot.workload_by_pod(&endpoint.namespace, &endpoint.workload);
+    let (owner, name, revision) = match workload {
+        Some(workload) => (workload.owner.as_str(), workload.canonical_name(), workload.canonical_revision()),
+        None => (endpoint.workload.as_str(), "", "latest"),
+    };
+    let revision = if revision == "latest" { "" } else { revision };
+    format!("{owner};{};{name};{revision};{}", endpoint.namespace, context.settings().cluster)
+}
+
+fn total_weight(endpoints: &[LbEndpoint]) -> u32 {
+    let weights = endpoints.iter().map(|endpoint| endpoint.load_balancing_weight.unwrap_or(1));
+    weights.fold(0, u32::saturating_add)
+}
+
+fn locality(name: &str) -> Option<Locality> {
+    let mut parts = name.splitn(3, '/').map(str::to_owned);
+    let mut next = || parts.next().unwrap_or_default();
+    Some(Locality { region: next(), zone: next(), sub_zone: next() })
+}

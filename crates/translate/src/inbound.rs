@@ -1,0 +1,129 @@
+//! A sidecar's inbound side: who may call the application, and how (`pilot/pkg/networking/core/listener_inbound.go`,
+//! `filterchain_options.go`; semantics document, section 7).
+
+mod ports;
+mod shapes;
+
+use std::collections::BTreeSet;
+
+use carrick_model::Protocol;
+use carrick_xds::ProxyResources;
+
+use crate::access_log;
+use crate::address;
+use crate::chains::{self, When, caused_by, chain, encrypted};
+use crate::clusters;
+use crate::context::Context;
+use crate::envoy::core::TrafficDirection;
+use crate::envoy::listener::{Filter, FilterChain, Listener};
+use crate::envoy::route::route_action::ClusterSpecifier;
+use crate::envoy::route::{RouteAction, VirtualHost};
+use crate::filters;
+use crate::filters::http::{Place, Routes, connection_manager};
+use crate::filters::listener::{except_for_ports, http_inspector, original_dst, tls_inspector};
+use crate::names;
+use crate::routes;
+use crate::rule;
+use crate::tls::{ServerTls, server_socket};
+use ports::{InboundPort, Serving};
+use shapes::{Inner, Shape};
+
+pub fn add(context: &Context<'_>, resources: &mut ProxyResources) {
+    let ports = ports::of(context);
+    for port in &ports {
+        if let Some(serving) = &port.serving {
+            resources.add_cluster(&clusters::inbound::of(port.cluster(), &serving.service, serving.port()));
+        }
+    }
+    resources.add_cluster(&clusters::fixed::inbound_passthrough());
+    resources.add_listener(&virtual_inbound(context, &ports));
+}
+
+/// Every captured inbound connection arrives here. Chains are told apart by the port that the client dialled, and then by what its
+/// first bytes are.
+fn virtual_inbound(context: &Context<'_>, ports: &[InboundPort]) -> Listener {
+    let capture = names::INBOUND_CAPTURE_PORT;
+    let mut filter_chains = vec![chains::black_hole(context, names::VIRTUAL_INBOUND_BLACK_HOLE, capture)];
+    for port in ports {
+        filter_chains.extend(port.shapes().iter().map(|shape| of_shape(context, port, shape)));
+    }
+    let without = |needed: fn(&Shape) -> bool| -> BTreeSet<u16> {
+        ports.iter().filter(|port| !port.shapes().iter().any(needed)).filter_map(|port| port.number).collect()
+    };
+    Listener {
+        name: names::VIRTUAL_INBOUND.into(),
+        address: Some(address::tcp(&names::WILDCARD, capture)),
+        traffic_direction: TrafficDirection::Inbound as i32,
+        filter_chains,
+        listener_filters: vec![
+            original_dst(),
+            except_for_ports(tls_inspector(), &without(|shape| shape.is_tls())),
+            except_for_ports(http_inspector(), &without(Shape::sniffs_http)),
+        ],
+        listener_filters_timeout: Some(Default::default()),
+        continue_on_listener_filters_timeout: true,
+        access_log: context.access_log.iter().map(access_log::of_unmatched).collect(),
+        ..Default::default()
+    }
+}
+
+fn of_shape(context: &Context<'_>, port: &InboundPort, shape: &Shape) -> FilterChain {
+    let filter = match shape.inner {
+        Inner::Http => http(context, port),
+        Inner::Bytes => filters::tcp::to_cluster(port.cluster(), &context.access_log),
+    };
+    let when = When { destination_port: port.number, transport: shape.transport, ..Default::default() };
+    let mut one = chain(&port.chain_name(shape.inner), when.alpn(shape.alpn), filter);
+    if shape.terminates {
+        one = encrypted(server_socket(mutual_tls(context, shape.inner)), one);
+    }
+    match &port.responsible {
+        Some(config_path) => caused_by(rule::config(config_path), one),
+        None => one,
+    }
+}
+
+/// Clients of this mesh and of every mesh that it trusts.
+fn mutual_tls(context: &Context<'_>, inner: Inner) -> ServerTls {
+    let settings = context.settings();
+    let domains: Vec<&String> = std::iter::once(&settings.trust_domain)
+        .chain(&settings.trust_domain_aliases)
+        .chain(&settings.peer_trust_domains)
+        .collect();
+    ServerTls::of_sidecar(&domains, inner.alpn())
+}
+
+fn http(context: &Context<'_>, port: &InboundPort) -> Filter {
+    let listener = names::bound(&names::WILDCARD, port.number.unwrap_or(0));
+    let stat_prefix = match port.number {
+        Some(_) => names::stat_name(&format!("inbound_{listener}")),
+        None => names::INBOUND_PASSTHROUGH.to_owned(),
+    };
+    let service_port = port.serving.as_ref().map_or(0, |serving| serving.port().number);
+    let host = VirtualHost {
+        name: names::inbound_virtual_host(service_port),
+        domains: vec!["*".into()],
+        routes: vec![route(port)],
+        ..Default::default()
+    };
+    let mut table = routes::configuration(port.cluster().to_owned(), vec![host]);
+    // The one domain takes every host.
+    table.ignore_port_in_host_matching = false;
+    connection_manager(Place::Inbound, &stat_prefix, Routes::Inline(Box::new(table)), &context.access_log)
+}
+
+fn route(port: &InboundPort) -> crate::envoy::route::Route {
+    let is_grpc = |serving: &Serving| matches!(serving.port().protocol, Protocol::Grpc | Protocol::GrpcWeb);
+    let retries = !port.serving.as_ref().is_some_and(is_grpc);
+    let action = RouteAction {
+        cluster_specifier: Some(ClusterSpecifier::Cluster(port.cluster().to_owned())),
+        timeout: Some(Default::default()),
+        retry_policy: retries.then(routes::inbound_policy),
+        ..Default::default()
+    };
+    let called = match &port.serving {
+        Some(serving) => names::host_port(&serving.service.host, serving.port().number),
+        None => "".into(),
+    };
+    routes::to_everything("default", action, port.responsible.as_deref().unwrap_or_default(), &called)
+}

@@ -1,0 +1,117 @@
+//! Which ports of its pod a sidecar knows: those that services lead to, those with a policy of their own, and all the others.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use carrick_model::resources::labels_match;
+use carrick_model::snapshot::{ServerMtls, Service, ServicePort, Workload};
+use carrick_model::{AnyResource, Protocol};
+
+use super::shapes::{self, Inner, Shape};
+use crate::context::Context;
+use crate::names;
+
+/// A port of the pod, or, without a number, all that nothing speaks of.
+pub struct InboundPort {
+    pub number: Option<u16>,
+    pub serving: Option<Serving>,
+    mtls: ServerMtls,
+    /// The config path of the service, or of the policy where no service leads here.
+    pub responsible: Option<String>,
+    cluster: String,
+}
+
+/// The service behind a port; the oldest, if several lead to it.
+pub struct Serving {
+    pub service: Arc<Service>,
+    pub index: usize,
+}
+
+impl Serving {
+    pub fn port(&self) -> &ServicePort {
+        &self.service.ports[self.index]
+    }
+}
+
+impl InboundPort {
+    pub fn cluster(&self) -> &str {
+        &self.cluster
+    }
+
+    pub fn shapes(&self) -> Vec<Shape> {
+        let protocol = self.serving.as_ref().map_or(Protocol::Auto, |serving| serving.port().protocol);
+        shapes::of(protocol, self.mtls.mode, self.mtls.legacy)
+    }
+
+    pub fn chain_name(&self, inner: Inner) -> String {
+        match (self.number, inner) {
+            (Some(number), _) => names::bound(&names::WILDCARD, number),
+            (None, Inner::Bytes) => names::VIRTUAL_INBOUND.to_owned(),
+            (None, Inner::Http) => names::VIRTUAL_INBOUND_CATCH_ALL_HTTP.to_owned(),
+        }
+    }
+}
+
+/// By number, and the catch-all last. A proxy that is no known workload accepts nothing.
+pub fn of(context: &Context<'_>) -> Vec<InboundPort> {
+    let Some(workload) = workload(context) else { return vec![] };
+    let mut ports = served(context, &workload);
+    let known: BTreeSet<u16> = ports.iter().filter_map(|port| port.number).collect();
+    for number in with_own_policy(context, &workload).difference(&known) {
+        ports.push(unserved(context, &workload, Some(*number)));
+    }
+    ports.sort_by_key(|port| port.number);
+    ports.push(unserved(context, &workload, None));
+    ports
+}
+
+fn workload(context: &Context<'_>) -> Option<Arc<Workload>> {
+    let node = context.node;
+    let by_name = context.snapshot.workload_by_pod(&node.namespace, &node.name);
+    by_name.or_else(|| context.snapshot.workload_by_ip(IpAddr::V4(node.ip))).cloned()
+}
+
+/// One per target port; services come oldest first.
+fn served(context: &Context<'_>, workload: &Workload) -> Vec<InboundPort> {
+    let mut seen = BTreeSet::new();
+    let mut ports = Vec::new();
+    for (service, index, number) in context.snapshot.services_of(workload) {
+        let is_udp = service.ports[index].protocol == Protocol::Udp;
+        if is_udp || number == names::INBOUND_CAPTURE_PORT || !seen.insert(number) {
+            continue;
+        }
+        ports.push(InboundPort {
+            number: Some(number),
+            mtls: context.snapshot.server_mtls(workload, number),
+            responsible: Some(service.meta.config_path()),
+            cluster: names::inbound_cluster(number),
+            serving: Some(Serving { service, index }),
+        });
+    }
+    ports
+}
+
+fn unserved(context: &Context<'_>, workload: &Workload, number: Option<u16>) -> InboundPort {
+    let mtls = context.snapshot.server_mtls(workload, number.unwrap_or(0));
+    let responsible = mtls.decided_by.clone();
+    let cluster = names::INBOUND_PASSTHROUGH.to_owned();
+    InboundPort { number, serving: None, mtls, responsible, cluster }
+}
+
+/// `portLevelMtls` of policies that select this workload (`buildInboundChainConfigs`): such a port has a mode of its own even where
+/// no service names it.
+fn with_own_policy(context: &Context<'_>, workload: &Workload) -> BTreeSet<u16> {
+    let mut ports = BTreeSet::new();
+    for resource in context.snapshot.resources() {
+        let AnyResource::PeerAuthentication(policy) = resource else { continue };
+        let selects = policy.spec.selector.as_ref().is_some_and(|selector| {
+            !selector.match_labels.is_empty() && labels_match(&selector.match_labels, &workload.labels)
+        });
+        if policy.meta.namespace == workload.namespace && selects {
+            ports.extend(policy.spec.port_level_mtls.keys());
+        }
+    }
+    ports.remove(&names::INBOUND_CAPTURE_PORT);
+    ports
+}

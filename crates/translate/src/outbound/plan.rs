@@ -1,0 +1,181 @@
+//! Which outbound listeners there are, and what each serves: services share listeners by address and port.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use carrick_model::Cidr;
+use carrick_model::snapshot::{EndpointAddress, Resolution, Service, ServicePort};
+
+use super::tls;
+use crate::chains::{When, caused_by, chain};
+use crate::context::Context;
+use crate::envoy::listener::{Filter, FilterChain};
+use crate::filters;
+use crate::l4;
+use crate::names;
+use crate::routes::Side;
+use crate::rule;
+
+/// A listener's address: the wildcard or one IP, and the port.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    pub bind: String,
+    pub port: u16,
+}
+
+impl Key {
+    fn wildcard(port: u16) -> Self {
+        Key { bind: names::WILDCARD.into(), port }
+    }
+
+    pub fn is_wildcard(&self) -> bool {
+        self.bind == names::WILDCARD
+    }
+}
+
+/// What one listener serves.
+#[derive(Default)]
+pub struct Plan {
+    /// The routes of its HTTP, and the services behind them by host, with their port's index.
+    pub http: Option<HttpPart>,
+    /// Chains with conditions: server names or ranges.
+    pub chains: Vec<FilterChain>,
+    /// The chain for bytes of any kind; the oldest service's.
+    pub anything: Option<FilterChain>,
+    server_names: BTreeSet<String>,
+}
+
+pub struct HttpPart {
+    pub route_table: String,
+    pub services: Vec<(Arc<Service>, usize)>,
+}
+
+pub type Plans = BTreeMap<Key, Plan>;
+
+/// Services are planned oldest first, so that where two want the same, the older one has it.
+pub fn of(context: &Context<'_>) -> Plans {
+    let mut plans = Plans::new();
+    for (service, index, port) in context.ports() {
+        // Stock Envoy has no cluster for these.
+        if matches!(service.resolution, Resolution::DynamicDns | Resolution::Alias(_)) {
+            continue;
+        }
+        if port.protocol.is_http() {
+            add_http(&mut plans, Key::wildcard(port.number), port.number.to_string(), service, index);
+            continue;
+        }
+        for target in binds(service, index, port, context) {
+            add_bytes(context, &mut plans, &target, service, index);
+        }
+    }
+    plans.retain(|key, _| !is_capture_port(key));
+    plans
+}
+
+/// A wildcard listener on a capture port would stand beside virtualOutbound itself.
+fn is_capture_port(key: &Key) -> bool {
+    key.is_wildcard() && [names::OUTBOUND_CAPTURE_PORT, names::INBOUND_CAPTURE_PORT].contains(&key.port)
+}
+
+/// Where a service that is no HTTP is listened for: each of its addresses; for ranges the wildcard with a condition; without
+/// addresses the wildcard, or, if headless, the addresses of its endpoints.
+struct Bind {
+    key: Key,
+    ranges: Vec<Cidr>,
+}
+
+fn binds(service: &Service, index: usize, port: &ServicePort, context: &Context<'_>) -> Vec<Bind> {
+    let at = |ip: IpAddr| Bind { key: Key { bind: ip.to_string(), port: port.number }, ranges: vec![] };
+    let mut binds: Vec<Bind> = service.ips().map(at).collect();
+    if binds.is_empty() && service.headless {
+        let own = IpAddr::V4(context.node.ip);
+        let endpoints = service.endpoints_of(index).iter().filter_map(|endpoint| match endpoint.address {
+            EndpointAddress::Ip(ip) if ip != own => Some(ip),
+            _ => None,
+        });
+        binds = endpoints.collect::<BTreeSet<_>>().into_iter().map(at).collect();
+    }
+    let ranges: Vec<Cidr> = service.addresses.iter().copied().filter(|cidr| !cidr.is_single()).collect();
+    if !ranges.is_empty() || (binds.is_empty() && !service.headless) {
+        binds.push(Bind { key: Key::wildcard(port.number), ranges });
+    }
+    binds
+}
+
+fn add_http(plans: &mut Plans, key: Key, route_table: String, service: &Arc<Service>, index: usize) {
+    let plan = plans.entry(key).or_default();
+    let http = plan.http.get_or_insert_with(|| HttpPart { route_table, services: vec![] });
+    http.services.push((service.clone(), index));
+}
+
+fn add_bytes(context: &Context<'_>, plans: &mut Plans, bind: &Bind, service: &Arc<Service>, index: usize) {
+    let port = &service.ports[index];
+    if port.protocol.is_auto() {
+        let table = match bind.key.is_wildcard() {
+            true => port.number.to_string(),
+            false => names::host_port(&service.host, port.number),
+        };
+        add_http(plans, bind.key.clone(), table, service, index);
+    }
+    let plan = plans.entry(bind.key.clone()).or_default();
+    if port.protocol.is_tls() {
+        let ranges = bind.ranges.iter().copied().map(l4::range).collect();
+        let by_name_only = bind.key.is_wildcard();
+        for one in tls::chains(context, service, port, ranges, by_name_only) {
+            add_chain(plan, one);
+        }
+        return;
+    }
+    let Some((filter, responsible)) = tcp_filter(context, service, port) else { return };
+    let ranges = bind.ranges.iter().copied().map(l4::range).collect();
+    let when = When { ranges, ..Default::default() };
+    add_chain(plan, caused_by(rule::config(&responsible), chain("", when, filter)));
+}
+
+/// Adds a chain unless an older one has its conditions, which Envoy would refuse.
+fn add_chain(plan: &mut Plan, chain: FilterChain) {
+    let Some(conditions) = &chain.filter_chain_match else {
+        plan.anything.get_or_insert(chain);
+        return;
+    };
+    let names = &conditions.server_names;
+    if names.iter().any(|name| plan.server_names.contains(name)) && conditions.prefix_ranges.is_empty() {
+        return;
+    }
+    if plan.chains.iter().any(|known| known.filter_chain_match == chain.filter_chain_match) {
+        return;
+    }
+    plan.server_names.extend(names.iter().cloned());
+    plan.chains.push(chain);
+}
+
+/// Where a service's bytes go, and which resource says so: the first TCP route of a VirtualService for it, or its own cluster.
+fn tcp_filter(context: &Context<'_>, service: &Service, port: &ServicePort) -> Option<(Filter, String)> {
+    let side = mesh_side(context, port.number);
+    let virtual_service = super::virtual_hosts::virtual_service_of(context, &service.host);
+    if let Some(resource) = virtual_service {
+        // Conditions on destination subnets are for services with ranges; the first route without any ends the search.
+        let route = resource.spec.tcp.iter().find(|route| {
+            l4::tcp_matches(route, side)
+                .iter()
+                .any(|wanted| wanted.is_none_or(|wanted| wanted.destination_subnets.is_empty()))
+        });
+        if let Some(route) = route {
+            let filter = l4::to_destinations(context, &resource, &route.route, port.number)?;
+            return Some((filter, resource.meta.config_path()));
+        }
+    }
+    let cluster = names::outbound_cluster(port.number, "", &service.host);
+    Some((filters::tcp::to_cluster(&cluster, &context.access_log), service.meta.config_path()))
+}
+
+/// This proxy as VirtualServices of the mesh see it.
+pub fn mesh_side<'a>(context: &Context<'a>, port: u16) -> Side<'a> {
+    Side {
+        gateway: carrick_model::resources::MESH_GATEWAY,
+        port,
+        labels: &context.node.labels,
+        namespace: &context.node.namespace,
+    }
+}

@@ -1,0 +1,65 @@
+//! Outbound TLS that the sidecar passes on unopened: a VirtualService's `tls` routes, or straight to the service
+//! (`pilot/pkg/networking/core/tls.go`, `buildSidecarOutboundTLSFilterChainOpts`).
+
+use carrick_model::snapshot::{Service, ServicePort};
+
+use super::plan::mesh_side;
+use super::virtual_hosts::virtual_service_of;
+use crate::chains::{When, caused_by, chain};
+use crate::context::Context;
+use crate::envoy::core::CidrRange;
+use crate::envoy::listener::FilterChain;
+use crate::filters;
+use crate::l4;
+use crate::names;
+use crate::rule;
+
+/// The chains for one TLS port. `by_name_only`: the listener is shared with other services, so only the server name tells them apart.
+pub fn chains(
+    context: &Context<'_>,
+    service: &Service,
+    port: &ServicePort,
+    ranges: Vec<CidrRange>,
+    by_name_only: bool,
+) -> Vec<FilterChain> {
+    let routed = routed(context, service, port, &ranges);
+    if !routed.is_empty() {
+        return routed;
+    }
+    let cluster = names::outbound_cluster(port.number, "", &service.host);
+    let filter = filters::tcp::to_cluster(&cluster, &context.access_log);
+    let server_names = if by_name_only { server_names(&service.host) } else { vec![] };
+    let when = When { ranges, server_names, ..Default::default() };
+    vec![caused_by(rule::config(&service.meta.config_path()), chain("", when, filter))]
+}
+
+fn routed(
+    context: &Context<'_>,
+    service: &Service,
+    port: &ServicePort,
+    ranges: &[CidrRange],
+) -> Vec<FilterChain> {
+    let Some(resource) = virtual_service_of(context, &service.host) else { return vec![] };
+    let side = mesh_side(context, port.number);
+    let mut chains = Vec::new();
+    for route in &resource.spec.tls {
+        let Some(filter) = l4::to_destinations(context, &resource, &route.route, port.number) else {
+            continue;
+        };
+        for wanted in route.matches.iter().filter(|wanted| l4::tls_match_holds(wanted, side)) {
+            let subnets = match wanted.destination_subnets.is_empty() {
+                true => ranges.to_vec(),
+                false => l4::ranges(&wanted.destination_subnets),
+            };
+            let when = When { ranges: subnets, server_names: wanted.sni_hosts.clone(), ..Default::default() };
+            chains
+                .push(caused_by(rule::config(&resource.meta.config_path()), chain("", when, filter.clone())));
+        }
+    }
+    chains
+}
+
+/// Envoy takes no bare `*`: any name is no condition.
+fn server_names(host: &str) -> Vec<String> {
+    if host == "*" { vec![] } else { vec![host.to_owned()] }
+}

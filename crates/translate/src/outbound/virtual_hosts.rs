@@ -1,0 +1,115 @@
+//! The virtual host of a service: the names that requests may call it by, and its routes.
+
+use std::sync::Arc;
+
+use carrick_model::host::{is_subset, is_wildcard};
+use carrick_model::resources::VirtualService;
+use carrick_model::snapshot::{Service, ServicePort};
+use carrick_model::{Resource, host};
+
+use super::plan::mesh_side;
+use crate::context::Context;
+use crate::envoy::route::VirtualHost;
+use crate::names;
+use crate::routes::{self, Side};
+
+pub fn of_service(context: &Context<'_>, service: &Service, port: &ServicePort) -> VirtualHost {
+    let side = mesh_side(context, port.number);
+    let virtual_service =
+        virtual_service_of(context, &service.host).filter(|resource| !resource.spec.http.is_empty());
+    let routes = match virtual_service {
+        Some(resource) => routes::of_virtual_service(context, &resource, side),
+        None => vec![routes::default_route(context, service, port)],
+    };
+    named(names::host_port(&service.host, port.number), routes)
+}
+
+pub fn of_unregistered(
+    context: &Context<'_>,
+    resource: &Resource<VirtualService>,
+    host: &str,
+    side: Side<'_>,
+) -> VirtualHost {
+    named(names::host_port(host, side.port), routes::of_virtual_service(context, resource, side))
+}
+
+fn named(name: String, routes: Vec<crate::envoy::route::Route>) -> VirtualHost {
+    VirtualHost { name, routes, include_request_attempt_count: true, ..Default::default() }
+}
+
+/// The VirtualService that speaks for a host in the mesh: the exact one, else that of the longest wildcard; the oldest of equals.
+pub fn virtual_service_of(context: &Context<'_>, host: &str) -> Option<Arc<Resource<VirtualService>>> {
+    let mut best: Option<(usize, Arc<Resource<VirtualService>>)> = None;
+    for resource in context.virtual_services() {
+        let Some(rank) = resource.spec.hosts.iter().filter_map(|pattern| specificity(pattern, host)).max()
+        else {
+            continue;
+        };
+        if best.as_ref().is_none_or(|(known, _)| rank > *known) {
+            best = Some((rank, resource.clone()));
+        }
+    }
+    best.map(|(_, resource)| resource)
+}
+
+fn specificity(pattern: &str, host: &str) -> Option<usize> {
+    if pattern == host {
+        return Some(usize::MAX);
+    }
+    (is_wildcard(pattern) && is_subset(host, pattern)).then_some(pattern.len())
+}
+
+/// Hosts of VirtualServices of the mesh that no visible service has, each with its resource, oldest first.
+pub fn unregistered(context: &Context<'_>) -> Vec<(Arc<Resource<VirtualService>>, String)> {
+    let mut found = Vec::new();
+    for resource in context.virtual_services().iter().filter(|resource| !resource.spec.http.is_empty()) {
+        for wanted in &resource.spec.hosts {
+            let known = context.services.iter().any(|service| host::is_subset(&service.host, wanted));
+            if !known {
+                found.push((resource.clone(), wanted.clone()));
+            }
+        }
+    }
+    found
+}
+
+/// All names of a service: its host, with and without the final dot; if it shares the proxy's domain, its short forms; its addresses.
+pub fn domains(context: &Context<'_>, service: &Service) -> Vec<String> {
+    let mut domains = absolute(&service.host);
+    domains.extend(short_forms(&service.host, &context.node.dns_domain));
+    domains.extend(service.ips().map(|ip| ip.to_string()));
+    domains
+}
+
+/// A host as written by those who end it with a dot, too.
+pub fn absolute(host: &str) -> Vec<String> {
+    match is_wildcard(host) {
+        true => vec![host.to_owned()],
+        false => vec![host.to_owned(), format!("{host}.")],
+    }
+}
+
+/// `server`, `server.ns`, `server.ns.svc` for a proxy in `ns.svc.cluster.local`; from another namespace not the first one
+/// (`generateAltVirtualHosts` in `httproute.go`).
+fn short_forms(host: &str, proxy_domain: &str) -> Vec<String> {
+    let Some((own_namespace, suffix)) = proxy_domain.split_once('.') else { return vec![] };
+    let Some(unique) = host.strip_suffix(suffix).and_then(|rest| rest.strip_suffix('.')) else {
+        return vec![];
+    };
+    let Some((name, namespace)) = unique.split_once('.') else { return vec![] };
+    if is_wildcard(host) || namespace.contains('.') {
+        return vec![];
+    }
+    let mut forms = vec![];
+    if namespace == own_namespace {
+        forms.push(name.to_owned());
+    }
+    forms.push(unique.to_owned());
+    if let Some(svc) = suffix.split('.').next().filter(|label| *label == "svc") {
+        forms.push(format!("{unique}.{svc}"));
+    }
+    forms
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! HTTP routes: a VirtualService's rules, and the one route that a service has without any (`pilot/pkg/networking/core/route/route.go`;
+//! semantics document, sections 6 and 9). It must not know listeners.
+
+mod action;
+mod hash;
+mod headers;
+mod matching;
+mod retry;
+
+use std::collections::BTreeMap;
+
+use carrick_model::Resource;
+use carrick_model::resources::{HttpMatchRequest, HttpRoute, VirtualService, labels_match};
+use carrick_model::snapshot::{Service, ServicePort};
+
+use crate::context::Context;
+use crate::envoy::route::route_action::ClusterSpecifier;
+use crate::envoy::route::{
+    Decorator, Route, RouteAction, RouteConfiguration, RouteMatch, VirtualHost, route,
+    route_match::PathSpecifier,
+};
+use crate::names;
+use crate::rule;
+
+pub use retry::{default_policy, inbound_policy};
+
+/// The proxy's side of a rule's conditions: what does not depend on the request.
+#[derive(Debug, Clone, Copy)]
+pub struct Side<'a> {
+    /// `mesh`, or the Gateway as `ns/name`.
+    pub gateway: &'a str,
+    /// The port that was called, as declared: by the service in the mesh, by the server at a gateway.
+    pub port: u16,
+    pub labels: &'a BTreeMap<String, String>,
+    pub namespace: &'a str,
+}
+
+impl Side<'_> {
+    /// Whether a match can ever hold here. Once a match names gateways, it says nothing about sources any more.
+    fn admits(&self, condition: &HttpMatchRequest) -> bool {
+        if condition.port.is_some_and(|port| port != self.port) {
+            return false;
+        }
+        if !condition.gateways.is_empty() {
+            return condition.gateways.iter().any(|gateway| gateway == self.gateway);
+        }
+        labels_match(&condition.source_labels, self.labels)
+            && (condition.source_namespace.is_empty() || condition.source_namespace == self.namespace)
+    }
+}
+
+/// The routes of a VirtualService, in order; they end with the first that catches everything.
+pub fn of_virtual_service(
+    context: &Context<'_>,
+    resource: &Resource<VirtualService>,
+    side: Side<'_>,
+) -> Vec<Route> {
+    let mut routes = Vec::new();
+    let metadata = rule::config(&resource.meta.config_path());
+    for http in &resource.spec.http {
+        for condition in conditions(http) {
+            if condition.is_some_and(|condition| !side.admits(condition)) {
+                continue;
+            }
+            let Some(action) = action::of(context, http, side.port) else { continue };
+            let mut route = Route {
+                name: route_name(http, condition),
+                r#match: Some(matching::of(condition)),
+                metadata: Some(metadata.clone()),
+                action: Some(action),
+                decorator: Some(decorator(context, http, side.port)),
+                ..Default::default()
+            };
+            headers::apply(http.headers.as_ref(), &mut route);
+            let catches_all = matching::catches_all(&route);
+            routes.push(route);
+            if catches_all {
+                return routes;
+            }
+        }
+    }
+    routes
+}
+
+/// The alternatives of a rule; without any, it always holds.
+fn conditions(http: &HttpRoute) -> impl Iterator<Item = Option<&HttpMatchRequest>> {
+    let always = http.matches.is_empty().then_some(None);
+    http.matches.iter().map(Some).chain(always)
+}
+
+/// `rule.match` (`routeName` in Istio: the names of both, where written).
+fn route_name(http: &HttpRoute, condition: Option<&HttpMatchRequest>) -> String {
+    let condition = condition.map_or("", |condition| condition.name.as_str());
+    match (http.name.as_str(), condition) {
+        (rule, "") => rule.to_owned(),
+        ("", condition) => condition.to_owned(),
+        (rule, condition) => format!("{rule}.{condition}"),
+    }
+}
+
+fn decorator(context: &Context<'_>, http: &HttpRoute, called: u16) -> Decorator {
+    let first = http.route.first().and_then(|to| to.destination.as_ref());
+    let operation = match first {
+        Some(to) => {
+            format!("{}/*", names::host_port(&to.host, crate::destination::port(context, to, called)))
+        }
+        None => String::new(),
+    };
+    Decorator { operation, ..Default::default() }
+}
+
+/// The route of a service that no VirtualService speaks about.
+pub fn default_route(context: &Context<'_>, service: &Service, port: &ServicePort) -> Route {
+    let cluster = names::outbound_cluster(port.number, "", &service.host);
+    let action = RouteAction {
+        cluster_specifier: Some(ClusterSpecifier::Cluster(cluster)),
+        timeout: Some(Default::default()),
+        retry_policy: Some(default_policy()),
+        hash_policy: hash::of(context, service, port.number, ""),
+        ..Default::default()
+    };
+    to_everything(
+        "default",
+        action,
+        &service.meta.config_path(),
+        &names::host_port(&service.host, port.number),
+    )
+}
+
+/// A route that takes every request, with its responsible resource and its telemetry name.
+pub fn to_everything(name: &str, action: RouteAction, config_path: &str, host_port: &str) -> Route {
+    Route {
+        name: name.into(),
+        r#match: Some(everything()),
+        metadata: Some(rule::config(config_path)),
+        decorator: Some(Decorator { operation: format!("{host_port}/*"), ..Default::default() }),
+        action: Some(route::Action::Route(action)),
+        ..Default::default()
+    }
+}
+
+pub fn everything() -> RouteMatch {
+    RouteMatch { path_specifier: Some(PathSpecifier::Prefix("/".into())), ..Default::default() }
+}
+
+/// A route configuration with Istio's settings: hosts match whatever the port, clusters may come later, bodies of direct responses may
+/// be up to 1 MiB.
+pub fn configuration(name: String, virtual_hosts: Vec<VirtualHost>) -> RouteConfiguration {
+    RouteConfiguration {
+        name,
+        virtual_hosts,
+        validate_clusters: Some(false),
+        ignore_port_in_host_matching: true,
+        max_direct_response_body_size_bytes: Some(1 << 20),
+        ..Default::default()
+    }
+}
