@@ -10,6 +10,7 @@
 mod delta;
 mod flight;
 mod kind;
+mod news;
 mod order;
 mod sotw;
 mod stream;

@@ -6,7 +6,7 @@ use crate::nack;
 use crate::resource::ResourceType;
 
 use super::Event;
-use super::kind::Change;
+use super::news::Change;
 
 /// Unanswered responses remembered after the owner stopped waiting; an answer to an older one counts as stale.
 const REMEMBERED: usize = 8;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::pb::envoy::service::discovery::v3::{DiscoveryRequest, DiscoveryResponse};
 use crate::resource::{ProxyResources, Resource, ResourceType, digest};
 
-use super::kind::Style;
+use super::news::Style;
 use super::stream::{Outgoing, Stream};
 use super::subscription::{check, is_wildcard};
 use super::{Event, Outcome, ProtocolError};

@@ -8,7 +8,8 @@ use crate::pb::envoy::config::cluster::v3::Cluster;
 use crate::pb::envoy::config::cluster::v3::cluster::{ClusterDiscoveryType, DiscoveryType};
 use crate::resource::{ProxyResources, Resource, ResourceType};
 
-use super::kind::{Change, Gate, Kind, Style};
+use super::kind::Kind;
+use super::news::{Change, Gate, Style};
 use super::order;
 
 #[derive(Debug)]

@@ -121,8 +121,9 @@ impl World {
                 Event::Acked { kind, .. } | Event::Nacked { kind, .. } => {
                     self.unanswered.remove(kind);
                 }
-                Event::StaleNonce { .. } => assert!(!self.orderly, "an answer was taken for a stale one"),
-                Event::UnknownType { type_url } => panic!("{type_url} was not understood"),
+                Event::StaleNonce { .. } | Event::UnknownType { .. } => {
+                    assert!(!self.orderly, "our own client was not understood: {event:?}");
+                }
             }
         }
         self.events.extend(outcome.events);
@@ -142,16 +143,16 @@ impl World {
     /// Lets everything through until nothing more is said, without or with patience.
     pub fn settle(&mut self) {
         self.connect();
-        for _ in 0..10_000 {
+        for step in 0.. {
+            assert!(step < 10_000, "the conversation never ends");
             if self.client_hears() || self.server_hears() {
                 continue;
             }
             if !self.session.as_ref().is_some_and(DeltaSession::is_waiting) {
-                return;
+                break;
             }
             self.out_of_patience();
         }
-        panic!("the conversation never ends");
     }
 
     fn apply(&mut self, delivery: Delivery) -> Option<DeltaDiscoveryRequest> {
