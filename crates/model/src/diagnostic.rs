@@ -1,6 +1,10 @@
 //! What is wrong, where, why, and how to mend it. Knows nothing of how the finding came about.
 
+mod render;
+
 use serde::Serialize;
+
+pub use render::{Colour, render, render_with};
 
 use crate::resource::ResourceName;
 use crate::source::Location;

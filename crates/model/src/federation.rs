@@ -1,5 +1,10 @@
 //! Carrick's own `Federation` resource: which clusters there are and which files each of them gets.
 
+mod read;
 mod spec;
 
+#[cfg(test)]
+mod tests;
+
+pub use read::parse_federation;
 pub use spec::*;

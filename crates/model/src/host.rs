@@ -58,7 +58,7 @@ pub fn fault(host: &str, allow_wildcard: bool) -> Option<String> {
 
 /// Why a text can be no DNS label.
 pub fn label_fault(label: &str) -> Option<String> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
     if label.is_empty() {
         return Some("a part between two dots is empty".to_owned());
     }

@@ -6,24 +6,39 @@
 //! Reading order: [`source`] and [`diagnostic`] (where, and what is wrong), [`resource`] and [`resources`]
 //! (what an operator can write), [`parse`] (text -> resources), [`federation`] (which cluster gets what),
 //! [`mesh`] and [`addresses`] (settings and address allocation), `validate` and [`snapshot`] (resources ->
-//! [`MeshSnapshot`]).
+//! [`MeshSnapshot`]), [`last_good`] (what stays when an edit is broken).
+
+pub mod source;
+
+pub mod diagnostic;
+
+pub mod cidr;
+
+pub mod host;
+
+pub mod resource;
+
+pub mod resources;
+
+pub mod parse;
+
+pub mod federation;
+
+pub mod mesh;
 
 pub mod addresses;
-pub mod cidr;
-pub mod diagnostic;
-pub mod federation;
-pub mod host;
-pub mod mesh;
-pub mod parse;
-pub mod resource;
-pub mod resources;
+
+mod validate;
+
 pub mod snapshot;
-pub mod source;
+
+pub mod last_good;
 
 pub use addresses::AddressTable;
 pub use cidr::Cidr;
-pub use diagnostic::{Diagnostic, Severity};
-pub use federation::{ClusterSpec, Federation};
+pub use diagnostic::{Colour, Diagnostic, Severity, render, render_with};
+pub use federation::{ClusterSpec, Federation, parse_federation};
+pub use last_good::keep_last_good;
 pub use mesh::{AccessLog, MeshSettings, OutboundPolicy};
 pub use parse::{parse, parse_with};
 pub use resource::{AnyResource, Kind, Meta, Resource, ResourceName};

@@ -2,6 +2,8 @@
 
 use std::net::Ipv4Addr;
 
+use carrick_identity::TrustDomain;
+
 use crate::cidr::Cidr;
 use crate::snapshot::ExportTo;
 
@@ -14,11 +16,11 @@ pub struct MeshSettings {
     pub network: String,
     pub region: String,
     /// The trust domain of this cluster's identities.
-    pub trust_domain: String,
+    pub trust_domain: TrustDomain,
     /// Other names under which this mesh's own identities may be known.
-    pub trust_domain_aliases: Vec<String>,
+    pub trust_domain_aliases: Vec<TrustDomain>,
     /// Trust domains of other clusters whose identities are accepted inbound.
-    pub peer_trust_domains: Vec<String>,
+    pub peer_trust_domains: Vec<TrustDomain>,
     /// Where mesh-wide policies live.
     pub root_namespace: String,
     /// The suffix of exposed services, `global`.
@@ -69,12 +71,12 @@ pub enum AccessLogEncoding {
 
 impl MeshSettings {
     /// Istio's defaults, except that unknown destinations are refused.
-    pub fn new(cluster: impl Into<String>, trust_domain: impl Into<String>) -> MeshSettings {
+    pub fn new(cluster: impl Into<String>, trust_domain: TrustDomain) -> MeshSettings {
         MeshSettings {
             cluster: cluster.into(),
             network: String::new(),
             region: String::new(),
-            trust_domain: trust_domain.into(),
+            trust_domain,
             trust_domain_aliases: Vec::new(),
             peer_trust_domains: Vec::new(),
             root_namespace: "istio-system".to_owned(),

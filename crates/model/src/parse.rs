@@ -1,4 +1,4 @@
-//! Text becomes typed resources. Nothing here asks whether a resource makes sense; that is [`crate::validate`].
+//! Text becomes typed resources. Nothing here asks whether a resource makes sense; that is `crate::validate`.
 //!
 //! text -> documents -> trees with positions -> (substitution) -> kind and metadata -> typed spec. What is wrong in
 //! one document never touches another.
@@ -65,5 +65,12 @@ pub fn parse_with(
             }
         }
     }
+    // As a reader goes through a file, whatever order the findings were made in.
+    diagnostics.sort_by(|a, b| (position(files, a), a.code).cmp(&(position(files, b), b.code)));
     (resources, diagnostics)
+}
+
+fn position(files: &[SourceFile], diagnostic: &Diagnostic) -> (Option<usize>, u32, u32) {
+    let Location { file, line, column } = &diagnostic.location;
+    (files.iter().position(|known| known.path == **file), *line, *column)
 }

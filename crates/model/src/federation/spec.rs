@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
+use carrick_identity::TrustDomain;
+use carrick_identity::spiffe::SpiffeError;
 use serde::Deserialize;
 
 use crate::cidr::Cidr;
-use crate::mesh::OutboundPolicy;
+use crate::mesh::{MeshSettings, OutboundPolicy};
 
 /// The `spec` of a federation file.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -94,5 +96,31 @@ impl ClusterSpec {
             "" => format!("{}.local", self.name),
             given => given.to_owned(),
         }
+    }
+}
+
+impl Federation {
+    pub fn cluster(&self, name: &str) -> Option<&ClusterSpec> {
+        self.clusters.iter().find(|cluster| cluster.name == name)
+    }
+
+    /// The mesh settings of one cluster of this federation: its own trust domain, and all the others' as peers'.
+    ///
+    /// # Errors
+    /// When a trust domain is none; [`super::parse_federation`] hands out no such federation.
+    pub fn mesh_settings(&self, cluster: &ClusterSpec) -> Result<MeshSettings, SpiffeError> {
+        let peers = self.clusters.iter().filter(|other| other.name != cluster.name);
+        Ok(MeshSettings {
+            network: cluster.name.clone(),
+            region: cluster.region.clone(),
+            peer_trust_domains: peers
+                .map(|peer| TrustDomain::new(peer.trust_domain()))
+                .collect::<Result<Vec<_>, _>>()?,
+            dns_suffix: self.suffix.clone(),
+            outbound_policy: self.outbound_traffic_policy,
+            service_range: self.networks.services,
+            global_address: self.dns.global_address,
+            ..MeshSettings::new(&cluster.name, TrustDomain::new(cluster.trust_domain())?)
+        })
     }
 }

@@ -318,7 +318,7 @@ fn name_fault(name: &str) -> Option<String> {
     if name.is_empty() {
         return None;
     }
-    if name.chars().any(|letter| letter.is_ascii_uppercase() || letter == '_') {
+    if name.chars().any(|letter| letter.is_ascii_uppercase()) {
         return Some(format!(
             "`{name}` may not be a resource's name: only lower-case letters, digits, `-` and `.`"
         ));

@@ -12,6 +12,7 @@ use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::mesh::MeshSettings;
 use crate::resource::{AnyResource, ResourceName};
 use crate::source::Location;
+use crate::validate::{self, Surroundings, references};
 
 /// Builds the mesh of one cluster. A resource with an error is left out and everything else applied. The table
 /// comes back with the addresses that were given out; keep it for the next build.
@@ -21,20 +22,45 @@ pub fn build(
     mut addresses: AddressTable,
 ) -> (MeshSnapshot, AddressTable, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
-    let inventory = Inventory::of(without_duplicates(resources, &mut diagnostics));
+    let mut resources = without_duplicates(resources, &mut diagnostics);
+    resources.retain(|resource| is_sound(resource, &settings, &mut diagnostics));
+    let mut inventory = Inventory::of(resources);
+
     let workloads = WorkloadIndex::build(&inventory, &settings);
     let services = ServiceIndex::build(&inventory, &workloads, &settings, &mut addresses, &mut diagnostics);
+    let destination_rules = DestinationRuleIndex::build(&inventory.destination_rules, &settings);
+    let gateways = GatewayIndex::build(&inventory.gateways);
+
+    let found_before = diagnostics.len();
+    let around = Surroundings {
+        settings: &settings,
+        inventory: &inventory,
+        workloads: &workloads,
+        services: &services,
+        destination_rules: &destination_rules,
+        gateways: &gateways,
+    };
+    references(&around, &mut diagnostics);
+    inventory.remove_virtual_services(&diagnostics[found_before..]);
+
     let snapshot = MeshSnapshot {
-        destination_rules: DestinationRuleIndex::build(&inventory.destination_rules, &settings),
         virtual_services: VirtualServiceIndex::build(&inventory.virtual_services, &settings),
-        gateways: GatewayIndex::build(&inventory.gateways),
         authentication: AuthenticationIndex::build(&inventory, &settings),
         settings,
         inventory,
         workloads,
         services,
+        destination_rules,
+        gateways,
     };
     (snapshot, addresses, diagnostics)
+}
+
+/// Whether a resource makes sense on its own.
+fn is_sound(resource: &AnyResource, settings: &MeshSettings, diagnostics: &mut Vec<Diagnostic>) -> bool {
+    let found_before = diagnostics.len();
+    validate::resource(resource, settings, diagnostics);
+    !diagnostics[found_before..].iter().any(Diagnostic::is_error)
 }
 
 /// Of two resources with one kind, namespace and name, the second is refused.

@@ -1,9 +1,10 @@
 //! All resources of a mesh sorted by kind, each kind oldest first. Knows nothing of what they mean together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::resource::{AnyResource, Resource};
+use crate::diagnostic::Diagnostic;
+use crate::resource::{AnyResource, Resource, ResourceName};
 use crate::resources::*;
 
 type List<T> = Vec<Arc<Resource<T>>>;
@@ -60,5 +61,16 @@ impl Inventory {
             }
         }
         sorted
+    }
+
+    /// Takes out the VirtualServices that an error refuses.
+    pub fn remove_virtual_services(&mut self, diagnostics: &[Diagnostic]) {
+        let refused: BTreeSet<&ResourceName> = diagnostics
+            .iter()
+            .filter(|found| found.is_error())
+            .filter_map(|found| found.resource.as_ref())
+            .collect();
+        self.virtual_services.retain(|resource| !refused.contains(&resource.meta.resource_name()));
+        self.by_path.retain(|_, resource| !refused.contains(&resource.meta().resource_name()));
     }
 }
