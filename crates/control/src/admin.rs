@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::findings;
 use crate::pipeline::Published;
 use crate::proxies::{Proxies, ProxyStatus};
 use crate::socket::bind_private;
@@ -67,7 +68,7 @@ async fn status(State(facts): State<Facts>, Query(After { after }): Query<After>
     Json(Status {
         version: published.version,
         diagnostics: published.diagnostics.clone(),
-        rendered: carrick_model::render(&published.diagnostics, &published.files),
+        rendered: findings::as_text(&published.diagnostics),
         proxies: facts.proxies.list(),
     })
 }

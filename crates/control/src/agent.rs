@@ -17,6 +17,7 @@ use carrick_xds::json;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::files;
 
@@ -42,22 +43,26 @@ pub struct AgentOptions {
 pub async fn run(options: AgentOptions, stop: CancellationToken) -> Result<u8> {
     files::private_dir(&options.dir)?;
     let socket = options.dir.join("sds.sock");
-    let (publish, svids) = watch::channel::<Option<Arc<Svid>>>(None);
-    let sds = tokio::spawn(sds::serve(socket.clone(), svids, stop.clone()));
-    let renewal = tokio::spawn(certify::keep_fresh(options.control.clone(), options.ttl_seconds, publish));
+    let (publish, mut svids) = watch::channel::<Option<Arc<Svid>>>(None);
+    let sds = AbortOnDropHandle::new(tokio::spawn(sds::serve(socket.clone(), svids.clone(), stop.clone())));
+    let _renewal =
+        AbortOnDropHandle::new(tokio::spawn(certify::keep_fresh(options.control.clone(), options.ttl_seconds, publish)));
+    // Without a certificate the proxy could serve nobody, and would only ask for secrets that are not there.
+    tokio::select! {
+        first = svids.wait_for(Option::is_some) => { first.context("the certificate task ended")?; }
+        () = stop.cancelled() => return Ok(0),
+    }
 
     let path = options.dir.join("bootstrap.json");
     write_bootstrap(&options, &socket, &path)?;
     let child = start_proxy(&options.proxy, &path)?;
-    let code = tokio::select! {
+    tokio::select! {
         code = supervise(child, &stop) => code,
         ended = sds => Err(ended.map_or_else(anyhow::Error::from, |result| match result {
             Ok(()) => anyhow::anyhow!("the secrets' server ended"),
             Err(error) => error,
         })),
-    };
-    renewal.abort();
-    code
+    }
 }
 
 fn write_bootstrap(options: &AgentOptions, sds_socket: &Path, path: &Path) -> Result<()> {

@@ -56,7 +56,7 @@ impl Callers {
 }
 
 fn find(snapshot: &MeshSnapshot, netns: u64) -> Option<Arc<Workload>> {
-    snapshot.workloads().find(|workload| workload.netns == Some(netns)).cloned()
+    snapshot.workloads().iter().find(|workload| workload.netns == Some(netns)).cloned()
 }
 
 /// The SPIFFE ID of a workload, by Istio's form `spiffe://TD/ns/NS/sa/SA`.

@@ -60,8 +60,10 @@ pub async fn run(options: ControlOptions, stop: CancellationToken) -> Result<()>
         extra: options.resources.clone(),
         addresses: options.state.join("addresses.json"),
     })?;
-    let snapshot = published.borrow().snapshot.clone();
-    let trust_domain = TrustDomain::new(&snapshot.settings().trust_domain)?;
+    let (trust_domain, resolvers) = {
+        let now = published.borrow();
+        (TrustDomain::new(&now.snapshot.settings().trust_domain)?, now.upstream_resolvers.clone())
+    };
 
     let root = RootClient { socket: options.root_ca.clone() };
     let cacerts = load_or_enrol(&options.state.join("cacerts"), &trust_domain, &root, options.token.as_deref()).await?;
@@ -80,7 +82,7 @@ pub async fn run(options: ControlOptions, stop: CancellationToken) -> Result<()>
         .add_service(AggregatedDiscoveryServiceServer::new(ads))
         .add_service(IstioCertificateServiceServer::new(ca_service))
         .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
-    let dns = serve_dns(options.dns, names::tables(published.clone()), names::settings(&snapshot), stop.clone());
+    let dns = serve_dns(options.dns, names::tables(published.clone()), names::settings(&resolvers), stop.clone());
     let operator = admin::serve(&options.admin, published, proxies, stop.clone());
 
     tokio::select! {

@@ -24,6 +24,8 @@ pub mod agent;
 mod admin;
 mod names;
 
+pub mod findings;
+
 mod channel;
 mod files;
 mod socket;

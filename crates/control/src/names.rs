@@ -2,7 +2,7 @@
 //!
 //! It must not know how packets are answered.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use carrick_dns::{NameTable, Settings};
@@ -10,6 +10,8 @@ use carrick_model::MeshSnapshot;
 use tokio::sync::watch;
 
 use crate::pipeline::Published;
+
+const DNS_PORT: u16 = 53;
 
 pub type Tables = watch::Receiver<Option<Arc<NameTable>>>;
 
@@ -26,6 +28,15 @@ pub fn tables(mut published: watch::Receiver<Arc<Published>>) -> Tables {
         }
     });
     tables
+}
+
+/// How questions that are not ours are relayed. A resolver that is no address is left out, with a warning.
+pub fn settings(upstreams: &[String]) -> Settings {
+    let address = |text: &String| {
+        let parsed = text.parse::<SocketAddr>().or_else(|_| text.parse::<IpAddr>().map(|ip| (ip, DNS_PORT).into()));
+        parsed.inspect_err(|error| tracing::warn!("the resolver {text} is not an address: {error}")).ok()
+    };
+    Settings { upstreams: upstreams.iter().filter_map(address).collect(), ..Settings::default() }
 }
 
 /// The shared suffix and the cluster's own names, with an address for every host that has one.

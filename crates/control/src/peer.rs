@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
 use tonic::transport::server::Connected;
@@ -45,7 +45,7 @@ fn netns_of(stream: &UnixStream) -> io::Result<u64> {
     let pid = stream.peer_cred()?.pid().ok_or(io::ErrorKind::NotFound)?;
     let inode = std::fs::metadata(format!("/proc/{pid}/ns/net"))?.ino();
     let mut fds = [PollFd::from_borrowed_fd(stream.as_fd(), PollFlags::HUP | PollFlags::RDHUP)];
-    poll(&mut fds, Some(&rustix::time::Timespec { tv_sec: 0, tv_nsec: 0 }))?;
+    poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))?;
     if fds[0].revents().intersects(PollFlags::HUP | PollFlags::RDHUP) {
         return Err(io::ErrorKind::ConnectionAborted.into());
     }

@@ -2,20 +2,51 @@
 //!
 //! It must not know which messages exist; the descriptor set that `build.rs` kept tells it.
 
+mod fault;
+mod text;
+mod unfold;
+
+use std::fmt;
 use std::sync::LazyLock;
 
 use prost::{Message, Name};
-use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
+use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, SerializeOptions};
+use serde_json::Value;
 
-/// A message could not be read from, or shown as, JSON.
-#[derive(Debug, thiserror::Error)]
+use crate::FieldError;
+
+/// A place in a text; both count from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub line: u64,
+    pub column: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
+
+/// A message could not be read from, or shown as, JSON. The text starts with the place, if it is known, so that a file name and a
+/// colon can be put in front.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
-    #[error("not YAML or JSON: {0}")]
-    Syntax(String),
-    #[error("not a valid {message}: {reason}")]
-    Content { message: String, reason: String },
+    /// The text is neither YAML nor JSON, or is larger or deeper than any honest one.
+    #[error("{}{reason}", prefix(.place))]
+    Syntax { place: Option<Place>, reason: String },
+    /// A field has no meaning in this message, or its value has none.
+    #[error("{}not a valid {message}: {error}", prefix(.place))]
+    Content { place: Option<Place>, message: String, error: FieldError },
     #[error("unknown message type {0}: Carrick carries no description of it")]
     UnknownType(String),
+    /// Messages packed into messages, deeper than Envoy would read them.
+    #[error("{message} is nested more than {} levels deep", unfold::MAX_DEPTH)]
+    TooDeep { message: String },
+}
+
+fn prefix(place: &Option<Place>) -> String {
+    place.map(|place| format!("{place}: ")).unwrap_or_default()
 }
 
 /// Descriptions of every message that Carrick knows.
@@ -28,39 +59,58 @@ pub fn descriptors() -> &'static DescriptorPool {
 }
 
 /// Reads a message from YAML or JSON text (JSON is YAML), by protobuf's JSON rules: both `lowerCamel` and original field names,
-/// `@type` for `Any`. Unknown fields are an error that names the field.
+/// `@type` for `Any`. A field that does not exist is an error that says where it is.
 pub fn from_yaml<M: Message + Name + Default>(text: &str) -> Result<M, JsonError> {
-    let value: serde_json::Value =
-        serde_saphyr::from_str(text).map_err(|error| JsonError::Syntax(error.to_string()))?;
-    from_json(value)
+    let document = text::read(text)?;
+    read(&document.to_json(), |steps| document.place_of(steps))
 }
 
 /// Reads a message from a JSON value, by the same rules as [`from_yaml`].
-pub fn from_json<M: Message + Name + Default>(value: serde_json::Value) -> Result<M, JsonError> {
-    let descriptor = descriptors()
-        .get_message_by_name(&M::full_name())
-        .ok_or_else(|| JsonError::UnknownType(M::full_name()))?;
-    let content = |reason: String| JsonError::Content { message: M::NAME.into(), reason };
-    let mut track = serde_path_to_error::Track::new();
-    let reader = serde_path_to_error::Deserializer::new(value, &mut track);
-    let dynamic = match DynamicMessage::deserialize(descriptor, reader) {
-        Ok(dynamic) => dynamic,
-        Err(error) => return Err(content(format!("at {}: {error}", track.path()))),
-    };
-    dynamic.transcode_to().map_err(|error| content(error.to_string()))
+pub fn from_json<M: Message + Name + Default>(value: &Value) -> Result<M, JsonError> {
+    read(value, |_| None)
 }
 
-/// Shows a message as JSON in Envoy's style: original field names, default values left out, `Any` unfolded.
-pub fn to_json<M: Message + Name>(message: &M) -> Result<serde_json::Value, JsonError> {
-    let descriptor = descriptors()
-        .get_message_by_name(&M::full_name())
-        .ok_or_else(|| JsonError::UnknownType(M::full_name()))?;
-    let mut dynamic = DynamicMessage::new(descriptor);
-    dynamic
-        .transcode_from(message)
-        .map_err(|error| JsonError::Content { message: M::NAME.into(), reason: error.to_string() })?;
+fn read<M: Message + Name + Default>(
+    value: &Value,
+    place_of: impl Fn(&[fault::Step]) -> Option<Place>,
+) -> Result<M, JsonError> {
+    let descriptor = descriptor_of::<M>()?;
+    let error = match DynamicMessage::deserialize(descriptor.clone(), value) {
+        Ok(dynamic) => match dynamic.transcode_to() {
+            Ok(message) => return Ok(message),
+            Err(error) => fault::Fault::new(error.to_string()),
+        },
+        Err(error) => fault::find(value, &descriptor, error),
+    };
+    Err(JsonError::Content {
+        place: place_of(error.steps()),
+        message: M::NAME.into(),
+        error: error.into_field_error(),
+    })
+}
+
+/// Shows a message as JSON in Envoy's style: original field names, default values left out, `Any` unfolded. Equal messages
+/// give equal JSON, entries of maps in the order of their keys.
+pub fn to_json<M: Message + Name>(message: &M) -> Result<Value, JsonError> {
+    let descriptor = descriptor_of::<M>()?;
+    let content = |reason: String| JsonError::Content {
+        place: None,
+        message: M::NAME.into(),
+        error: FieldError::new("", reason),
+    };
+    let mut dynamic = DynamicMessage::new(descriptor.clone());
+    dynamic.transcode_from(message).map_err(|error| content(error.to_string()))?;
+    if !unfold::is_shallow(&dynamic) {
+        return Err(JsonError::TooDeep { message: M::NAME.into() });
+    }
     let options = SerializeOptions::new().use_proto_field_name(true).skip_default_fields(true);
-    dynamic
+    let mut value = dynamic
         .serialize_with_options(serde_json::value::Serializer, &options)
-        .map_err(|error| JsonError::Content { message: M::NAME.into(), reason: error.to_string() })
+        .map_err(|error| content(error.to_string()))?;
+    unfold::sort_maps(&mut value, &descriptor);
+    Ok(value)
+}
+
+fn descriptor_of<M: Name>() -> Result<MessageDescriptor, JsonError> {
+    descriptors().get_message_by_name(&M::full_name()).ok_or_else(|| JsonError::UnknownType(M::full_name()))
 }

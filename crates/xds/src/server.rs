@@ -47,8 +47,8 @@ pub struct Outcome<Response> {
 /// Something the operator may want to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// The proxy runs what it was sent under this nonce.
-    Acked { kind: ResourceType, nonce: String },
+    /// The proxy runs what it was sent under this nonce: it has taken over, or given up, `names`.
+    Acked { kind: ResourceType, nonce: String, names: Vec<String> },
     /// The proxy refused at least one of `names`, in its own words `reason`; they are not sent again until they change.
     ///
     /// If the proxy dropped the whole response and it is not clear whose fault that is, the session offers the resources again in

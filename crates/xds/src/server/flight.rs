@@ -92,7 +92,9 @@ impl Flights {
         let Some(flight) = self.under_way.drain(..=position).next_back() else {
             return Event::StaleNonce { kind, nonce };
         };
-        let Some(error) = error else { return Event::Acked { kind, nonce } };
+        let Some(error) = error else {
+            return Event::Acked { kind, nonce, names: flight.contents.into_keys().collect() };
+        };
         let mut names = nack::named(error, flight.contents.keys());
         if names.is_empty() {
             names = flight.contents.keys().cloned().collect();

@@ -129,7 +129,7 @@ fn an_answer_to_an_unknown_nonce_changes_nothing_but_its_subscription_counts() {
         ..request(EDS)
     };
     assert_eq!(talk.say(ack.clone()), ["EDS +b"]);
-    assert_eq!(talk.events[1], Event::Acked { kind: EDS, nonce });
+    assert!(matches!(&talk.events[1], Event::Acked { kind: EDS, nonce: acked, .. } if *acked == nonce));
     assert_eq!(talk.say(ack), NOTHING, "b is under way; the repeated answer is stale");
     assert_eq!(talk.ack(EDS), ["EDS +b"], "but the repeated subscription is answered");
 }

@@ -1,0 +1,59 @@
+//! A broken edit changes nothing: a file whose newest text brings errors stays in force as it was.
+//!
+//! It must not know what errors mean, nor where files come from.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use carrick_model::SourceFile;
+
+use super::Built;
+
+/// The newest text of each file that brought no error.
+#[derive(Debug, Default)]
+pub struct LastGood {
+    files: BTreeMap<String, SourceFile>,
+}
+
+impl LastGood {
+    /// Builds from the newest files. Each changed file with an error is taken back to its last good text, until none is left; the findings in the newest texts
+    /// are kept for the operator. A file that never was good takes part as it is: its sound resources apply.
+    pub fn settle(&mut self, newest: Vec<SourceFile>, mut build: impl FnMut(&[SourceFile]) -> Built) -> Result<Built> {
+        let mut current = newest.clone();
+        let mut built = build(&current);
+        let findings = std::mem::take(&mut built.diagnostics);
+        let mut errors = erroneous(&findings);
+        loop {
+            let taken_back = self.take_back(&mut current, &errors);
+            if taken_back == 0 {
+                break;
+            }
+            built = build(&current);
+            errors = erroneous(&built.diagnostics);
+        }
+        let good = current.iter().filter(|file| !errors.contains(&file.path));
+        let fresh: BTreeMap<_, _> = good.map(|file| (file.path.clone(), file.clone())).collect();
+        let present: Vec<&str> = newest.iter().map(|file| file.path.as_str()).collect();
+        self.files.retain(|path, _| present.contains(&path.as_str()));
+        self.files.extend(fresh);
+        built.diagnostics = findings;
+        built.files = newest;
+        Ok(built)
+    }
+
+    /// How many of the erroneous files were replaced by an older text.
+    fn take_back(&self, current: &mut [SourceFile], errors: &[String]) -> usize {
+        let mut count = 0;
+        for file in current.iter_mut().filter(|file| errors.contains(&file.path)) {
+            if let Some(good) = self.files.get(&file.path).filter(|good| good.text != file.text) {
+                *file = good.clone();
+                count += 1;
+            }
+        }
+        count
+    }
+}
+
+fn erroneous(diagnostics: &[carrick_model::Diagnostic]) -> Vec<String> {
+    diagnostics.iter().filter(|finding| finding.is_error()).map(|finding| finding.location.file.to_string()).collect()
+}
