@@ -86,7 +86,7 @@ fn of_shape(context: &Context<'_>, port: &InboundPort, shape: &Shape) -> FilterC
 /// Clients of this mesh and of every mesh that it trusts.
 fn mutual_tls(context: &Context<'_>, inner: Inner) -> ServerTls {
     let settings = context.settings();
-    let domains: Vec<&String> = std::iter::once(&settings.trust_domain)
+    let domains: Vec<_> = std::iter::once(&settings.trust_domain)
         .chain(&settings.trust_domain_aliases)
         .chain(&settings.peer_trust_domains)
         .collect();

@@ -8,21 +8,14 @@ use carrick_model::{AccessLog, Federation, MeshSettings};
 
 /// The settings of a cluster: its own trust domain, those of its peers, the shared suffix. `None` if there is no such cluster.
 pub fn of(federation: &Federation, cluster: &str) -> Option<MeshSettings> {
-    let own = federation.clusters.iter().find(|spec| spec.name == cluster)?;
-    let peers = federation.clusters.iter().filter(|spec| spec.name != cluster);
+    let settings = federation.mesh_settings(federation.cluster(cluster)?).ok()?;
     Some(MeshSettings {
-        region: own.region.clone(),
-        peer_trust_domains: peers.map(|spec| spec.trust_domain()).collect(),
-        dns_suffix: federation.suffix.clone(),
-        outbound_policy: federation.outbound_traffic_policy,
-        service_range: federation.networks.services,
-        global_address: federation.dns.global_address,
         access_log: Some(AccessLog {
             path: "/dev/stdout".into(),
             encoding: Default::default(),
             format: String::new(),
         }),
-        ..MeshSettings::new(cluster, own.trust_domain())
+        ..settings
     })
 }
 
