@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
-use carrick_identity::TrustDomain;
 use carrick_identity::ttl::TtlPolicy;
 use carrick_xds::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryServiceServer;
 use carrick_xds::pb::istio::v1::auth::istio_certificate_service_server::IstioCertificateServiceServer;
@@ -62,7 +61,7 @@ pub async fn run(options: ControlOptions, stop: CancellationToken) -> Result<()>
     })?;
     let (trust_domain, resolvers) = {
         let now = published.borrow();
-        (TrustDomain::new(&now.snapshot.settings().trust_domain)?, now.upstream_resolvers.clone())
+        (now.snapshot.settings().trust_domain.clone(), now.upstream_resolvers.clone())
     };
 
     let root = RootClient { socket: options.root_ca.clone() };

@@ -1,0 +1,243 @@
+//! Starts a root CA and one cluster's control plane in a folder of their own, and talks to them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use carrick_control::cluster::{self, ControlOptions};
+use carrick_control::root_ca::{self, RootStore};
+use carrick_identity::{Certificate, PrivateKey, SpiffeId, TrustDomain, csr};
+use carrick_xds::ResourceType;
+use carrick_xds::pb::envoy::config::core::v3::Node;
+use carrick_xds::pb::envoy::service::discovery::v3::aggregated_discovery_service_client::AggregatedDiscoveryServiceClient;
+use carrick_xds::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse};
+use carrick_xds::pb::istio::v1::auth::IstioCertificateRequest;
+use carrick_xds::pb::istio::v1::auth::istio_certificate_service_client::IstioCertificateServiceClient;
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::TokioIo;
+use tokio::net::UnixStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Status, Streaming};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// This process's network namespace, as the runtime would write it down for a pod.
+pub fn netns() -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata("/proc/self/ns/net").unwrap().ino()
+}
+
+pub struct Cluster {
+    dir: tempfile::TempDir,
+    stop: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Cluster {
+    /// The example's cluster1 with the given pods, each with its network namespace.
+    pub async fn start(pods: &[(&str, u64)]) -> Cluster {
+        let dir = tempfile::tempdir().unwrap();
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/two-clusters");
+        copy(&example, &dir.path().join("folder"));
+        fs::write(dir.path().join("pods.yaml"), pods.iter().enumerate().map(pod).collect::<String>()).unwrap();
+        let root = RootStore::init(&dir.path().join("root"), "test root", DAY, SystemTime::now()).unwrap();
+        let domain = TrustDomain::new("cluster1.example").unwrap();
+        let token = root.issue_token(&domain, DAY).unwrap();
+        fs::write(dir.path().join("token"), token.expose()).unwrap();
+        Self::run(dir).await
+    }
+
+    async fn run(dir: tempfile::TempDir) -> Cluster {
+        let stop = CancellationToken::new();
+        let at = |name: &str| dir.path().join(name);
+        let root = RootStore::open(&at("root")).unwrap();
+        let (socket, stopped) = (at("run/root.sock"), stop.clone());
+        let root = tokio::spawn(async move {
+            root_ca::serve(root, &socket, stopped.cancelled_owned()).await.unwrap();
+        });
+        let options = ControlOptions {
+            federation: at("folder/federation.yaml"),
+            cluster: "cluster1".into(),
+            resources: vec![at("pods.yaml")],
+            state: at("state"),
+            listen: at("run/xds.sock"),
+            admin: at("run/admin.sock"),
+            dns: None,
+            root_ca: at("run/root.sock"),
+            token: Some(at("token")),
+            workload_ttl: DAY,
+        };
+        let control = cluster::run(options, stop.clone());
+        let control = tokio::spawn(async move { control.await.unwrap() });
+        Cluster { dir, stop, tasks: vec![root, control] }
+    }
+
+    pub async fn restart(mut self) -> Cluster {
+        self.stop.cancel();
+        for task in self.tasks.drain(..) {
+            task.await.unwrap();
+        }
+        // The token was good once; a second enrolment would fail.
+        let dir = std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap());
+        Self::run(dir).await
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        fs::write(self.path("folder").join(name), text).unwrap();
+    }
+
+    /// Asks for a certificate; `wish` is the identity that the request names.
+    pub async fn certificate(&self, wish: &str) -> Result<Vec<String>, Status> {
+        let key = PrivateKey::generate().unwrap();
+        let wish = (!wish.is_empty()).then(|| SpiffeId::parse(wish).unwrap());
+        let request = IstioCertificateRequest {
+            csr: csr::make_request(&key, wish.as_ref()).unwrap(),
+            validity_duration: 3600,
+            metadata: None,
+        };
+        let channel = channel(&self.path("run/xds.sock")).await;
+        let answer = IstioCertificateServiceClient::new(channel).create_certificate(request).await?;
+        Ok(answer.into_inner().cert_chain)
+    }
+
+    /// Opens a delta stream as the given pod and subscribes to everything of a kind.
+    pub async fn subscribe(&self, pod: &str, ip: &str, kind: ResourceType) -> Result<Subscription, Status> {
+        let node = Node {
+            id: format!("sidecar~{ip}~{pod}.default~default.svc.cluster.local"),
+            cluster: pod.into(),
+            ..Default::default()
+        };
+        let (sender, requests) = mpsc::channel(4);
+        let request =
+            DeltaDiscoveryRequest { node: Some(node), type_url: kind.type_url().into(), ..Default::default() };
+        sender.send(request).await.unwrap();
+        let channel = channel(&self.path("run/xds.sock")).await;
+        let responses = AggregatedDiscoveryServiceClient::new(channel)
+            .delta_aggregated_resources(ReceiverStream::new(requests))
+            .await?
+            .into_inner();
+        Ok(Subscription { kind, sender, responses })
+    }
+
+    /// The operator's view, once it is newer than `version`.
+    pub async fn status_after(&self, version: u64) -> serde_json::Value {
+        let stream = connect(&self.path("run/admin.sock")).await;
+        let (mut client, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        let request = hyper::Request::get(format!("/status?after={version}"))
+            .header("host", "localhost")
+            .body(Empty::<bytes::Bytes>::new())
+            .unwrap();
+        let body = client.send_request(request).await.unwrap().into_body().collect().await.unwrap().to_bytes();
+        serde_json::from_slice(&body).unwrap()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+#[derive(Debug)]
+pub struct Subscription {
+    kind: ResourceType,
+    sender: mpsc::Sender<DeltaDiscoveryRequest>,
+    responses: Streaming<DeltaDiscoveryResponse>,
+}
+
+impl Subscription {
+    /// The names of what comes next, acknowledged.
+    pub async fn added(&mut self) -> Result<Vec<String>, Status> {
+        let next = tokio::time::timeout(Duration::from_secs(20), self.responses.message());
+        let response = next.await.expect("a response within 20 s")?.expect("the stream goes on");
+        let ack = DeltaDiscoveryRequest {
+            type_url: self.kind.type_url().into(),
+            response_nonce: response.nonce,
+            ..Default::default()
+        };
+        self.sender.send(ack).await.unwrap();
+        assert_eq!(response.removed_resources, Vec::<String>::new());
+        Ok(response.resources.into_iter().map(|resource| resource.name).collect())
+    }
+}
+
+pub fn certificates(answer: &[String]) -> Vec<Certificate> {
+    answer.iter().flat_map(|pem| Certificate::all_from_pem(pem.as_bytes()).unwrap()).collect()
+}
+
+pub fn service_entry(host: &str, port: u16) -> String {
+    format!(
+        "apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{ name: {name}, namespace: default }}
+spec:
+  hosts: [{host}]
+  ports: [{{ number: {port}, name: http, protocol: HTTP }}]
+  resolution: STATIC
+  endpoints: [{{ address: 192.0.2.1 }}]
+",
+        name = host.replace('.', "-"),
+    )
+}
+
+fn pod((index, (name, netns)): (usize, &(&str, u64))) -> String {
+    format!(
+        "---
+apiVersion: v1
+kind: Pod
+metadata:
+  name: {name}
+  namespace: default
+  labels: {{ app: {name} }}
+  annotations: {{ carrick.dev/netns: \"{netns}\" }}
+spec: {{ serviceAccountName: {name} }}
+status: {{ podIP: 10.10.0.{} }}
+",
+        11 + index
+    )
+}
+
+/// The servers start beside us; a socket that is not there yet is tried again until it is.
+async fn connect(socket: &Path) -> UnixStream {
+    let attempts = async {
+        loop {
+            match UnixStream::connect(socket).await {
+                Ok(stream) => return stream,
+                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), attempts).await.expect("a server within 20 s")
+}
+
+async fn channel(socket: &Path) -> Channel {
+    let stream = std::sync::Mutex::new(Some(TokioIo::new(connect(socket).await)));
+    let connector = tower::service_fn(move |_| {
+        let stream = stream.lock().unwrap().take();
+        async move { stream.ok_or_else(|| std::io::Error::other("one connection only")) }
+    });
+    Endpoint::from_static("http://localhost").connect_with_connector(connector).await.unwrap()
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! A whole control plane on Unix sockets: enrolment, certificates, configuration, live edits, a broken edit.
+//!
+//! The test's own process stands for a pod: the runtime's file names its network namespace, which is all that the control plane asks.
+
+mod harness;
+
+use carrick_xds::ResourceType;
+use harness::{Cluster, netns};
+
+#[tokio::test]
+async fn a_workload_gets_a_certificate_for_the_identity_that_it_has() {
+    let cluster = Cluster::start(&[("client", netns())]).await;
+    let answer = cluster.certificate("spiffe://cluster2.example/ns/kube-system/sa/admin").await.unwrap();
+    let chain = harness::certificates(&answer);
+    assert_eq!(chain[0].names().uris, ["spiffe://cluster1.example/ns/default/sa/client"], "not what the request asked for");
+    assert_eq!(chain[1].names().uris, ["spiffe://cluster1.example"], "the cluster CA is bound to its trust domain");
+    assert_eq!(answer.len(), 3, "leaf, cluster CA, roots");
+}
+
+#[tokio::test]
+async fn a_process_that_is_no_pod_gets_nothing() {
+    let cluster = Cluster::start(&[("client", netns() + 1)]).await;
+    let refusal = cluster.certificate("spiffe://cluster1.example/ns/default/sa/client").await.unwrap_err();
+    assert_eq!(refusal.code(), tonic::Code::Unauthenticated, "{refusal}");
+    let refusal = cluster.subscribe("client", "10.10.0.11", ResourceType::Cluster).await.unwrap_err();
+    assert_eq!(refusal.code(), tonic::Code::Unauthenticated, "{refusal}");
+}
+
+#[tokio::test]
+async fn a_pod_gets_its_own_configuration_and_no_other() {
+    let cluster = Cluster::start(&[("client", netns()), ("other", 1)]).await;
+    let mut stream = cluster.subscribe("client", "10.10.0.11", ResourceType::Cluster).await.unwrap();
+    let names = stream.added().await.unwrap();
+    assert!(names.contains(&"outbound|80||server.ns2.svc.cluster.global".into()), "{names:?}");
+
+    let mut stream = cluster.subscribe("other", "10.10.0.12", ResourceType::Cluster).await.unwrap();
+    let refusal = stream.added().await.unwrap_err();
+    assert_eq!(refusal.code(), tonic::Code::PermissionDenied, "{refusal}");
+}
+
+#[tokio::test]
+async fn an_edit_takes_effect_and_a_broken_one_changes_nothing() {
+    let cluster = Cluster::start(&[("client", netns())]).await;
+    let mut stream = cluster.subscribe("client", "10.10.0.11", ResourceType::Cluster).await.unwrap();
+    stream.added().await.unwrap();
+
+    cluster.write("cluster1/more.yaml", &harness::service_entry("more.global", 80));
+    assert_eq!(stream.added().await.unwrap(), ["outbound|80||more.global"]);
+
+    cluster.write("cluster1/more.yaml", "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: more\n");
+    let status = cluster.status_after(2).await;
+    let findings = status["diagnostics"].as_array().unwrap();
+    assert!(findings.iter().any(|finding| finding["location"]["file"] == "cluster1/more.yaml"), "{findings:?}");
+
+    // Had the broken edit taken the host away, its removal would come before this.
+    cluster.write("cluster1/third.yaml", &harness::service_entry("third.global", 80));
+    assert_eq!(stream.added().await.unwrap(), ["outbound|80||third.global"]);
+}
+
+#[tokio::test]
+async fn the_cluster_ca_survives_a_restart_and_needs_no_second_token() {
+    let cluster = Cluster::start(&[("client", netns())]).await;
+    let before = harness::certificates(&cluster.certificate("").await.unwrap());
+    let cluster = cluster.restart().await;
+    let after = harness::certificates(&cluster.certificate("").await.unwrap());
+    assert_eq!(before[1], after[1], "the same cluster CA");
+    assert_ne!(before[0].serial(), after[0].serial());
+}
+
+#[tokio::test]
+async fn keys_on_disk_are_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let cluster = Cluster::start(&[("client", netns())]).await;
+    for key in ["root/root-key.pem", "state/cacerts/ca-key.pem"] {
+        let mode = std::fs::metadata(cluster.path(key)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{key}");
+    }
+}
