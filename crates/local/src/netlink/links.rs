@@ -53,9 +53,9 @@ impl Conversation {
         self.index_of(name)
     }
 
-    /// Lays a wire whose two ends are up.
+    /// Lays a wire whose near end is up. The far end cannot be switched on yet: the kernel makes it before the near one.
     pub(crate) fn add_wire(&mut self, wire: &Wire<'_>) -> io::Result<()> {
-        let far_end = ifinfo(0, libc::IFF_UP)
+        let far_end = ifinfo(0, 0)
             .text(IFLA_IFNAME, wire.far_name)
             .bytes(IFLA_ADDRESS, &wire.far_hardware_address)
             .native(IFLA_NET_NS_FD, wire.far_namespace.as_raw_fd() as u32);

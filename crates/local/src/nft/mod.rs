@@ -25,10 +25,10 @@ pub(crate) enum Hook {
     NatPostrouting,
     /// filter, after the destination was translated and before routing.
     FilterPrerouting,
+    /// filter, as the last before routing.
+    FilterBeforeRouting,
     /// filter: packets for this namespace's own processes.
     FilterInput,
-    /// filter: packets that this namespace passes on.
-    FilterForward,
 }
 
 impl Hook {
@@ -36,14 +36,13 @@ impl Hook {
     fn placed(self) -> (&'static str, u32, i32) {
         const DSTNAT: i32 = -100;
         const SRCNAT: i32 = 100;
-        const JUST_AFTER_DSTNAT: i32 = DSTNAT + 10;
         match self {
             Hook::NatPrerouting => ("nat", 0, DSTNAT),
             Hook::NatOutput => ("nat", 3, DSTNAT),
             Hook::NatPostrouting => ("nat", 4, SRCNAT),
-            Hook::FilterPrerouting => ("filter", 0, JUST_AFTER_DSTNAT),
+            Hook::FilterPrerouting => ("filter", 0, DSTNAT + 10),
+            Hook::FilterBeforeRouting => ("filter", 0, DSTNAT + 20),
             Hook::FilterInput => ("filter", 1, 0),
-            Hook::FilterForward => ("filter", 2, 0),
         }
     }
 }

@@ -191,6 +191,7 @@ fn configure(
     links
         .add_address(index, attachment.address, prefix)
         .map_err(failed(format!("give {interface} the address {}/{prefix}", attachment.address)))?;
+    links.set_up(index).map_err(failed(format!("switch on {interface}")))?;
     if plan.kind == NetworkKind::Routed {
         links
             .add_default_route(index, plan.gateway)

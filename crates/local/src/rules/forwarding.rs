@@ -7,7 +7,9 @@ use crate::nft::{Hook, Rule, Table};
 
 pub(crate) fn forwarding_table(network: Ipv4Addr, prefix: u8) -> Table {
     let mut table = Table::new("carrick_forwarding");
-    table.chain("forward", Hook::FilterForward);
-    table.rule("forward", Rule::new().destination_not_in(network, prefix).prohibit());
+    // Before routing and not after: the router has no route to such places, and its own complaint about that is limited
+    // to one in a second.
+    table.chain("refuse", Hook::FilterBeforeRouting);
+    table.rule("refuse", Rule::new().destination_not_in(network, prefix).prohibit());
     table
 }

@@ -8,7 +8,9 @@ use std::process::ExitCode;
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns};
-use nix::sys::socket::{AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket,
+};
 use socket2::{Domain, Socket, Type};
 
 pub(crate) fn run(what: &[&str]) -> ExitCode {

@@ -16,7 +16,10 @@ pub(crate) const STORIES: &[Story] = &[
     ("the_proxy_reaches_its_application_and_itself", the_proxy_reaches_its_application_and_itself),
     ("with_a_dead_proxy_everything_is_refused_at_once", with_a_dead_proxy_everything_is_refused_at_once),
     ("an_application_cannot_escape_capture", an_application_cannot_escape_capture),
-    ("a_proxy_may_manage_its_own_network_and_nothing_more", a_proxy_may_manage_its_own_network_and_nothing_more),
+    (
+        "a_proxy_may_manage_its_own_network_and_nothing_more",
+        a_proxy_may_manage_its_own_network_and_nothing_more,
+    ),
 ];
 
 fn meshed(network: &Network, last: u8) -> Pod {
@@ -121,7 +124,8 @@ fn an_application_cannot_escape_capture() {
     assert_eq!(told("switch-off-interface"), ("switch-off-interface: PermissionDenied".to_owned(), Some(0)));
     assert_eq!(told("enter-supervisor"), ("enter-supervisor: PermissionDenied".to_owned(), Some(0)));
     assert_eq!(told("listen-on-80"), ("listen-on-80: done".to_owned(), Some(0)));
-    let capabilities = shell(&pod, "grep -E '^(Cap|NoNewPrivs)' /proc/self/status | cut -f2 | sort -u | tr '\\n' ' '");
+    let capabilities =
+        shell(&pod, "grep -E '^(Cap|NoNewPrivs)' /proc/self/status | cut -f2 | sort -u | tr '\\n' ' '");
     assert_eq!(capabilities, "0000000000000000 1");
 }
 

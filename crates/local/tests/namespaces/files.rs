@@ -17,7 +17,10 @@ pub(crate) const STORIES: &[Story] = &[
     ("a_pod_has_its_own_host_name_and_hosts_file", a_pod_has_its_own_host_name_and_hosts_file),
     ("the_rest_of_etc_is_the_machines", the_rest_of_etc_is_the_machines),
     ("directories_show_where_the_machine_has_none", directories_show_where_the_machine_has_none),
-    ("hidden_directories_are_empty_except_for_what_is_shown", hidden_directories_are_empty_except_for_what_is_shown),
+    (
+        "hidden_directories_are_empty_except_for_what_is_shown",
+        hidden_directories_are_empty_except_for_what_is_shown,
+    ),
     ("a_place_below_the_root_is_refused_with_a_reason", a_place_below_the_root_is_refused_with_a_reason),
 ];
 
@@ -48,8 +51,10 @@ fn name_server(network: &Network) -> Pod {
 
 /// A DNS answer by hand (RFC 1035 section 4): 10.10.0.77 for an A question about a known name, else NXDOMAIN.
 fn answer(question: &[u8]) -> Vec<u8> {
-    const KNOWN: [&[u8]; 2] =
-        [b"\x06server\x03ns2\x03svc\x07cluster\x06global\0", b"\x06client\x03ns1\x03svc\x07cluster\x05local\0"];
+    const KNOWN: [&[u8]; 2] = [
+        b"\x06server\x03ns2\x03svc\x07cluster\x06global\0",
+        b"\x06client\x03ns1\x03svc\x07cluster\x05local\0",
+    ];
     let name_end = 12 + question[12..].iter().position(|byte| *byte == 0).expect("names end") + 1;
     let (name, is_a) = (&question[12..name_end], question[name_end..name_end + 4] == [0, 1, 0, 1]);
     let known = KNOWN.contains(&name);
@@ -64,7 +69,10 @@ fn answer(question: &[u8]) -> Vec<u8> {
 }
 
 fn has(program: &str) -> bool {
-    Command::new("sh").args(["-c", &format!("command -v {program}")]).output().is_ok_and(|out| out.status.success())
+    Command::new("sh")
+        .args(["-c", &format!("command -v {program}")])
+        .output()
+        .is_ok_and(|out| out.status.success())
 }
 
 fn names_are_resolved_by_the_pods_own_name_server() {
@@ -73,7 +81,11 @@ fn names_are_resolved_by_the_pods_own_name_server() {
     let pod = pod(&resolving(&network), &[&network]);
     let resolved = shell(&pod, "getent ahostsv4 server.ns2.svc.cluster.global | head -n 1 | cut -d' ' -f1");
     assert_eq!(resolved, "10.10.0.77");
-    assert_eq!(shell(&pod, "getent ahostsv4 client | head -n 1 | cut -d' ' -f1"), "10.10.0.77", "by a search domain");
+    assert_eq!(
+        shell(&pod, "getent ahostsv4 client | head -n 1 | cut -d' ' -f1"),
+        "10.10.0.77",
+        "by a search domain"
+    );
     assert_eq!(shell(&pod, "getent ahostsv4 nobody.example; echo $?"), "2");
     if has("curl") {
         let web = simple_pod(&network, 77);
@@ -97,7 +109,8 @@ fn resolution_works_where_the_machines_file_dangles() {
     mount(Some("tmpfs"), "/etc", Some("tmpfs"), MsFlags::empty(), nothing).unwrap();
     std::fs::write("/etc/passwd", passwd).unwrap();
     symlink("../run/systemd/resolve/no-such-file.conf", "/etc/resolv.conf").unwrap();
-    std::fs::write("/etc/nsswitch.conf", "passwd: files\nhosts: resolve [!UNAVAIL=return] myhostname\n").unwrap();
+    std::fs::write("/etc/nsswitch.conf", "passwd: files\nhosts: resolve [!UNAVAIL=return] myhostname\n")
+        .unwrap();
 
     let network = cluster("cluster1");
     let _server = name_server(&network);
@@ -109,13 +122,20 @@ fn resolution_works_where_the_machines_file_dangles() {
 
 fn a_pod_has_its_own_host_name_and_hosts_file() {
     let network = cluster("cluster1");
-    let mut plan = resolving(&network);
-    plan.hosts = vec![(Ipv4Addr::new(10, 10, 0, 99).into(), vec!["old.example".to_owned(), "old".to_owned()])];
+    let mut plan = plan(&network, 5);
+    plan.hosts =
+        vec![(Ipv4Addr::new(10, 10, 0, 99).into(), vec!["old.example".to_owned(), "old".to_owned()])];
     let pod = pod(&plan, &[&network]);
     assert_eq!(shell(&pod, "uname -n; cat /etc/hostname"), "pod5\npod5");
-    assert_eq!(shell(&pod, "getent hosts old pod5 localhost | tr -s ' '"),
-        "10.10.0.99 old.example old\n10.10.0.5 pod5\n127.0.0.1 localhost");
-    assert_ne!(std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim(), "pod5", "the story's own");
+    assert_eq!(
+        shell(&pod, "getent hosts old pod5 localhost | tr -s ' '"),
+        "10.10.0.99 old.example old\n10.10.0.5 pod5\n127.0.0.1 localhost"
+    );
+    assert_ne!(
+        std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim(),
+        "pod5",
+        "the story's own"
+    );
 }
 
 fn the_rest_of_etc_is_the_machines() {
@@ -147,7 +167,10 @@ fn directories_show_where_the_machine_has_none() {
         shown("/var/lib/carrick-test/one-file", Some(&file)),
     ];
     let pod = pod(&plan, &[&network]);
-    assert_eq!(shell(&pod, "cat /etc/certs/root-cert.pem /var/lib/carrick-test/a/b/root-cert.pem"), "a roota root");
+    assert_eq!(
+        shell(&pod, "cat /etc/certs/root-cert.pem /var/lib/carrick-test/a/b/root-cert.pem"),
+        "a roota root"
+    );
     assert_eq!(shell(&pod, "cat /var/lib/carrick-test/one-file"), "a root");
     assert_eq!(shell(&pod, "cd /etc/istio/proxy && echo mine > x && cat x"), "mine");
     assert!(!exists("/etc/certs") && !exists("/etc/istio") && !exists("/var/lib/carrick-test"));
@@ -170,7 +193,10 @@ fn hidden_directories_are_empty_except_for_what_is_shown() {
     let pod = pod(&plan, &[&network]);
     let place = secrets.display();
     assert_eq!(shell(&pod, &format!("cd {place} && ls -A && cat pod5/key")), "pod5\npod5");
-    assert!(shell(&pod, &format!("umount {place} 2>&1; ls -A {place}")).ends_with("pod5"), "it cannot be uncovered");
+    assert!(
+        shell(&pod, &format!("umount {place} 2>&1; ls -A {place}")).ends_with("pod5"),
+        "it cannot be uncovered"
+    );
 }
 
 fn a_place_below_the_root_is_refused_with_a_reason() {
@@ -181,10 +207,9 @@ fn a_place_below_the_root_is_refused_with_a_reason() {
     assert!(error.contains("/carrick-no-such-place") && error.contains("choose another place"), "{error}");
 }
 
-/// A directory of the story's own; it lies in memory that the sandbox alone sees.
+/// A new directory of the story's own.
 fn scratch(name: &str) -> PathBuf {
-    mount(Some("tmpfs"), "/tmp", Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
-    let path = Path::new("/tmp").join(name);
+    let path = own_dir().join(name);
     std::fs::create_dir(&path).unwrap();
     path
 }

@@ -20,7 +20,8 @@ use std::time::Instant;
 type Story = (&'static str, fn());
 
 /// Stories that run in a sandbox.
-const INSIDE: &[&[Story]] = &[reach::STORIES, capture::STORIES, services::STORIES, files::STORIES, processes::STORIES];
+const INSIDE: &[&[Story]] =
+    &[reach::STORIES, capture::STORIES, services::STORIES, files::STORIES, processes::STORIES];
 
 /// The traditional user without rights.
 const NOBODY: u32 = 65534;
@@ -49,14 +50,18 @@ fn all(filter: &str) -> ExitCode {
         .map(|(name, _)| *name)
         .filter(|name| name.contains(filter))
         .collect();
-    let users: &[Option<u32>] = if nix::unistd::geteuid().is_root() { &[None, Some(NOBODY)] } else { &[None] };
+    let users: &[Option<u32>] =
+        if nix::unistd::geteuid().is_root() { &[None, Some(NOBODY)] } else { &[None] };
     println!("\nrunning {} tests", names.len() * users.len());
     let missing = carrick_local::check_machine();
     for lack in &missing {
         println!("This machine lacks {}.\n  tried: {}\n  mend: {}", lack.what, lack.why, lack.mend);
     }
     if !missing.is_empty() {
-        println!("\ntest result: ok. 0 passed; 0 failed; {} ignored; the machine lacks the above", names.len());
+        println!(
+            "\ntest result: ok. 0 passed; 0 failed; {} ignored; the machine lacks the above",
+            names.len()
+        );
         return ExitCode::SUCCESS;
     }
 
@@ -69,9 +74,10 @@ fn all(filter: &str) -> ExitCode {
         if let Some(user) = user {
             command.uid(*user).gid(*user);
         }
+        let started = Instant::now();
         let output = command.output().expect("this program can be started again");
         let verdict = if output.status.success() { "ok" } else { "FAILED" };
-        println!("test {label} ... {verdict}");
+        println!("test {label} ... {verdict} <{:.2}s>", started.elapsed().as_secs_f32());
         if !output.status.success() {
             let told = [output.stdout, output.stderr].concat();
             failed.push((label, String::from_utf8_lossy(&told).into_owned()));

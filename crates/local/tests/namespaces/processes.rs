@@ -43,14 +43,17 @@ fn exit_codes_and_signals_pass_through() {
 fn output_goes_to_a_log() {
     let network = cluster("cluster1");
     let pod = simple_pod(&network, 5);
-    let log = logs().join("pods").join("app.log");
+    let log = own_dir().join("pods").join("app.log");
     let mut plan = program(&["sh", "-c", "echo out; echo err >&2; echo $GREETING; cat; pwd"]);
     plan.env.push(("GREETING".to_owned(), "hello".to_owned()));
     plan.working_dir = PathBuf::from("/usr");
     plan.output = Output::File(log.clone());
     for _ in 0..2 {
         let plan = plan.clone();
-        assert_eq!(block_on(async { Process::start(&pod, plan).unwrap().ended().await }), Some(Exit::Code(0)));
+        assert_eq!(
+            block_on(async { Process::start(&pod, plan).unwrap().ended().await }),
+            Some(Exit::Code(0))
+        );
     }
     assert_eq!(std::fs::read_to_string(&log).unwrap(), "out\nerr\nhello\n/usr\n".repeat(2));
     assert_eq!(std::fs::metadata(&log).unwrap().permissions().mode() & 0o777, 0o600);
@@ -65,11 +68,14 @@ fn a_crashing_program_is_started_again_with_pauses() {
         let process = Process::start(&pod, plan).unwrap();
         let mut status = process.watch();
         let mut pauses = Vec::new();
-        while pauses.len() < 3 {
+        loop {
             let now = *status.borrow_and_update();
             if let Status::Waiting { last, restarts, pause } = now {
                 assert_eq!((last, restarts), (Exit::Code(3), pauses.len() as u32));
                 pauses.push(pause.as_millis());
+                if pauses.len() == 3 {
+                    break;
+                }
             }
             timeout(PATIENCE, status.changed()).await.expect("the program is restarted").unwrap();
         }
@@ -80,7 +86,9 @@ fn a_crashing_program_is_started_again_with_pauses() {
 
 /// Starts the plan's program and waits until it has made the file `ready`.
 async fn started(pod: &carrick_local::Pod, script: &str) -> Process {
-    let ready = logs().join("ready");
+    let ready = own_dir().join("ready");
+    // What an earlier program of the story left there.
+    let _ = std::fs::remove_file(&ready);
     let mut plan = program(&["sh", "-c", script]);
     plan.output = Output::File(ready.clone());
     let process = Process::start(pod, plan).unwrap();
@@ -127,9 +135,9 @@ fn a_dropped_handle_ends_its_program() {
 
 /// How many live processes belong to a process group.
 fn members_of(group: u32) -> usize {
-    let stats = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
-        std::fs::read_to_string(entry.unwrap().path().join("stat")).ok()
-    });
+    let stats = std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| std::fs::read_to_string(entry.unwrap().path().join("stat")).ok());
     // After the name in parentheses: state, parent, process group (man 5 proc_pid_stat).
     stats
         .filter(|stat| {
@@ -154,7 +162,10 @@ fn a_program_with_given_streams_runs_in_the_pod() {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(b"given\n").unwrap();
     let output = child.wait_with_output().unwrap();
-    assert_eq!((String::from_utf8(output.stdout).unwrap().as_str(), output.status.code()), ("given\npod5\n", Some(5)));
+    assert_eq!(
+        (String::from_utf8(output.stdout).unwrap().as_str(), output.status.code()),
+        ("given\npod5\n", Some(5))
+    );
 }
 
 fn the_control_plane_sees_which_pod_a_peer_lives_in() {
@@ -185,11 +196,4 @@ fn pid_one_collects_orphans() {
     while exists(Path::new("/proc").join(orphan.to_string())) {
         std::thread::yield_now();
     }
-}
-
-/// A directory of the story's own; it lies in memory that the sandbox alone sees.
-fn logs() -> PathBuf {
-    use nix::mount::{MsFlags, mount};
-    mount(Some("tmpfs"), "/tmp", Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
-    PathBuf::from("/tmp")
 }

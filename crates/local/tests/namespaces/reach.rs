@@ -12,7 +12,10 @@ use crate::world::*;
 pub(crate) const STORIES: &[Story] = &[
     ("pods_of_one_cluster_reach_each_other", pods_of_one_cluster_reach_each_other),
     ("clusters_with_the_same_addresses_never_meet", clusters_with_the_same_addresses_never_meet),
-    ("gateways_meet_on_the_internet_as_their_guards_allow", gateways_meet_on_the_internet_as_their_guards_allow),
+    (
+        "gateways_meet_on_the_internet_as_their_guards_allow",
+        gateways_meet_on_the_internet_as_their_guards_allow,
+    ),
     ("a_packet_for_the_outside_goes_nowhere_and_says_so", a_packet_for_the_outside_goes_nowhere_and_says_so),
     ("ipv6_fails_fast", ipv6_fails_fast),
     ("a_pod_can_be_replaced_under_its_address", a_pod_can_be_replaced_under_its_address),
@@ -138,9 +141,19 @@ fn a_plan_that_makes_no_sense_is_refused() {
         change(&mut plan);
         Pod::create(&plan, &networks).unwrap_err().to_string()
     };
-    assert!(refusal(&|plan| plan.attachments[0].network = "cluster9".to_owned()).contains("no network \"cluster9\""));
-    assert!(refusal(&|plan| plan.attachments[0].address = Ipv4Addr::new(10, 11, 0, 5)).contains("10.11.0.5 is not in"));
-    assert!(refusal(&|plan| plan.attachments[0].address = Ipv4Addr::new(10, 10, 0, 1)).contains("is the gateway"));
+    assert!(
+        refusal(&|plan| plan.attachments[0].network = "cluster9".to_owned())
+            .contains("no network \"cluster9\"")
+    );
+    assert!(
+        refusal(&|plan| plan.attachments[0].address = Ipv4Addr::new(10, 11, 0, 5))
+            .contains("10.11.0.5 is not in")
+    );
+    assert!(
+        refusal(&|plan| plan.attachments[0].address = Ipv4Addr::new(10, 10, 0, 1)).contains("is the gateway")
+    );
     assert!(refusal(&|plan| plan.hostname = "x".repeat(65)).contains("1 to 64 bytes"));
-    assert!(refusal(&|plan| plan.attachments.push(plan.attachments[0].clone())).contains("2 routed networks"));
+    assert!(
+        refusal(&|plan| plan.attachments.push(plan.attachments[0].clone())).contains("2 routed networks")
+    );
 }

@@ -96,7 +96,11 @@ fn datagrams_find_their_service_and_their_way_back() {
     socket.send_to(b"hello", vip(53)).unwrap();
     let mut answer = [0; 64];
     let (length, from) = socket.recv_from(&mut answer).unwrap();
-    assert_eq!((&answer[..length], from), (&b"hello"[..], vip(53)), "the answer comes from the service's address");
+    assert_eq!(
+        (&answer[..length], from),
+        (&b"hello"[..], vip(53)),
+        "the answer comes from the service's address"
+    );
 }
 
 fn services_are_replaced_while_connections_live_on() {

@@ -1,5 +1,6 @@
 //! What the stories need: networks and pods by a word, conversations over sockets.
 
+use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -15,16 +16,28 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) const SHORT: Duration = Duration::from_millis(300);
 
 pub(crate) fn launch(supervisor: &[&str]) -> Result<(Sandbox, Lifeline), Error> {
-    Sandbox::launch(&SandboxPlan {
-        run_dir: run_dir(),
-        supervisor: supervisor.iter().map(Into::into).collect(),
-        grace: PATIENCE,
-    })
+    launch_with(supervisor, PATIENCE)
 }
 
-/// The outer process's own run directory.
+/// The supervisor is told the run directory in one argument more.
+pub(crate) fn launch_with(supervisor: &[&str], grace: Duration) -> Result<(Sandbox, Lifeline), Error> {
+    let mut supervisor: Vec<OsString> = supervisor.iter().map(Into::into).collect();
+    supervisor.push(run_dir().into());
+    Sandbox::launch(&SandboxPlan { run_dir: run_dir(), supervisor, grace })
+}
+
+/// This process's own run directory.
 pub(crate) fn run_dir() -> PathBuf {
-    std::env::temp_dir().join(format!("carrick-local-test-{}", std::process::id()))
+    run_dir_of(std::process::id())
+}
+
+pub(crate) fn run_dir_of(outer: u32) -> PathBuf {
+    std::env::temp_dir().join(format!("carrick-local-test-{outer}"))
+}
+
+/// The run directory, as a supervisor was told it.
+pub(crate) fn own_dir() -> PathBuf {
+    std::env::args_os().nth(3).expect("the run directory is named").into()
 }
 
 /// A cluster's pod network. All clusters have the same addresses.
