@@ -16,6 +16,7 @@ pub mod env;
 pub mod flow;
 pub mod http;
 pub mod listener;
+pub mod resolver;
 pub mod resources;
 pub mod secrets;
 mod socket;

@@ -4,16 +4,21 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, SockAddr, Type};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, UnixStream};
 
 use super::{Address, Endpoint, UpstreamCluster};
 use crate::config::socket::SocketSettings;
 use crate::connection::{ConnectionInfo, Stream, TlsFacts};
 use crate::socket::Socket;
+use crate::tls::{UpstreamTls, socket_of};
 
 /// What may influence how a connection is made.
 pub struct ConnectContext<'a> {
@@ -34,23 +39,42 @@ pub struct UpstreamConnection {
     pub connect_micros: u64,
 }
 
+/// The same, for who needs to know what kind of stream it is.
+pub(crate) struct Opened {
+    pub stream: Upstream,
+    pub local: SocketAddr,
+    pub tls: Option<Arc<TlsFacts>>,
+    pub connect_micros: u64,
+}
+
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     #[error("connection timeout after {0:?}")]
     Timeout(Duration),
-    #[error("delayed connect error: {0}")]
+    #[error("delayed connect error: {}", os_text(.0))]
     Socket(#[from] io::Error),
     #[error("TLS_error: {0}")]
     Tls(String),
     #[error("TLS_error: secret is not supplied by SDS: {0}")]
     SecretMissing(String),
+    #[error("the cluster's limit of connections is reached")]
+    Overflow,
+}
+
+/// The system's words alone (`Connection refused`), without Rust's `(os error 111)`.
+fn os_text(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().map(str::to_owned).unwrap_or(text)
 }
 
 impl ConnectError {
     /// Envoy's response flag.
     pub fn flag(&self) -> &'static str {
-        "UF"
+        match self {
+            Self::Overflow => "UO",
+            _ => "UF",
+        }
     }
 
     pub fn is_timeout(&self) -> bool {
@@ -60,7 +84,7 @@ impl ConnectError {
     /// As Envoy's `%UPSTREAM_TRANSPORT_FAILURE_REASON%` and the body of its 503 put it; empty for a timeout, as there.
     pub fn transport_failure_reason(&self) -> String {
         match self {
-            Self::Timeout(_) => String::new(),
+            Self::Timeout(_) | Self::Overflow => String::new(),
             other => other.to_string(),
         }
     }
@@ -71,26 +95,60 @@ impl UpstreamCluster {
     pub async fn connect(
         &self,
         endpoint: &Endpoint,
-        _ctx: &ConnectContext<'_>,
+        ctx: &ConnectContext<'_>,
     ) -> Result<UpstreamConnection, ConnectError> {
-        let started = Instant::now();
-        let timeout = self.config.connect_timeout;
-        let socket = tokio::time::timeout(timeout, open(&endpoint.address, &self.config.sockets))
-            .await
-            .map_err(|_elapsed| ConnectError::Timeout(timeout))??;
-        let local = socket.local();
+        let opened = self.open(endpoint, ctx.authority, ctx.alpn.as_deref()).await?;
         Ok(UpstreamConnection {
-            stream: Box::new(socket),
+            stream: Box::new(opened.stream),
             remote: endpoint.address.clone(),
-            local,
-            tls: None,
-            connect_micros: started.elapsed().as_micros() as u64,
+            local: opened.local,
+            tls: opened.tls,
+            connect_micros: opened.connect_micros,
         })
+    }
+
+    pub(crate) async fn open(
+        &self,
+        endpoint: &Endpoint,
+        authority: Option<&str>,
+        alpn: Option<&[Vec<u8>]>,
+    ) -> Result<Opened, ConnectError> {
+        let permit = Permit::take(&self.connections, self.config.limits.connections)?;
+        let timeout = self.config.connect_timeout;
+        let attempt = self.open_within(endpoint, authority, alpn, permit);
+        let outcome = tokio::time::timeout(timeout, attempt).await;
+        let outcome = outcome.unwrap_or(Err(ConnectError::Timeout(timeout)));
+        if outcome.is_err() {
+            endpoint.counters.count_connect_failure();
+        }
+        outcome
+    }
+
+    async fn open_within(
+        &self,
+        endpoint: &Endpoint,
+        authority: Option<&str>,
+        alpn: Option<&[Vec<u8>]>,
+        permit: Permit,
+    ) -> Result<Opened, ConnectError> {
+        let started = Instant::now();
+        let socket = dial(&endpoint.address, &self.config.sockets).await?;
+        let local = socket.local();
+        let tls = self.transports.get(endpoint.transport).and_then(Option::as_ref);
+        let (kind, facts) = match tls {
+            None => (Kind::Plain(socket), None),
+            Some(tls) => {
+                let connected = tls.connect(socket, authority, alpn).await?;
+                (Kind::Tls(Box::new(connected.stream)), Some(Arc::new(connected.facts)))
+            }
+        };
+        let connect_micros = started.elapsed().as_micros() as u64;
+        Ok(Opened { stream: Upstream { kind, _permit: permit }, local, tls: facts, connect_micros })
     }
 }
 
 /// Opens a socket of the right kind, applies its options before it connects, and connects it.
-async fn open(address: &Address, settings: &SocketSettings) -> io::Result<Socket> {
+async fn dial(address: &Address, settings: &SocketSettings) -> io::Result<Socket> {
     let remote = match address {
         Address::Pipe(path) => return Ok(Socket::Unix(UnixStream::connect(path).await?)),
         Address::Socket(remote) => *remote,
@@ -104,4 +162,91 @@ async fn open(address: &Address, settings: &SocketSettings) -> io::Result<Socket
     }
     let stream = TcpSocket::from_std_stream(socket.into()).connect(remote).await?;
     Ok(Socket::Tcp(stream))
+}
+
+/// Counts one connection of the cluster until dropped.
+#[derive(Debug)]
+struct Permit(Arc<AtomicU32>);
+
+impl Permit {
+    fn take(connections: &Arc<AtomicU32>, limit: u32) -> Result<Self, ConnectError> {
+        let permit = Self(Arc::clone(connections));
+        if connections.fetch_add(1, Ordering::Relaxed) >= limit {
+            return Err(ConnectError::Overflow);
+        }
+        Ok(permit)
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A connection to a host, plain or TLS.
+pub(crate) struct Upstream {
+    kind: Kind,
+    _permit: Permit,
+}
+
+enum Kind {
+    Plain(Socket),
+    Tls(Box<UpstreamTls>),
+}
+
+impl Upstream {
+    pub fn socket(&self) -> &Socket {
+        match &self.kind {
+            Kind::Plain(socket) => socket,
+            Kind::Tls(stream) => socket_of(stream),
+        }
+    }
+}
+
+impl AsyncRead for Upstream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().kind {
+            Kind::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
+            Kind::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Upstream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.get_mut().kind {
+            Kind::Plain(socket) => Pin::new(socket).poll_write(cx, buf),
+            Kind::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.get_mut().kind {
+            Kind::Plain(socket) => Pin::new(socket).poll_write_vectored(cx, bufs),
+            Kind::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().kind {
+            Kind::Plain(socket) => Pin::new(socket).poll_flush(cx),
+            Kind::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().kind {
+            Kind::Plain(socket) => Pin::new(socket).poll_shutdown(cx),
+            Kind::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
 }

@@ -91,21 +91,42 @@ pub struct Locality {
     pub sub_zone: String,
 }
 
-/// Counts one request or connection as active on its endpoint until dropped.
+impl Endpoint {
+    /// A host known by nothing but its address.
+    pub(super) fn plain(address: SocketAddr) -> Self {
+        Self {
+            address: address.into(),
+            hostname: String::new(),
+            weight: 1,
+            healthy: true,
+            priority: 0,
+            locality: Locality::default(),
+            transport: 0,
+            counters: Arc::default(),
+        }
+    }
+}
+
+/// Counts one request or connection as active on its endpoint, and in its cluster, until dropped.
 #[derive(Debug)]
-pub struct ActiveGuard(Arc<EndpointCounters>);
+pub struct ActiveGuard {
+    host: Arc<EndpointCounters>,
+    cluster: Arc<AtomicU32>,
+}
 
 impl ActiveGuard {
-    pub(super) fn new(endpoint: &Endpoint) -> Self {
+    pub(super) fn new(endpoint: &Endpoint, cluster: &Arc<AtomicU32>) -> Self {
         endpoint.counters.active.fetch_add(1, Ordering::Relaxed);
         endpoint.counters.total.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(&endpoint.counters))
+        cluster.fetch_add(1, Ordering::Relaxed);
+        Self { host: Arc::clone(&endpoint.counters), cluster: Arc::clone(cluster) }
     }
 }
 
 impl Drop for ActiveGuard {
     fn drop(&mut self) {
-        self.0.active.fetch_sub(1, Ordering::Relaxed);
+        self.host.active.fetch_sub(1, Ordering::Relaxed);
+        self.cluster.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -4,25 +4,32 @@
 
 mod balance;
 mod connect;
+mod discover;
 mod endpoint;
 mod set;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use carrick_xds::FieldError;
 
 pub use balance::{Balancer, Policy};
+pub(crate) use connect::Upstream;
 pub use connect::{ConnectContext, ConnectError, UpstreamConnection};
+pub(crate) use discover::follow_names;
 pub use endpoint::{
     ActiveGuard, Address, Endpoint, EndpointCounters, EndpointSet, Locality, LocalityEndpoints,
 };
 pub use set::ClusterSet;
 
-use crate::config::cluster::{ClusterConfig, Discovery, UpstreamHttp};
+pub use crate::config::cluster::UpstreamHttp;
+use crate::config::cluster::{ClusterConfig, Discovery};
 use crate::connection::ConnectionInfo;
+use crate::secrets::Secrets;
+use crate::tls::ClientTls;
 
 /// One xDS cluster in use. An update of the cluster resource makes a new one; an update of its endpoints does not.
 pub struct UpstreamCluster {
@@ -30,6 +37,13 @@ pub struct UpstreamCluster {
     generation: u64,
     endpoints: ArcSwap<EndpointSet>,
     balancer: Balancer,
+    /// Parallel to the configuration's transports; `None` is plain text.
+    transports: Vec<Option<ClientTls>>,
+    /// Requests (HTTP) or connections (TCP) in progress, over all hosts.
+    active: Arc<AtomicU32>,
+    connections: Arc<AtomicU32>,
+    /// Whether hosts were delivered or resolved at least once, or cannot be.
+    discovered: tokio::sync::watch::Sender<bool>,
 }
 
 /// What may influence the choice of a host.
@@ -57,25 +71,49 @@ pub enum PickError {
     NoOriginalDestination,
     #[error("the original destination is this proxy's own listener")]
     Loop,
+    #[error("the cluster's limit of requests is reached")]
+    Overflow,
 }
 
 impl PickError {
     /// Envoy's response flag.
     pub fn flag(self) -> &'static str {
-        "UH"
+        match self {
+            Self::Overflow => "UO",
+            _ => "UH",
+        }
     }
 }
 
 static GENERATIONS: AtomicU64 = AtomicU64::new(1);
 
 impl UpstreamCluster {
-    pub(crate) fn new(config: ClusterConfig) -> Self {
-        Self {
+    /// Static hosts are there at once; others arrive later. Secrets are only looked up, not waited for.
+    pub(crate) fn new(config: ClusterConfig, secrets: &Secrets) -> Result<Self, FieldError> {
+        let transports = config.transports.iter().enumerate().map(|(n, transport)| {
+            let place = match n {
+                0 => "transport_socket".to_owned(),
+                n => format!("transport_socket_matches[{}].transport_socket", n - 1),
+            };
+            let tls = transport.tls.clone().map(|tls| ClientTls::new(tls, secrets)).transpose();
+            tls.map_err(|error| error.within("typed_config").within(place))
+        });
+        let cluster = Self {
             generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
             endpoints: ArcSwap::default(),
             balancer: Balancer::new(config.policy, config.panic_percent),
+            transports: transports.collect::<Result<_, _>>()?,
+            active: Arc::default(),
+            connections: Arc::default(),
+            discovered: tokio::sync::watch::channel(false).0,
             config,
+        };
+        match &cluster.config.discovery {
+            Discovery::Static(assignment) => cluster.assign(assignment),
+            Discovery::OriginalDestination => cluster.set_discovered(),
+            Discovery::Eds { .. } | Discovery::Dns { .. } => {}
         }
+        Ok(cluster)
     }
 
     pub fn name(&self) -> &str {
@@ -109,17 +147,44 @@ impl UpstreamCluster {
         self.endpoints.load().endpoints().cloned().collect()
     }
 
-    pub(crate) fn set_endpoints(&self, endpoints: EndpointSet) {
-        self.endpoints.store(Arc::new(endpoints));
+    /// Connections to all hosts now.
+    pub fn active_connections(&self) -> u32 {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// Requests (HTTP) and connections (TCP) in progress.
+    pub fn active_requests(&self) -> u32 {
+        self.active.load(Ordering::Relaxed)
+    }
+
+    /// Whether a connection to this host is TLS.
+    pub fn uses_tls(&self, endpoint: &Endpoint) -> bool {
+        self.transports.get(endpoint.transport).is_some_and(Option::is_some)
+    }
+
+    /// Whether hosts and secrets are all there: the cluster has warmed.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.is_discovered() && self.transports.iter().flatten().all(ClientTls::is_ready)
+    }
+
+    pub(crate) fn is_discovered(&self) -> bool {
+        *self.discovered.borrow()
+    }
+
+    pub(crate) fn set_discovered(&self) {
+        self.discovered.send_replace(true);
     }
 
     /// Chooses a host. Pure but for the counters.
     pub fn pick(&self, ctx: &PickContext<'_>) -> Result<Picked, PickError> {
+        if self.active_requests() >= self.config.limits.requests {
+            return Err(PickError::Overflow);
+        }
         let endpoint = match self.config.discovery {
             Discovery::OriginalDestination => original_destination(ctx.downstream)?,
             _ => self.balancer.pick(&self.endpoints.load(), ctx.skip).ok_or(PickError::NoHealthyHost)?,
         };
-        let guard = ActiveGuard::new(&endpoint);
+        let guard = ActiveGuard::new(&endpoint, &self.active);
         Ok(Picked { endpoint, guard })
     }
 }
@@ -127,24 +192,15 @@ impl UpstreamCluster {
 /// The host that the client itself dialled.
 fn original_destination(downstream: &ConnectionInfo) -> Result<Arc<Endpoint>, PickError> {
     let destination = downstream.original_destination.ok_or(PickError::NoOriginalDestination)?;
-    if Some(destination) == downstream.listener_address {
+    if downstream.listener_address.is_some_and(|listener| is_at(listener, destination)) {
         return Err(PickError::Loop);
     }
     Ok(Arc::new(Endpoint::plain(destination)))
 }
 
-impl Endpoint {
-    /// A host known by nothing but its address.
-    fn plain(address: SocketAddr) -> Self {
-        Self {
-            address: address.into(),
-            hostname: String::new(),
-            weight: 1,
-            healthy: true,
-            priority: 0,
-            locality: Locality::default(),
-            transport: 0,
-            counters: Arc::default(),
-        }
-    }
+/// Whether connecting to `destination` reaches a socket bound to `listener`, as far as addresses alone tell.
+fn is_at(listener: SocketAddr, destination: SocketAddr) -> bool {
+    let ip = destination.ip();
+    let everywhere = listener.ip().is_unspecified() && (ip.is_loopback() || ip.is_unspecified());
+    listener.port() == destination.port() && (listener.ip() == ip || everywhere)
 }

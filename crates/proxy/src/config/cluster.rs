@@ -1,9 +1,30 @@
-//! Clusters: discovery, load balancing, timeouts, HTTP version upstream.
+//! Clusters: discovery, load balancing, timeouts, limits, TLS, and HTTP version upstream.
 
+mod http;
+mod policy;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::address::Host;
+use carrick_xds::FieldError;
+use carrick_xds::pb::envoy::config::cluster::v3::cluster::{
+    ClusterDiscoveryType, DiscoveryType, DnsLookupFamily, TransportSocketMatch,
+};
+use carrick_xds::pb::envoy::config::cluster::v3::{CircuitBreakers, Cluster};
+use carrick_xds::pb::envoy::config::core::v3::{RoutingPriority, TypedExtensionConfig};
+use carrick_xds::pb::envoy::extensions::network::dns_resolver::cares::v3::CaresDnsResolverConfig;
+use prost::Message;
+
+pub use http::{UpstreamHttp, UpstreamHttpOptions};
+
+use super::address::{self, Host};
+use super::endpoint::{Assignment, strings};
 use super::socket::SocketSettings;
+use super::source::Fetch;
+use super::supported::type_name;
+use super::tls::{self, UpstreamTlsConfig};
+use super::{duration, optional_duration, rule};
 use crate::cluster::Policy;
 
 /// A cluster resource, converted.
@@ -14,34 +35,248 @@ pub struct ClusterConfig {
     pub rule: Option<String>,
     pub discovery: Discovery,
     pub policy: Policy,
+    /// Localities share traffic by their own weights.
+    pub by_locality: bool,
+    /// Below this percentage of healthy hosts, all are used.
     pub panic_percent: f64,
     pub connect_timeout: Duration,
     pub http: UpstreamHttpOptions,
     pub sockets: SocketSettings,
+    pub limits: Limits,
+    /// The first is for hosts that no other matches.
+    pub(crate) transports: Vec<TransportConfig>,
 }
 
 /// Where a cluster's hosts come from.
 #[derive(Debug, Clone)]
 pub enum Discovery {
-    Static,
+    Static(Assignment),
+    Eds { service: String, fetch: Fetch },
+    Dns { assignment: Assignment, options: DnsOptions },
     OriginalDestination,
-    Dns { hosts: Vec<Host> },
 }
 
-/// How requests are sent to a cluster's hosts.
+/// How names are resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DnsOptions {
+    pub family: DnsFamily,
+    pub refresh: Duration,
+    pub failure_refresh: Duration,
+    /// Refresh when the records' TTL ends, instead.
+    pub respect_ttl: bool,
+    /// One connection goes to the first address, and established ones stay when it changes (LOGICAL_DNS).
+    pub logical: bool,
+    /// Instead of the machine's own.
+    pub servers: Vec<SocketAddr>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DnsFamily {
+    V4Only,
+    V6Only,
+    /// IPv6, and IPv4 only where there is none.
+    PreferV6,
+    PreferV4,
+    All,
+}
+
+/// Circuit breakers: how much may go on at once. `u32::MAX`: no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UpstreamHttp {
-    Http1,
-    Http2,
-    /// The version that the client spoke to us (`use_downstream_protocol_config`).
-    SameAsDownstream,
+pub struct Limits {
+    pub connections: u32,
+    pub requests: u32,
 }
 
+/// Plain text or TLS, for the hosts whose metadata have these labels.
 #[derive(Debug, Clone)]
-pub struct UpstreamHttpOptions {
-    pub version: UpstreamHttp,
-    /// A pooled connection without requests is closed after this; `None`: never.
-    pub idle_timeout: Option<Duration>,
-    pub max_requests_per_connection: Option<u32>,
-    pub max_concurrent_streams: Option<u32>,
+pub(crate) struct TransportConfig {
+    pub labels: BTreeMap<String, String>,
+    pub tls: Option<UpstreamTlsConfig>,
+}
+
+const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const DEFAULT_DNS_REFRESH: Duration = Duration::from_secs(5);
+
+impl ClusterConfig {
+    /// `default_sockets` are the bootstrap's, for a cluster without a bind configuration of its own.
+    pub(crate) fn from_proto(pb: &Cluster, default_sockets: &SocketSettings) -> Result<Self, FieldError> {
+        if pb.name.is_empty() {
+            return Err(FieldError::new("name", "must not be empty"));
+        }
+        let discovery = discovery(pb)?;
+        let http = UpstreamHttpOptions::from_proto(pb)?;
+        let keepalive =
+            pb.upstream_connection_options.as_ref().and_then(|options| options.tcp_keepalive.as_ref());
+        let sockets = SocketSettings::for_upstream(pb.upstream_bind_config.as_ref(), keepalive)
+            .map_err(|e| e.within("upstream_bind_config"))?;
+        let choice = policy::from_proto(pb, matches!(discovery, Discovery::OriginalDestination))?;
+        let common = pb.common_lb_config.clone().unwrap_or_default();
+        let timeout = duration(pb.connect_timeout.as_ref(), "connect_timeout", DEFAULT_CONNECT_TIMEOUT)?;
+        if timeout.is_zero() {
+            return Err(FieldError::new("connect_timeout", "must be above 0"));
+        }
+        Ok(Self {
+            name: pb.name.clone(),
+            rule: rule(pb.metadata.as_ref()),
+            transports: transports(pb, &http)?,
+            discovery,
+            policy: choice.policy,
+            by_locality: choice.by_locality,
+            panic_percent: common.healthy_panic_threshold.map_or(50.0, |percent| percent.value),
+            connect_timeout: timeout,
+            http,
+            sockets: sockets.or(default_sockets),
+            limits: limits(pb.circuit_breakers.as_ref()).map_err(|e| e.within("circuit_breakers"))?,
+        })
+    }
+}
+
+fn discovery(pb: &Cluster) -> Result<Discovery, FieldError> {
+    let kind = match pb.cluster_discovery_type {
+        None => DiscoveryType::Static,
+        Some(ClusterDiscoveryType::Type(n)) => {
+            DiscoveryType::try_from(n).map_err(|_| FieldError::new("type", format!("{n} is not known")))?
+        }
+        Some(ClusterDiscoveryType::ClusterType(_)) => {
+            return Err(FieldError::new("cluster_type", "is not implemented"));
+        }
+    };
+    let assignment = |names_allowed| {
+        let absent = Default::default();
+        let pb = pb.load_assignment.as_ref().unwrap_or(&absent);
+        Assignment::from_proto(pb, names_allowed).map_err(|e| e.within("load_assignment"))
+    };
+    if pb.load_assignment.is_some() && matches!(kind, DiscoveryType::Eds | DiscoveryType::OriginalDst) {
+        return Err(FieldError::new("load_assignment", format!("cannot be used with {}", kind.as_str_name())));
+    }
+    match kind {
+        DiscoveryType::Static => Ok(Discovery::Static(assignment(false)?)),
+        DiscoveryType::OriginalDst => Ok(Discovery::OriginalDestination),
+        DiscoveryType::Eds => {
+            let eds = pb.eds_cluster_config.clone().unwrap_or_default();
+            let fetch = Fetch::from_proto(eds.eds_config.as_ref())
+                .map_err(|e| e.within("eds_config").within("eds_cluster_config"))?;
+            if fetch.source != super::source::Source::Ads {
+                return Err(FieldError::new("eds_cluster_config.eds_config", "only ads is implemented"));
+            }
+            let service = if eds.service_name.is_empty() { pb.name.clone() } else { eds.service_name };
+            Ok(Discovery::Eds { service, fetch })
+        }
+        DiscoveryType::StrictDns | DiscoveryType::LogicalDns => {
+            let logical = kind == DiscoveryType::LogicalDns;
+            let assignment = assignment(true)?;
+            if logical && assignment.hosts().count() != 1 {
+                return Err(FieldError::new("load_assignment", "LOGICAL_DNS takes exactly one host"));
+            }
+            Ok(Discovery::Dns { assignment, options: dns_options(pb, logical)? })
+        }
+    }
+}
+
+fn dns_options(pb: &Cluster, logical: bool) -> Result<DnsOptions, FieldError> {
+    let refresh = duration(pb.dns_refresh_rate.as_ref(), "dns_refresh_rate", DEFAULT_DNS_REFRESH)?;
+    let failure = pb.dns_failure_refresh_rate.as_ref();
+    let failure_refresh = failure.and_then(|rate| rate.base_interval.as_ref());
+    let failure_refresh = optional_duration(failure_refresh, "dns_failure_refresh_rate.base_interval")?;
+    if refresh < Duration::from_millis(1) {
+        return Err(FieldError::new("dns_refresh_rate", "must be at least 1 ms"));
+    }
+    Ok(DnsOptions {
+        family: match pb.dns_lookup_family() {
+            DnsLookupFamily::Auto => DnsFamily::PreferV6,
+            DnsLookupFamily::V4Only => DnsFamily::V4Only,
+            DnsLookupFamily::V6Only => DnsFamily::V6Only,
+            DnsLookupFamily::V4Preferred => DnsFamily::PreferV4,
+            DnsLookupFamily::All => DnsFamily::All,
+        },
+        refresh,
+        failure_refresh: failure_refresh.unwrap_or(refresh).max(Duration::from_millis(1)),
+        respect_ttl: pb.respect_dns_ttl,
+        logical,
+        servers: dns_servers(pb.typed_dns_resolver_config.as_ref())
+            .map_err(|e| e.within("typed_dns_resolver_config"))?,
+    })
+}
+
+fn dns_servers(pb: Option<&TypedExtensionConfig>) -> Result<Vec<SocketAddr>, FieldError> {
+    let Some(any) = pb.and_then(|pb| pb.typed_config.as_ref()) else { return Ok(Vec::new()) };
+    if type_name(any) != "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig" {
+        return Err(FieldError::new("typed_config", format!("{} is not implemented", type_name(any))));
+    }
+    let cares = CaresDnsResolverConfig::decode(any.value.as_slice())
+        .map_err(|error| FieldError::new("typed_config", error.to_string()))?;
+    let convert = |(n, pb)| {
+        let server = address::socket(Some(pb)).map_err(|e| e.within(format!("typed_config.resolvers[{n}]")))?;
+        Ok(if server.port() == 0 { SocketAddr::new(server.ip(), 53) } else { server })
+    };
+    cares.resolvers.iter().enumerate().map(convert).collect()
+}
+
+/// Only limits of the default priority can be reached: routes of high priority are not implemented.
+fn limits(pb: Option<&CircuitBreakers>) -> Result<Limits, FieldError> {
+    let mut limits = Limits { connections: u32::MAX, requests: u32::MAX };
+    for (n, pb) in pb.into_iter().flat_map(|pb| &pb.thresholds).enumerate() {
+        let unlimited = |value: Option<u32>, field: &str| match value {
+            None | Some(u32::MAX) => Ok(()),
+            Some(limit) => {
+                let reason = format!("a limit ({limit}) is not implemented; only {} (none) is", u32::MAX);
+                Err(FieldError::new(field, reason).within(format!("thresholds[{n}]")))
+            }
+        };
+        unlimited(pb.max_pending_requests, "max_pending_requests")?;
+        unlimited(pb.max_retries, "max_retries")?;
+        if pb.priority() == RoutingPriority::Default {
+            limits.connections = pb.max_connections.unwrap_or(u32::MAX);
+            limits.requests = pb.max_requests.unwrap_or(u32::MAX);
+        }
+    }
+    Ok(limits)
+}
+
+fn transports(pb: &Cluster, http: &UpstreamHttpOptions) -> Result<Vec<TransportConfig>, FieldError> {
+    let automatic = |tls: Option<UpstreamTlsConfig>| {
+        tls.map(|tls| UpstreamTlsConfig {
+            auto_sni: tls.auto_sni || http.auto_sni,
+            auto_san_validation: tls.auto_san_validation || http.auto_san_validation,
+            ..tls
+        })
+    };
+    let default = tls::upstream(pb.transport_socket.as_ref()).map_err(|e| e.within("transport_socket"))?;
+    let mut transports = vec![TransportConfig { labels: BTreeMap::new(), tls: automatic(default) }];
+    for (n, matched) in pb.transport_socket_matches.iter().enumerate() {
+        let TransportSocketMatch { name: _, r#match, transport_socket } = matched;
+        let tls = tls::upstream(transport_socket.as_ref())
+            .map_err(|e| e.within("transport_socket").within(format!("transport_socket_matches[{n}]")))?;
+        let labels = r#match.as_ref().map(strings).unwrap_or_default();
+        if labels.len() != r#match.as_ref().map_or(0, |m| m.fields.len()) {
+            let place = format!("transport_socket_matches[{n}].match");
+            return Err(FieldError::new(place, "only string values are implemented"));
+        }
+        transports.push(TransportConfig { labels, tls: automatic(tls) });
+    }
+    Ok(transports)
+}
+
+impl ClusterConfig {
+    /// Which transport a host with these labels gets: the first whose labels it all has, else the cluster's own.
+    pub(crate) fn transport_for(&self, labels: &BTreeMap<String, String>) -> usize {
+        let matching = self.transports.iter().enumerate().skip(1).find(|(_, transport)| {
+            transport.labels.iter().all(|(name, value)| labels.get(name) == Some(value))
+        });
+        matching.map_or(0, |(index, _)| index)
+    }
+
+    /// The names that this cluster resolves, if it is a DNS cluster.
+    pub(crate) fn host_names(&self) -> Vec<String> {
+        match &self.discovery {
+            Discovery::Dns { assignment, .. } => assignment
+                .hosts()
+                .filter_map(|host| match &host.host {
+                    Host::Name { name, .. } => Some(name.clone()),
+                    Host::Address(_) => None,
+                })
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
 }

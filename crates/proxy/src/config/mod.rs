@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod cluster;
+pub mod endpoint;
 pub mod matcher;
 pub mod socket;
 pub mod source;

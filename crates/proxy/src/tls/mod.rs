@@ -8,7 +8,7 @@ mod server;
 mod sniff;
 mod verify;
 
-pub(crate) use client::ClientTls;
+pub(crate) use client::{ClientTls, UpstreamTls, socket_of};
 pub(crate) use server::ServerTls;
 
 use std::sync::Arc;

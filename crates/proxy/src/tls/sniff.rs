@@ -12,7 +12,7 @@ use crate::socket::Socket;
 const RANDOM: std::ops::Range<usize> = 11..43;
 
 #[derive(Debug)]
-pub(super) struct Sniffed {
+pub(crate) struct Sniffed {
     socket: Socket,
     head: Vec<u8>,
 }

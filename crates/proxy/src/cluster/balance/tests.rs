@@ -51,7 +51,7 @@ fn round_robin_gives_every_host_its_exact_share_of_a_cycle() {
 fn least_request_leaves_the_busy_host_alone() {
     let balancer = Balancer::new(Policy::LeastRequest { choices: 2 }, 50.0);
     let (busy, idle) = (host(1, 1, 0, true), host(2, 1, 0, true));
-    let _requests: Vec<_> = (0..10).map(|_| ActiveGuard::new(&busy)).collect();
+    let _requests: Vec<_> = (0..10).map(|_| ActiveGuard::new(&busy, &Arc::default())).collect();
     let counts = tally(&balancer, &flat(vec![busy, idle]), 1000);
     // Both draws hit the busy host one time in four.
     assert!(counts["10.0.0.2:80"] > 650, "{counts:?}");
