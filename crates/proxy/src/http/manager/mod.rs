@@ -1,0 +1,110 @@
+//! The HTTP connection manager's settings: how requests are read, cleaned, answered and logged.
+//!
+//! Built from an `HttpConnectionManager` message, never changed. It must not know how connections are served.
+
+mod convert;
+mod filters;
+mod protocol;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use super::RouteTable;
+use super::path::PathPolicy;
+use super::sanitize::Underscores;
+use super::xfcc::XfccPolicy;
+use crate::access_log::{AccessLog, WantedHeaders};
+
+pub(crate) use protocol::{Codec, Http1Options, Http2Options, Limits};
+
+/// One `HttpConnectionManager` filter, converted.
+#[derive(Debug)]
+pub struct HttpManager {
+    pub(crate) stat_prefix: String,
+    pub(crate) routes: RouteSource,
+    pub(crate) codec: Codec,
+    pub(crate) http1: Http1Options,
+    pub(crate) http2: Http2Options,
+    pub(crate) limits: Limits,
+    pub(crate) client: ClientPolicy,
+    pub(crate) xfcc: XfccPolicy,
+    pub(crate) path: PathPolicy,
+    pub(crate) host: HostPolicy,
+    pub(crate) underscores: Underscores,
+    pub(crate) server: ServerHeader,
+    pub(crate) via: Option<HeaderValue>,
+    /// Answers carry the request's id also where nobody asked for it.
+    pub(crate) request_id_in_response: bool,
+    /// `x-envoy-upstream-service-time` and kin are left out.
+    pub(crate) suppress_envoy_headers: bool,
+    /// Upgrade types that are let through, in lower case.
+    pub(crate) upgrades: Vec<(String, bool)>,
+    pub(crate) access_logs: Vec<AccessLog>,
+    pub(crate) wanted: WantedHeaders,
+}
+
+/// Where a connection manager finds its routes.
+#[derive(Debug, Clone)]
+pub enum RouteSource {
+    /// The name of a route configuration that RDS delivers.
+    Rds(String),
+    Inline(Arc<RouteTable>),
+}
+
+/// What is believed of what a client says about itself, and what is told about it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ClientPolicy {
+    pub(crate) use_remote_address: bool,
+    pub(crate) trusted_hops: u32,
+    pub(crate) skip_xff_append: bool,
+    pub(crate) generate_request_id: bool,
+    pub(crate) preserve_external_request_id: bool,
+}
+
+/// What is taken off the authority before routing.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct HostPolicy {
+    pub(crate) strip: StripPort,
+    pub(crate) strip_trailing_dot: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum StripPort {
+    #[default]
+    None,
+    /// Where it is the port that the client connected to.
+    Matching,
+    Any,
+}
+
+/// Envoy's `server_header_transformation`, with the name.
+#[derive(Debug, Clone)]
+pub(crate) enum ServerHeader {
+    Overwrite(HeaderValue),
+    AppendIfAbsent(HeaderValue),
+    PassThrough,
+}
+
+impl HttpManager {
+    pub fn route_source(&self) -> RouteSource {
+        self.routes.clone()
+    }
+
+    /// Whether an upgrade may pass; the route's word counts more than the manager's.
+    pub(crate) fn allows_upgrade(&self, kind: &str, of_route: &[(String, bool)]) -> bool {
+        let says = |list: &[(String, bool)]| {
+            list.iter().find(|(name, _)| name.eq_ignore_ascii_case(kind)).map(|(_, allowed)| *allowed)
+        };
+        says(of_route).or_else(|| says(&self.upgrades)).unwrap_or(false)
+    }
+}
+
+/// `None` for zero: Envoy's way to switch a timeout off.
+fn unless_zero(timeout: Duration) -> Option<Duration> {
+    (!timeout.is_zero()).then_some(timeout)
+}
+
+#[cfg(test)]
+mod tests;
