@@ -4,6 +4,7 @@
 use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::Duration;
 
 use nix::libc;
 
@@ -19,6 +20,10 @@ const IFLA_INFO_DATA: u16 = 2;
 const VETH_INFO_PEER: u16 = 1;
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
+const NDTA_NAME: u16 = 1;
+const NDTA_PARMS: u16 = 6;
+const NDTPA_IFINDEX: u16 = 1;
+const NDTPA_RETRANS_TIME: u16 = 5;
 const RTA_OIF: u16 = 4;
 const RTA_GATEWAY: u16 = 5;
 /// "The gateway is on this link, believe me": pods have /32 addresses (include/uapi/linux/rtnetlink.h).
@@ -45,10 +50,14 @@ impl Conversation {
         self.request(libc::RTM_NEWLINK, 0, ifinfo(index, libc::IFF_UP))
     }
 
-    /// Makes a bridge that is up, and returns its index.
-    pub(crate) fn add_bridge(&mut self, name: &str) -> io::Result<u32> {
+    /// Makes a bridge that is up, and returns its index. Its hardware address is given, because else it would change
+    /// with every wire that comes or goes, and the neighbours would not notice for a while.
+    pub(crate) fn add_bridge(&mut self, name: &str, hardware_address: [u8; 6]) -> io::Result<u32> {
         let info = Attributes::default().bytes(IFLA_INFO_KIND, b"bridge");
-        let bridge = ifinfo(0, libc::IFF_UP).text(IFLA_IFNAME, name).nest(IFLA_LINKINFO, info);
+        let bridge = ifinfo(0, libc::IFF_UP)
+            .text(IFLA_IFNAME, name)
+            .bytes(IFLA_ADDRESS, &hardware_address)
+            .nest(IFLA_LINKINFO, info);
         self.request(libc::RTM_NEWLINK, NEW, bridge)?;
         self.index_of(name)
     }
@@ -67,6 +76,20 @@ impl Conversation {
             .native(IFLA_MASTER, wire.bridge)
             .nest(IFLA_LINKINFO, info);
         self.request(libc::RTM_NEWLINK, NEW, near_end)
+    }
+
+    /// How long a neighbour on this interface may take to answer "who has this address?" before it is asked again (three
+    /// times, then it is unreachable). The sysctl of that name is not to be had in a user namespace.
+    pub(crate) fn set_neighbour_patience(&mut self, index: u32, patience: Duration) -> io::Result<()> {
+        let milliseconds = patience.as_millis() as u64;
+        let parameters = Attributes::default()
+            .native(NDTPA_IFINDEX, index)
+            .bytes(NDTPA_RETRANS_TIME, &milliseconds.to_ne_bytes());
+        // struct ndtmsg: family, padding
+        let body = Attributes::after(&[libc::AF_INET as u8, 0, 0, 0])
+            .text(NDTA_NAME, "arp_cache")
+            .nest(NDTA_PARMS, parameters);
+        self.request(libc::RTM_SETNEIGHTBL, 0, body)
     }
 
     /// Removes an interface at once (dropping its namespace would do it too, but some time later).

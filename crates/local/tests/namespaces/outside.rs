@@ -181,7 +181,7 @@ fn run_directories() {
         drop(lifeline);
         sandbox.wait().unwrap();
     };
-    let running = launch(&["story", "deaf"]).unwrap();
+    let running = launch_with(&["story", "deaf"], Duration::from_millis(100)).unwrap();
     assert!(refusal().contains("a federation is running there"), "{}", refusal());
     finish(running);
 
