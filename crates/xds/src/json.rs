@@ -3,6 +3,7 @@
 //! It must not know which messages exist; the descriptor set that `build.rs` kept tells it.
 
 mod fault;
+mod stack;
 mod text;
 mod unfold;
 
@@ -43,6 +44,9 @@ pub enum JsonError {
     /// Messages packed into messages, deeper than Envoy would read them.
     #[error("{message} is nested more than {} levels deep", unfold::MAX_DEPTH)]
     TooDeep { message: String },
+    /// The machine has no thread to spare for the work.
+    #[error("cannot start a thread to read or show a message on: {reason}")]
+    NoThread { reason: String },
 }
 
 fn prefix(place: &Option<Place>) -> String {
@@ -61,13 +65,15 @@ pub fn descriptors() -> &'static DescriptorPool {
 /// Reads a message from YAML or JSON text (JSON is YAML), by protobuf's JSON rules: both `lowerCamel` and original field names,
 /// `@type` for `Any`. A field that does not exist is an error that says where it is.
 pub fn from_yaml<M: Message + Name + Default>(text: &str) -> Result<M, JsonError> {
-    let document = text::read(text)?;
-    read(&document.to_json(), |steps| document.place_of(steps))
+    stack::with_room(|| {
+        let document = text::read(text)?;
+        read(&document.to_json(), |steps| document.place_of(steps))
+    })
 }
 
 /// Reads a message from a JSON value, by the same rules as [`from_yaml`].
-pub fn from_json<M: Message + Name + Default>(value: &Value) -> Result<M, JsonError> {
-    read(value, |_| None)
+pub fn from_json<M: Message + Name + Default>(value: Value) -> Result<M, JsonError> {
+    stack::with_room(|| read(&value, |_| None))
 }
 
 fn read<M: Message + Name + Default>(
@@ -78,7 +84,10 @@ fn read<M: Message + Name + Default>(
     let error = match DynamicMessage::deserialize(descriptor.clone(), value) {
         Ok(dynamic) => match dynamic.transcode_to() {
             Ok(message) => return Ok(message),
-            Err(error) => fault::Fault::new(error.to_string()),
+            // Only nesting is left to go wrong; the library's text repeats every level of it.
+            Err(error) => fault::Fault::new(
+                error.to_string().rsplit(": ").next().unwrap_or("nested too deep").to_owned(),
+            ),
         },
         Err(error) => fault::find(value, &descriptor, error),
     };
@@ -92,6 +101,10 @@ fn read<M: Message + Name + Default>(
 /// Shows a message as JSON in Envoy's style: original field names, default values left out, `Any` unfolded. Equal messages
 /// give equal JSON, entries of maps in the order of their keys.
 pub fn to_json<M: Message + Name>(message: &M) -> Result<Value, JsonError> {
+    stack::with_room(|| show(message))
+}
+
+fn show<M: Message + Name>(message: &M) -> Result<Value, JsonError> {
     let descriptor = descriptor_of::<M>()?;
     let content = |reason: String| JsonError::Content {
         place: None,
@@ -114,3 +127,6 @@ pub fn to_json<M: Message + Name>(message: &M) -> Result<Value, JsonError> {
 fn descriptor_of<M: Name>() -> Result<MessageDescriptor, JsonError> {
     descriptors().get_message_by_name(&M::full_name()).ok_or_else(|| JsonError::UnknownType(M::full_name()))
 }
+
+#[cfg(test)]
+mod tests;

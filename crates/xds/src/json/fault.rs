@@ -52,6 +52,9 @@ pub(super) fn find(value: &Value, message: &MessageDescriptor, error: impl ToStr
     if message.full_name() == "google.protobuf.Any" {
         return in_any(value, reason);
     }
+    if message.full_name() == "google.protobuf.Duration" {
+        return Fault::new(format!("{reason}; expected seconds such as 0.250s"));
+    }
     if message.parent_file().package_name() == "google.protobuf" {
         return Fault::new(reason);
     }
@@ -103,8 +106,12 @@ fn in_field(
 }
 
 fn in_element(field: &FieldDescriptor, value: &Value, error: String) -> Fault {
-    match field.kind() {
-        Kind::Message(inner) => find(value, &inner, error),
+    match (field.kind(), value) {
+        (Kind::Message(inner), _) => find(value, &inner, error),
+        (Kind::Enum(choices), Value::String(_)) => {
+            let known: Vec<String> = choices.values().map(|choice| choice.name().to_owned()).collect();
+            Fault::new(format!("{error}; expected one of {}", known.join(", ")))
+        }
         _ => Fault::new(error),
     }
 }

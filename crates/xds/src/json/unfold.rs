@@ -1,6 +1,6 @@
 //! What showing a message needs beyond the library: a bound on how deep `Any`s are packed into one another, and one order for maps.
 
-use prost_reflect::{DynamicMessage, Kind, MapKey, MessageDescriptor, Value as Field};
+use prost_reflect::{DynamicMessage, Kind, MapKey, MessageDescriptor, ReflectMessage, Value as Field};
 use serde_json::Value;
 
 /// Protobuf decoders stop at this depth; but each `Any` starts a new decoder, so a megabyte of them would overflow the stack.
