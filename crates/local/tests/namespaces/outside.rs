@@ -226,6 +226,7 @@ fn a_visitor_runs_a_program_in_a_pod() {
     let mut printed = BufReader::new(visitor.stdout.take().unwrap());
     printed.read_line(&mut String::new()).unwrap();
     visitor.kill().unwrap();
+    visitor.wait().unwrap();
     assert_eq!(printed.read_to_string(&mut String::new()).unwrap(), 0, "the program is gone");
 
     outer.send(Signal::SIGKILL);

@@ -176,7 +176,7 @@ fn the_control_plane_sees_which_pod_a_peer_lives_in() {
         plan.privileges = Privileges::Proxy;
         let agent = Process::start(&server, plan).unwrap();
         let Status::Running { pid, .. } = agent.status() else { panic!("it runs") };
-        while std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap() != "sleep\01000\0" {
+        while std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap() != "sleep\x001000\0" {
             tokio::task::yield_now().await;
         }
         let look = format!("stat -Lc %i /proc/{pid}/ns/net");
