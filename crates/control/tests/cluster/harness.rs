@@ -73,7 +73,11 @@ impl Cluster {
         };
         let control = cluster::run(options, stop.clone());
         let control = tokio::spawn(async move { control.await.unwrap() });
-        Cluster { dir, stop, tasks: vec![root, control] }
+        let cluster = Cluster { dir, stop, tasks: vec![root, control] };
+        let status = cluster.status_after(0).await;
+        let findings = status["diagnostics"].as_array().unwrap();
+        assert!(findings.iter().all(|finding| finding["severity"] != "error"), "{findings:?}");
+        cluster
     }
 
     pub async fn restart(mut self) -> Cluster {
@@ -200,7 +204,7 @@ metadata:
   namespace: default
   labels: {{ app: {name} }}
   annotations: {{ carrick.dev/netns: \"{netns}\" }}
-spec: {{ serviceAccountName: {name} }}
+spec: {{ serviceAccountName: {name}, containers: [{{ name: app }}] }}
 status: {{ podIP: 10.10.0.{} }}
 ",
         11 + index

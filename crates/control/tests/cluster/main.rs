@@ -71,6 +71,7 @@ async fn the_cluster_ca_survives_a_restart_and_needs_no_second_token() {
 async fn keys_on_disk_are_private() {
     use std::os::unix::fs::PermissionsExt;
     let cluster = Cluster::start(&[("client", netns())]).await;
+    cluster.certificate("").await.unwrap();
     for key in ["root/root-key.pem", "state/cacerts/ca-key.pem"] {
         let mode = std::fs::metadata(cluster.path(key)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{key}");
