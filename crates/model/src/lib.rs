@@ -6,7 +6,7 @@
 //! Reading order: [`source`] and [`diagnostic`] (where, and what is wrong), [`resource`] and [`resources`]
 //! (what an operator can write), [`parse`] (text -> resources), [`federation`] (which cluster gets what),
 //! [`mesh`] and [`addresses`] (settings and address allocation), `validate` and [`snapshot`] (resources ->
-//! [`MeshSnapshot`]), [`last_good`] (what stays when an edit is broken).
+//! [`MeshSnapshot`]).
 
 pub mod source;
 
@@ -32,13 +32,10 @@ mod validate;
 
 pub mod snapshot;
 
-pub mod last_good;
-
 pub use addresses::AddressTable;
 pub use cidr::Cidr;
 pub use diagnostic::{Colour, Diagnostic, Severity, render, render_with};
 pub use federation::{ClusterSpec, Federation, parse_federation};
-pub use last_good::keep_last_good;
 pub use mesh::{AccessLog, MeshSettings, OutboundPolicy};
 pub use parse::{parse, parse_with};
 pub use resource::{AnyResource, Kind, Meta, Resource, ResourceName};

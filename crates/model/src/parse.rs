@@ -56,7 +56,7 @@ pub fn parse_with(
                     field: String::new(),
                     reason: fault.reason,
                     mend: match fault.too_large {
-                        true => "split it into several documents or files".to_owned(),
+                        true => "make it smaller and flatter, or split it into several documents".to_owned(),
                         false => {
                             "correct the YAML; the other documents of this file are not affected".to_owned()
                         }

@@ -115,7 +115,7 @@ impl de::Error for Mistake {
             de::Unexpected::Str(text) => (codes::BAD_FORM, format!("`{text}`")),
             other => (codes::BAD_FORM, other.to_string()),
         };
-        let verb = if code == codes::OUT_OF_RANGE { "is out of range" } else { "does not fit" };
+        let verb = if code == codes::OUT_OF_RANGE { "is out of range" } else { "is not allowed here" };
         Mistake::new(code, format!("{found} {verb}"), format!("write {wanted}"))
     }
 

@@ -244,8 +244,12 @@ fn meta_of(root: &Node, kind: Kind, api_version: String, finder: &mut Finder<'_>
     let Decoded { value, mistakes, unknown } = decode::<Metadata>(node);
     // A name for the findings, even where the metadata is not all right.
     let text = |key: &str| node.get(key).and_then(Node::as_str).unwrap_or_default().to_owned();
-    let namespace = if kind.is_cluster_scoped() { String::new() } else { text("namespace") };
-    let named = ResourceName { kind, namespace, name: text("name") };
+    let namespace = match (kind.is_cluster_scoped(), text("namespace")) {
+        (true, _) => String::new(),
+        (false, given) if given.is_empty() => "default".to_owned(),
+        (false, given) => given,
+    };
+    let named = ResourceName { kind, namespace: namespace.clone(), name: text("name") };
     finder.resource = (!named.name.is_empty()).then_some(named);
     for mistake in mistakes {
         finder.add_mistake(Severity::Error, "metadata", node, mistake);
@@ -294,11 +298,6 @@ fn meta_of(root: &Node, kind: Kind, api_version: String, finder: &mut Finder<'_>
                 None
             }
         },
-    };
-    let namespace = match (kind.is_cluster_scoped(), metadata.namespace) {
-        (true, _) => String::new(),
-        (false, given) if given.is_empty() => "default".to_owned(),
-        (false, given) => given,
     };
     Some(Meta {
         kind,

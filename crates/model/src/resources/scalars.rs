@@ -118,11 +118,28 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
 
 /// For `deserialize_with`: an optional duration in text.
 pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
-    match parse_duration(&text) {
-        Some(duration) => Ok(Some(duration)),
-        None => Err(de::Error::custom(format!("`{text}` is no duration such as 10s, 1.5h or 100ms"))),
+    struct Text;
+    impl Visitor<'_> for Text {
+        type Value = Option<Duration>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a duration such as 10s, 1.5h or 100ms")
+        }
+
+        fn visit_unit<E>(self) -> Result<Option<Duration>, E> {
+            Ok(None)
+        }
+
+        // A number without a unit: the most common slip, and quotes would not mend it.
+        fn visit_u64<E: de::Error>(self, number: u64) -> Result<Option<Duration>, E> {
+            Err(E::invalid_value(de::Unexpected::Other(&format!("`{number}` without a unit")), &self))
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<Option<Duration>, E> {
+            parse_duration(text).map(Some).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+        }
     }
+    deserializer.deserialize_any(Text)
 }
 
 /// For `deserialize_with`: a field whose mere presence counts, so that `mtls:` with nothing means `mtls: {}`.

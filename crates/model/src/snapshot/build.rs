@@ -53,6 +53,7 @@ pub fn build(
         destination_rules,
         gateways,
     };
+    diagnostics.sort_by(|a, b| a.location.cmp(&b.location));
     (snapshot, addresses, diagnostics)
 }
 
