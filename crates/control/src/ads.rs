@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use carrick_model::Workload;
 use carrick_translate::ProxyNode;
+use carrick_xds::ProxyResources;
 use carrick_xds::pb::envoy::config::core::v3::Node;
 use carrick_xds::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryService;
 use carrick_xds::pb::envoy::service::discovery::v3::{
     DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse,
 };
-use carrick_xds::ProxyResources;
 use carrick_xds::server::{DeltaSession, Event, SotwSession};
 use tokio::sync::watch;
 use tonic::{Request, Response, Status, Streaming};
@@ -80,8 +80,11 @@ impl ProxySource {
     /// The node may describe the proxy, but not be somebody else's.
     fn admit(&self, node: &Node) -> Result<ProxyNode, String> {
         let node = ProxyNode::from_envoy_node(node).map_err(|error| error.to_string())?;
-        let own_address = self.workload.addresses.iter().any(|address| *address == std::net::IpAddr::V4(node.ip));
-        if (node.namespace.as_str(), node.name.as_str()) != (&*self.workload.namespace, &*self.workload.name) || !own_address {
+        let own_address =
+            self.workload.addresses.iter().any(|address| *address == std::net::IpAddr::V4(node.ip));
+        if (node.namespace.as_str(), node.name.as_str()) != (&*self.workload.namespace, &*self.workload.name)
+            || !own_address
+        {
             return Err(format!(
                 "the caller is pod {}/{}, and may not have the configuration of {}",
                 self.workload.namespace,
@@ -107,7 +110,8 @@ impl Source for ProxySource {
         if self.node.is_some() {
             return Ok(());
         }
-        let node = node.ok_or_else(|| Status::invalid_argument("the first request of a stream must name its node"))?;
+        let node =
+            node.ok_or_else(|| Status::invalid_argument("the first request of a stream must name its node"))?;
         let admitted = self.admit(node).map_err(Status::permission_denied)?;
         self.connection = Some(self.proxies.connected(&admitted.id(), &node.user_agent_name));
         self.node = Some(admitted);

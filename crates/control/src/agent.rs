@@ -4,8 +4,8 @@
 //! The key never leaves this process and the proxy. It must not know which program the proxy is.
 
 mod certify;
-mod secrets;
 mod sds;
+mod secrets;
 mod svid;
 
 use std::path::{Path, PathBuf};
@@ -44,9 +44,12 @@ pub async fn run(options: AgentOptions, stop: CancellationToken) -> Result<u8> {
     files::private_dir(&options.dir)?;
     let socket = options.dir.join("sds.sock");
     let (publish, mut svids) = watch::channel::<Option<Arc<Svid>>>(None);
-    let sds = AbortOnDropHandle::new(tokio::spawn(sds::serve(socket.clone(), svids.clone(), stop.clone())));
-    let _renewal =
-        AbortOnDropHandle::new(tokio::spawn(certify::keep_fresh(options.control.clone(), options.ttl_seconds, publish)));
+    let sds = AbortOnDropHandle::new(tokio::spawn(sds::serve(socket.clone(), svids.clone())));
+    let _renewal = AbortOnDropHandle::new(tokio::spawn(certify::keep_fresh(
+        options.control.clone(),
+        options.ttl_seconds,
+        publish,
+    )));
     // Without a certificate the proxy could serve nobody, and would only ask for secrets that are not there.
     tokio::select! {
         first = svids.wait_for(Option::is_some) => { first.context("the certificate task ended")?; }

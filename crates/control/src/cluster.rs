@@ -65,7 +65,8 @@ pub async fn run(options: ControlOptions, stop: CancellationToken) -> Result<()>
     };
 
     let root = RootClient { socket: options.root_ca.clone() };
-    let cacerts = load_or_enrol(&options.state.join("cacerts"), &trust_domain, &root, options.token.as_deref()).await?;
+    let cacerts =
+        load_or_enrol(&options.state.join("cacerts"), &trust_domain, &root, options.token.as_deref()).await?;
     let ttl = TtlPolicy { default: options.workload_ttl, ..TtlPolicy::default() };
     let chain = cacerts.authority.chain().iter().map(carrick_identity::Certificate::validity);
     let ttl = ttl.within_chain(chain, SystemTime::now())?;
@@ -76,12 +77,14 @@ pub async fn run(options: ControlOptions, stop: CancellationToken) -> Result<()>
     let ads = AdsService { published: published.clone(), callers: callers.clone(), proxies: proxies.clone() };
     let ca_service = CaService { ca, callers, trust_domain, ttl };
 
-    let incoming = UnixListenerStream::new(bind_private(&options.listen)?).map(|stream| stream.map(PeerStream::accept));
+    let incoming =
+        UnixListenerStream::new(bind_private(&options.listen)?).map(|stream| stream.map(PeerStream::accept));
     let grpc = tonic::transport::Server::builder()
         .add_service(AggregatedDiscoveryServiceServer::new(ads))
         .add_service(IstioCertificateServiceServer::new(ca_service))
         .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
-    let dns = serve_dns(options.dns, names::tables(published.clone()), names::settings(&resolvers), stop.clone());
+    let dns =
+        serve_dns(options.dns, names::tables(published.clone()), names::settings(&resolvers), stop.clone());
     let operator = admin::serve(&options.admin, published, proxies, stop.clone());
 
     tokio::select! {

@@ -16,7 +16,8 @@ pub fn as_text(findings: &[Diagnostic]) -> String {
         };
         let subject = finding.resource.as_ref().map_or_else(String::new, |name| format!("{name}: "));
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{severity}[{}]: {}: {subject}{}", finding.code, finding.location, finding.reason);
+        let _ =
+            writeln!(text, "{severity}[{}]: {}: {subject}{}", finding.code, finding.location, finding.reason);
         for (label, value) in [("field", &finding.field), ("mend", &finding.mend)] {
             if !value.is_empty() {
                 let _ = writeln!(text, "  {label}: {value}");

@@ -33,7 +33,8 @@ pub fn tables(mut published: watch::Receiver<Arc<Published>>) -> Tables {
 /// How questions that are not ours are relayed. A resolver that is no address is left out, with a warning.
 pub fn settings(upstreams: &[String]) -> Settings {
     let address = |text: &String| {
-        let parsed = text.parse::<SocketAddr>().or_else(|_| text.parse::<IpAddr>().map(|ip| (ip, DNS_PORT).into()));
+        let parsed =
+            text.parse::<SocketAddr>().or_else(|_| text.parse::<IpAddr>().map(|ip| (ip, DNS_PORT).into()));
         parsed.inspect_err(|error| tracing::warn!("the resolver {text} is not an address: {error}")).ok()
     };
     Settings { upstreams: upstreams.iter().filter_map(address).collect(), ..Settings::default() }

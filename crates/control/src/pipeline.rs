@@ -16,9 +16,9 @@ use carrick_xds::ProxyResources;
 use tokio::sync::watch;
 
 use self::last_good::LastGood;
-use crate::{files, findings};
 use crate::source::folder::Folder;
 use crate::source::watch::Watch;
+use crate::{files, findings};
 
 /// What the whole control plane works from at a moment.
 #[derive(Debug)]
@@ -84,7 +84,8 @@ impl Pipeline {
 
     fn advance(&mut self) -> Result<()> {
         let (federation, sources) = read(&self.options)?;
-        let built = build(&self.options, &federation, sources.read()?, self.addresses.clone(), &mut self.last_good)?;
+        let built =
+            build(&self.options, &federation, sources.read()?, self.addresses.clone(), &mut self.last_good)?;
         if built.addresses != self.addresses {
             save_addresses(&self.options.addresses, &built.addresses)?;
             self.addresses = built.addresses.clone();
@@ -125,11 +126,10 @@ fn read(options: &PipelineOptions) -> Result<(Federation, Folder)> {
     let name = options.federation.file_name().unwrap_or_default().to_string_lossy();
     let text = files::read(&options.federation)?;
     let federation = read_federation(&SourceFile::new(name, text.as_str()))?;
-    let cluster = federation
-        .clusters
-        .iter()
-        .find(|cluster| cluster.name == options.cluster)
-        .with_context(|| format!("{} has no cluster {}", options.federation.display(), options.cluster))?;
+    let cluster =
+        federation.clusters.iter().find(|cluster| cluster.name == options.cluster).with_context(|| {
+            format!("{} has no cluster {}", options.federation.display(), options.cluster)
+        })?;
     let includes = cluster.resources.iter().map(PathBuf::from).chain(options.extra.iter().cloned()).collect();
     Ok((federation.clone(), Folder { root: root.to_owned(), includes }))
 }
@@ -160,7 +160,8 @@ fn build(
     let substitute = settings::substitutions(federation, &options.cluster);
     last_good.settle(newest, |files| {
         let (resources, mut diagnostics) = parse_with(files, &substitute);
-        let (snapshot, addresses, more) = carrick_model::build(resources, settings.clone(), addresses.clone());
+        let (snapshot, addresses, more) =
+            carrick_model::build(resources, settings.clone(), addresses.clone());
         diagnostics.extend(more);
         Built { snapshot: Arc::new(snapshot), addresses, diagnostics, files: files.to_vec() }
     })

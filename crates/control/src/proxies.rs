@@ -100,3 +100,6 @@ impl Drop for Connection {
         self.proxies.lock().connections.remove(&self.key);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,4 +9,3 @@ mod tokens;
 pub use server::serve;
 pub use store::RootStore;
 pub use tokens::EnrolError;
-

@@ -16,7 +16,8 @@ pub fn bind_private(path: &Path) -> Result<UnixListener> {
     }
     // A socket file left by a killed process would make the bind fail; nobody is listening on it if connecting fails.
     if path.exists() && std::os::unix::net::UnixStream::connect(path).is_err() {
-        std::fs::remove_file(path).with_context(|| format!("cannot remove the stale socket {}", path.display()))?;
+        std::fs::remove_file(path)
+            .with_context(|| format!("cannot remove the stale socket {}", path.display()))?;
     }
     UnixListener::bind(path).with_context(|| format!("cannot listen on {}", path.display()))
 }

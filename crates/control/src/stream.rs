@@ -4,12 +4,12 @@
 
 use std::pin::Pin;
 
+use carrick_xds::ProxyResources;
 use carrick_xds::pb::envoy::config::core::v3::Node;
 use carrick_xds::pb::envoy::service::discovery::v3::{
     DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse,
 };
 use carrick_xds::server::{DeltaSession, Event, Outcome, PATIENCE, ProtocolError, SotwSession};
-use carrick_xds::ProxyResources;
 use futures_util::Stream;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -51,7 +51,11 @@ pub trait Source: Send + 'static {
 }
 
 /// Starts a task that runs the stream to its end.
-pub fn start<S: Session>(requests: Streaming<S::Request>, session: S, source: impl Source) -> Responses<S::Response> {
+pub fn start<S: Session>(
+    requests: Streaming<S::Request>,
+    session: S,
+    source: impl Source,
+) -> Responses<S::Response> {
     let (sender, receiver) = mpsc::channel(16);
     tokio::spawn(run(requests, session, source, sender));
     Box::pin(ReceiverStream::new(receiver))

@@ -26,7 +26,11 @@ pub async fn keep_fresh(control: PathBuf, ttl_seconds: i64, publish: watch::Send
     loop {
         match request(&control, ttl_seconds).await {
             Ok(svid) => {
-                let due = renewal::renew_at(svid.validity.not_before, svid.validity.not_after, renewal::random_jitter().unwrap_or(0.0));
+                let due = renewal::renew_at(
+                    svid.validity.not_before,
+                    svid.validity.not_after,
+                    renewal::random_jitter().unwrap_or(0.0),
+                );
                 tracing::info!(serial = svid.serial, "got a certificate");
                 publish.send_replace(Some(Arc::new(svid)));
                 pause = FIRST_PAUSE;

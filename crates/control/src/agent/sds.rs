@@ -19,7 +19,6 @@ use carrick_xds::server::{DeltaSession, Event, SotwSession};
 use tokio::sync::watch;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnixListenerStream;
-use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::secrets;
@@ -30,13 +29,14 @@ use crate::stream::{self, Responses, Source};
 
 type Svids = watch::Receiver<Option<Arc<Svid>>>;
 
-/// Serves until `stop` is cancelled.
-pub async fn serve(socket: PathBuf, svids: Svids, stop: CancellationToken) -> Result<()> {
-    let incoming = UnixListenerStream::new(bind_private(&socket)?).map(|stream| stream.map(PeerStream::accept));
+/// Serves until dropped, so that a proxy that drains keeps its secrets.
+pub async fn serve(socket: PathBuf, svids: Svids) -> Result<()> {
+    let incoming =
+        UnixListenerStream::new(bind_private(&socket)?).map(|stream| stream.map(PeerStream::accept));
     let service = Service { svids, netns: own_netns()? };
     tonic::transport::Server::builder()
         .add_service(SecretDiscoveryServiceServer::new(service))
-        .serve_with_incoming_shutdown(incoming, stop.cancelled_owned())
+        .serve_with_incoming(incoming)
         .await
         .context("the secrets' server failed")
 }
@@ -77,7 +77,10 @@ impl SecretDiscoveryService for Service {
         Ok(Response::new(stream::start(request.into_inner(), SotwSession::new(), Wanted::new(&self.svids))))
     }
 
-    async fn fetch_secrets(&self, _: Request<DiscoveryRequest>) -> Result<Response<DiscoveryResponse>, Status> {
+    async fn fetch_secrets(
+        &self,
+        _: Request<DiscoveryRequest>,
+    ) -> Result<Response<DiscoveryResponse>, Status> {
         Err(Status::unimplemented("secrets are streamed: use StreamSecrets or DeltaSecrets"))
     }
 }

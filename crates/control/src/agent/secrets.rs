@@ -31,7 +31,12 @@ pub fn find(name: &str, svid: &Svid) -> Result<Secret, String> {
             false => certificate(read(chain)?, read(key)?),
         }
     } else if name == "file-root:system" {
-        roots(SYSTEM_ROOTS.iter().find_map(|path| read(path).ok()).ok_or("this system has no bundle of public roots")?)
+        roots(
+            SYSTEM_ROOTS
+                .iter()
+                .find_map(|path| read(path).ok())
+                .ok_or("this system has no bundle of public roots")?,
+        )
     } else if let Some(file) = name.strip_prefix("file-root:") {
         match is_own(file) {
             true => roots(svid.roots_pem.clone()),
@@ -64,9 +69,15 @@ fn certificate(chain: String, key: String) -> Type {
 }
 
 fn roots(pem: String) -> Type {
-    Type::ValidationContext(CertificateValidationContext { trusted_ca: Some(inline(pem)), ..Default::default() })
+    Type::ValidationContext(CertificateValidationContext {
+        trusted_ca: Some(inline(pem)),
+        ..Default::default()
+    })
 }
 
 fn inline(text: String) -> DataSource {
     DataSource { specifier: Some(Specifier::InlineBytes(text.into_bytes())), ..Default::default() }
 }
+
+#[cfg(test)]
+mod tests;

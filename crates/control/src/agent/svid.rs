@@ -19,7 +19,10 @@ pub struct Svid {
 
 impl fmt::Debug for Svid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Svid").field("serial", &self.serial).field("validity", &self.validity).finish_non_exhaustive()
+        f.debug_struct("Svid")
+            .field("serial", &self.serial)
+            .field("validity", &self.validity)
+            .finish_non_exhaustive()
     }
 }
 
@@ -37,14 +40,19 @@ pub enum SvidError {
 impl Svid {
     /// Reads the CA's answer: leaf, intermediates, and last all roots as one element (Istio's `CreateCertificate`).
     pub fn from_answer(key: &carrick_identity::PrivateKey, answer: &[String]) -> Result<Self, SvidError> {
-        let [leaf_pem, intermediates @ .., roots_pem] = answer else { return Err(SvidError::TooShort(answer.len())) };
+        let [leaf_pem, intermediates @ .., roots_pem] = answer else {
+            return Err(SvidError::TooShort(answer.len()));
+        };
         let leaves = Certificate::all_from_pem(leaf_pem.as_bytes())?;
         let leaf = leaves.first().ok_or(SvidError::TooShort(0))?;
         if leaf.spki() != key.public_key().spki() {
             return Err(SvidError::ForeignKey);
         }
         Certificate::all_from_pem(roots_pem.as_bytes())?;
-        let chain_pem = std::iter::once(leaf_pem).chain(intermediates).map(|pem| format!("{}\n", pem.trim_end())).collect();
+        let chain_pem = std::iter::once(leaf_pem)
+            .chain(intermediates)
+            .map(|pem| format!("{}\n", pem.trim_end()))
+            .collect();
         Ok(Self {
             chain_pem,
             key_pem: key.expose_pem().to_string(),
@@ -54,3 +62,6 @@ impl Svid {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,16 +23,24 @@ pub struct RootClient {
 
 impl RootClient {
     /// Sends a signing request and the single-use token that allows it.
-    pub async fn sign(&self, csr: String, token: String, trust_domain: &TrustDomain) -> Result<SignClusterCaResponse> {
+    pub async fn sign(
+        &self,
+        csr: String,
+        token: String,
+        trust_domain: &TrustDomain,
+    ) -> Result<SignClusterCaResponse> {
         let channel = channel::unix_with_patience(&self.socket, PATIENCE)
             .await
             .with_context(|| format!("cannot reach the root CA at {}", self.socket.display()))?;
-        let request = SignClusterCaRequest { token, csr, validity_seconds: 0, trust_domain: trust_domain.as_str().into() };
-        let response = RootCertificateAuthorityClient::new(channel)
-            .sign_cluster_ca(request)
-            .await
-            .map_err(|status| anyhow::anyhow!("the root CA refused to enrol this cluster: {}", status.message()))?;
+        let request = SignClusterCaRequest {
+            token,
+            csr,
+            validity_seconds: 0,
+            trust_domain: trust_domain.as_str().into(),
+        };
+        let response = RootCertificateAuthorityClient::new(channel).sign_cluster_ca(request).await.map_err(
+            |status| anyhow::anyhow!("the root CA refused to enrol this cluster: {}", status.message()),
+        )?;
         Ok(response.into_inner())
     }
 }
-

@@ -85,7 +85,8 @@ async fn enrol(trust_domain: &TrustDomain, root: &RootClient, token: &str) -> Re
         chain.extend(Certificate::all_from_pem(pem.as_bytes())?);
     }
     let bundle = TrustBundle::from_pem(answer.roots.concat().as_bytes())?;
-    CaCerts::new(certificate, key, chain, bundle, SystemTime::now()).context("the root CA's answer cannot be used")
+    CaCerts::new(certificate, key, chain, bundle, SystemTime::now())
+        .context("the root CA's answer cannot be used")
 }
 
 fn load(dir: &Path) -> Result<Option<CaCerts>> {

@@ -18,7 +18,11 @@ pub struct LastGood {
 impl LastGood {
     /// Builds from the newest files. Each changed file with an error is taken back to its last good text, until none is left; the findings in the newest texts
     /// are kept for the operator. A file that never was good takes part as it is: its sound resources apply.
-    pub fn settle(&mut self, newest: Vec<SourceFile>, mut build: impl FnMut(&[SourceFile]) -> Built) -> Result<Built> {
+    pub fn settle(
+        &mut self,
+        newest: Vec<SourceFile>,
+        mut build: impl FnMut(&[SourceFile]) -> Built,
+    ) -> Result<Built> {
         let mut current = newest.clone();
         let mut built = build(&current);
         let findings = std::mem::take(&mut built.diagnostics);
@@ -55,5 +59,9 @@ impl LastGood {
 }
 
 fn erroneous(diagnostics: &[carrick_model::Diagnostic]) -> Vec<String> {
-    diagnostics.iter().filter(|finding| finding.is_error()).map(|finding| finding.location.file.to_string()).collect()
+    diagnostics
+        .iter()
+        .filter(|finding| finding.is_error())
+        .map(|finding| finding.location.file.to_string())
+        .collect()
 }

@@ -21,13 +21,16 @@ pub fn of(federation: &Federation, cluster: &str) -> Option<MeshSettings> {
 
 /// What to replace in a cluster's files; `${NAME.ingress.address}` stands for another cluster's ingress gateway.
 pub fn substitutions(federation: &Federation, cluster: &str) -> BTreeMap<String, String> {
-    let Some(own) = federation.clusters.iter().find(|spec| spec.name == cluster) else { return BTreeMap::new() };
+    let Some(own) = federation.clusters.iter().find(|spec| spec.name == cluster) else {
+        return BTreeMap::new();
+    };
     let resolve = |value: &String| {
         let mut value = value.clone();
         for spec in &federation.clusters {
             for (gateway, address) in [("ingress", spec.ingress.address), ("egress", spec.egress.address)] {
                 if let Some(address) = address {
-                    value = value.replace(&format!("${{{}.{gateway}.address}}", spec.name), &address.to_string());
+                    value =
+                        value.replace(&format!("${{{}.{gateway}.address}}", spec.name), &address.to_string());
                 }
             }
         }

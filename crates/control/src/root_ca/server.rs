@@ -61,7 +61,8 @@ fn sign(store: &RootStore, request: &SignClusterCaRequest) -> Result<SignCluster
         Err(_) | Ok(0) => DEFAULT_LIFETIME,
         Ok(seconds) => Duration::from_secs(seconds),
     };
-    let claimed = TrustDomain::new(&request.trust_domain).map_err(|error| Status::invalid_argument(error.to_string()))?;
+    let claimed = TrustDomain::new(&request.trust_domain)
+        .map_err(|error| Status::invalid_argument(error.to_string()))?;
     let grant = store.consume(&request.token, &claimed, now).map_err(|error| match error {
         EnrolError::Storage(_) => Status::internal(error.to_string()),
         EnrolError::Refused(_) => Status::permission_denied(error.to_string()),

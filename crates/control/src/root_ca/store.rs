@@ -46,9 +46,14 @@ impl RootStore {
         let text = files::read(&dir.join(CERTIFICATE))?;
         let certificate = match <[Certificate; 1]>::try_from(Certificate::all_from_pem(text.as_bytes())?) {
             Ok([certificate]) => certificate,
-            Err(all) => bail!("{} holds {} certificates; a root is one", dir.join(CERTIFICATE).display(), all.len()),
+            Err(all) => {
+                bail!("{} holds {} certificates; a root is one", dir.join(CERTIFICATE).display(), all.len())
+            }
         };
-        Ok(Self { dir: dir.to_owned(), authority: CertificateAuthority::from_parts(certificate, key, Vec::new())? })
+        Ok(Self {
+            dir: dir.to_owned(),
+            authority: CertificateAuthority::from_parts(certificate, key, Vec::new())?,
+        })
     }
 
     pub fn authority(&self) -> &CertificateAuthority {
@@ -61,7 +66,12 @@ impl RootStore {
     }
 
     /// Uses a token up.
-    pub(super) fn consume(&self, token: &str, claimed: &TrustDomain, now: SystemTime) -> Result<Grant, EnrolError> {
+    pub(super) fn consume(
+        &self,
+        token: &str,
+        claimed: &TrustDomain,
+        now: SystemTime,
+    ) -> Result<Grant, EnrolError> {
         tokens::consume(&self.dir, token, claimed, now)
     }
 }

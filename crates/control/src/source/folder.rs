@@ -47,8 +47,11 @@ fn read_path(root: &Path, shown: &Path, named: bool, files: &mut Vec<SourceFile>
         facts => facts.map_err(at)?,
     };
     if facts.is_dir() {
-        let mut names: Vec<_> =
-            fs::read_dir(&path).map_err(at)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<_>>().map_err(at)?;
+        let mut names: Vec<_> = fs::read_dir(&path)
+            .map_err(at)?
+            .map(|entry| Ok(entry?.file_name()))
+            .collect::<io::Result<_>>()
+            .map_err(at)?;
         names.sort();
         for name in names.iter().filter(|name| !name.to_string_lossy().starts_with('.')) {
             let child = shown.join(name);

@@ -43,7 +43,8 @@ impl Cluster {
         let dir = tempfile::tempdir().unwrap();
         let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/two-clusters");
         copy(&example, &dir.path().join("folder"));
-        fs::write(dir.path().join("pods.yaml"), pods.iter().enumerate().map(pod).collect::<String>()).unwrap();
+        fs::write(dir.path().join("pods.yaml"), pods.iter().enumerate().map(pod).collect::<String>())
+            .unwrap();
         let root = RootStore::init(&dir.path().join("root"), "test root", DAY, SystemTime::now()).unwrap();
         let domain = TrustDomain::new("cluster1.example").unwrap();
         let token = root.issue_token(&domain, DAY).unwrap();
@@ -120,8 +121,11 @@ impl Cluster {
             ..Default::default()
         };
         let (sender, requests) = mpsc::channel(4);
-        let request =
-            DeltaDiscoveryRequest { node: Some(node), type_url: kind.type_url().into(), ..Default::default() };
+        let request = DeltaDiscoveryRequest {
+            node: Some(node),
+            type_url: kind.type_url().into(),
+            ..Default::default()
+        };
         sender.send(request).await.unwrap();
         let channel = channel(&self.path("run/xds.sock")).await;
         let responses = AggregatedDiscoveryServiceClient::new(channel)
@@ -141,7 +145,8 @@ impl Cluster {
             .header("host", "localhost")
             .body(Empty::<bytes::Bytes>::new())
             .unwrap();
-        let body = client.send_request(request).await.unwrap().into_body().collect().await.unwrap().to_bytes();
+        let body =
+            client.send_request(request).await.unwrap().into_body().collect().await.unwrap().to_bytes();
         serde_json::from_slice(&body).unwrap()
     }
 }

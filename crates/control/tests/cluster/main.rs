@@ -12,8 +12,16 @@ async fn a_workload_gets_a_certificate_for_the_identity_that_it_has() {
     let cluster = Cluster::start(&[("client", netns())]).await;
     let answer = cluster.certificate("spiffe://cluster2.example/ns/kube-system/sa/admin").await.unwrap();
     let chain = harness::certificates(&answer);
-    assert_eq!(chain[0].names().uris, ["spiffe://cluster1.example/ns/default/sa/client"], "not what the request asked for");
-    assert_eq!(chain[1].names().uris, ["spiffe://cluster1.example"], "the cluster CA is bound to its trust domain");
+    assert_eq!(
+        chain[0].names().uris,
+        ["spiffe://cluster1.example/ns/default/sa/client"],
+        "not what the request asked for"
+    );
+    assert_eq!(
+        chain[1].names().uris,
+        ["spiffe://cluster1.example"],
+        "the cluster CA is bound to its trust domain"
+    );
     assert_eq!(answer.len(), 3, "leaf, cluster CA, roots");
 }
 
@@ -47,10 +55,16 @@ async fn an_edit_takes_effect_and_a_broken_one_changes_nothing() {
     cluster.write("cluster1/more.yaml", &harness::service_entry("more.global", 80));
     assert_eq!(stream.added().await.unwrap(), ["outbound|80||more.global"]);
 
-    cluster.write("cluster1/more.yaml", "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: more\n");
+    cluster.write(
+        "cluster1/more.yaml",
+        "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: more\n",
+    );
     let status = cluster.status_after(2).await;
     let findings = status["diagnostics"].as_array().unwrap();
-    assert!(findings.iter().any(|finding| finding["location"]["file"] == "cluster1/more.yaml"), "{findings:?}");
+    assert!(
+        findings.iter().any(|finding| finding["location"]["file"] == "cluster1/more.yaml"),
+        "{findings:?}"
+    );
 
     // Had the broken edit taken the host away, its removal would come before this.
     cluster.write("cluster1/third.yaml", &harness::service_entry("third.global", 80));

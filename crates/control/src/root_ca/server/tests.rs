@@ -5,7 +5,8 @@ use super::*;
 fn store() -> (tempfile::TempDir, RootStore) {
     let dir = tempfile::tempdir().unwrap();
     let store =
-        RootStore::init(&dir.path().join("root"), "test", Duration::from_secs(86_400), SystemTime::now()).unwrap();
+        RootStore::init(&dir.path().join("root"), "test", Duration::from_secs(86_400), SystemTime::now())
+            .unwrap();
     (dir, store)
 }
 
