@@ -100,3 +100,6 @@ fn fnv1a(bytes: &[u8]) -> u64 {
         bytes.iter().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
     u64::from(hash)
 }
+
+#[cfg(test)]
+mod tests;

@@ -103,3 +103,6 @@ impl Serialize for Cidr {
         serializer.collect_str(self)
     }
 }
+
+#[cfg(test)]
+mod tests;

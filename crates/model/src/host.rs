@@ -73,3 +73,6 @@ pub fn label_fault(label: &str) -> Option<String> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,10 +5,14 @@
 
 mod decode;
 mod documents;
+mod finder;
 mod irrelevant;
+mod kinds;
+mod metadata;
 mod mistakes;
 mod node;
 mod positions;
+mod reader;
 mod resource;
 mod substitute;
 mod suggest;

@@ -18,6 +18,9 @@ mod visibility;
 mod workload;
 mod workloads;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -36,8 +36,10 @@ pub(crate) fn read(document: &Document<'_>) -> Result<Option<Node>, Fault> {
             let place = error.location();
             let line = place.map_or(1, |place| u32::try_from(place.line()).unwrap_or(u32::MAX)).max(1);
             let column = place.map_or(1, |place| u32::try_from(place.column()).unwrap_or(u32::MAX)).max(1);
-            let too_large = matches!(error.without_snippet(), serde_saphyr::Error::Budget { .. });
-            Err(Fault { line: line + above, column, reason: reason(&error), too_large })
+            let reason = reason(&error);
+            let too_large = matches!(error.without_snippet(), serde_saphyr::Error::Budget { .. })
+                || reason.contains("limit exceeded");
+            Err(Fault { line: line + above, column, reason, too_large })
         }
     }
 }

@@ -164,3 +164,6 @@ where
     });
     numbered.collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,8 +10,7 @@ use super::{
 use crate::addresses::AddressTable;
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::mesh::MeshSettings;
-use crate::resource::{AnyResource, ResourceName};
-use crate::source::Location;
+use crate::resource::{AnyResource, Kind, ResourceName};
 use crate::validate::{self, Surroundings, references};
 
 /// Builds the mesh of one cluster. A resource with an error is left out and everything else applied. The table
@@ -64,28 +63,33 @@ fn is_sound(resource: &AnyResource, settings: &MeshSettings, diagnostics: &mut V
     !diagnostics[found_before..].iter().any(Diagnostic::is_error)
 }
 
-/// Of two resources with one kind, namespace and name, the second is refused.
+/// Of two resources with one kind, namespace and name, the second is refused. Only a Namespace may be written again
+/// in the same words, as files that are applied together often do.
 fn without_duplicates(resources: Vec<AnyResource>, diagnostics: &mut Vec<Diagnostic>) -> Vec<AnyResource> {
-    let mut first: BTreeMap<ResourceName, Location> = BTreeMap::new();
-    let mut kept = Vec::with_capacity(resources.len());
+    let mut first: BTreeMap<ResourceName, usize> = BTreeMap::new();
+    let mut kept: Vec<AnyResource> = Vec::with_capacity(resources.len());
     for resource in resources {
         let meta = resource.meta();
         let name = meta.resource_name();
-        match first.get(&name) {
-            Some(place) => diagnostics.push(Diagnostic {
-                code: codes::DUPLICATE,
-                severity: Severity::Error,
-                location: meta.locate("metadata.name"),
-                field: "metadata.name".to_owned(),
-                reason: format!("{name} is already defined at {place}"),
-                mend: "rename or remove one of the two".to_owned(),
-                resource: Some(name),
-            }),
-            None => {
-                first.insert(name, meta.source.clone());
-                kept.push(resource);
-            }
+        let Some(earlier) = first.get(&name).map(|position| kept[*position].meta()) else {
+            first.insert(name, kept.len());
+            kept.push(resource);
+            continue;
+        };
+        if name.kind == Kind::Namespace
+            && (&earlier.labels, &earlier.annotations) == (&meta.labels, &meta.annotations)
+        {
+            continue;
         }
+        diagnostics.push(Diagnostic {
+            code: codes::DUPLICATE,
+            severity: Severity::Error,
+            location: meta.locate("metadata.name"),
+            field: "metadata.name".to_owned(),
+            reason: format!("{name} is already defined at {}", earlier.source),
+            mend: "rename or remove one of the two".to_owned(),
+            resource: Some(name),
+        });
     }
     kept
 }
