@@ -5,6 +5,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
+use tokio_util::task::TaskTracker;
+
 use crate::cluster::ClusterSet;
 use crate::drain::Drain;
 use crate::flow::FlowRing;
@@ -32,6 +34,8 @@ pub struct ProxyEnv {
     /// Begins when the process is asked to stop. Connections look at their own `ConnectionInfo::drain`, which follows this one.
     pub drain: Drain,
     pub started: SystemTime,
+    /// Everything that must come to an end before the process does: accept loops and connections.
+    pub tasks: TaskTracker,
     connection_ids: AtomicU64,
 }
 
@@ -48,6 +52,7 @@ impl ProxyEnv {
             stats: Stats::default(),
             drain: Drain::default(),
             started: SystemTime::now(),
+            tasks: TaskTracker::new(),
             connection_ids: AtomicU64::new(1),
         }
     }

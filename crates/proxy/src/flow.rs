@@ -4,8 +4,12 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
+
+use crate::connection::{ClientHello, ConnectionInfo, TlsFacts};
+use crate::env::ProxyEnv;
 
 /// One TCP connection, HTTP request, or refused attempt, as this proxy saw it. Times are microseconds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -68,6 +72,55 @@ pub struct FlowTls {
     pub peer_identity: Option<String>,
 }
 
+impl FlowRecord {
+    /// A record with all that is known of the downstream side.
+    pub fn of_connection(kind: &str, env: &ProxyEnv, info: &ConnectionInfo) -> Self {
+        let started = info.started.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let passing = info.client_hello.as_deref().map(FlowTls::of_hello);
+        Self {
+            started_micros: started.as_micros() as u64,
+            kind: kind.to_owned(),
+            node: env.node_id.clone(),
+            listener: info.listener.clone(),
+            filter_chain: info.filter_chain.clone(),
+            connection_id: info.id,
+            downstream_remote: info.remote.to_string(),
+            downstream_local: info.local.to_string(),
+            downstream: info.tls.as_deref().map(FlowTls::of_handshake).or(passing),
+            chain_rule: info.rule.clone(),
+            response_flags: "-".into(),
+            downstream_handshake_micros: info.handshake_micros,
+            ..Self::default()
+        }
+    }
+}
+
+impl FlowTls {
+    /// TLS that this proxy took part in, on either side.
+    pub fn of_handshake(facts: &TlsFacts) -> Self {
+        Self {
+            terminated: true,
+            client_hello_random: facts.client_hello_random.clone(),
+            sni: facts.sni.clone(),
+            version: Some(facts.version.clone()),
+            group: Some(facts.key_exchange_group.clone()),
+            cipher: Some(facts.cipher.clone()),
+            alpn: facts.alpn.clone(),
+            local_identity: facts.local_uri_sans.first().cloned(),
+            peer_identity: facts.peer_uri_sans.first().cloned(),
+        }
+    }
+
+    /// TLS that this proxy only saw begin.
+    pub fn of_hello(hello: &ClientHello) -> Self {
+        Self {
+            client_hello_random: hex::encode(hello.random),
+            sni: hello.server_name.clone(),
+            ..Self::default()
+        }
+    }
+}
+
 /// The last records, oldest dropped first.
 #[derive(Debug)]
 pub struct FlowRing {
@@ -86,7 +139,8 @@ impl FlowRing {
         Self { inner: Mutex::default(), capacity }
     }
 
-    pub fn record(&self, mut record: FlowRecord) {
+    /// Returns the record's sequence number.
+    pub fn record(&self, mut record: FlowRecord) -> u64 {
         let mut ring = self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         ring.next += 1;
         record.sequence = ring.next;
@@ -94,6 +148,19 @@ impl FlowRing {
             ring.records.pop_front();
         }
         ring.records.push_back(record);
+        ring.next
+    }
+
+    /// Writes down how something ended that was recorded when it began (with a duration of 0). Lost if that record was dropped.
+    pub fn finish(&self, mut record: FlowRecord, sequence: u64) {
+        let mut ring = self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        // Sequence numbers rise by one.
+        let oldest = ring.records.front().map_or(u64::MAX, |first| first.sequence);
+        let index = sequence.checked_sub(oldest).and_then(|index| usize::try_from(index).ok());
+        if let Some(known) = index.and_then(|index| ring.records.get_mut(index)) {
+            record.sequence = sequence;
+            *known = record;
+        }
     }
 
     /// Records later than `sequence`, oldest first.

@@ -8,6 +8,7 @@
 
 pub mod access_log;
 pub mod admin;
+pub mod chain;
 pub mod cluster;
 pub mod config;
 pub mod connection;
@@ -21,4 +22,5 @@ pub mod resources;
 pub mod secrets;
 mod socket;
 pub mod stats;
+mod tcp;
 mod tls;

@@ -55,6 +55,11 @@ pub(crate) fn socket(pb: Option<&AddressPb>) -> Result<SocketAddr, FieldError> {
     numeric(pb)?.socket().ok_or_else(|| FieldError::new("pipe", "only an IP address and port can be used here"))
 }
 
+/// Whether an IPv6 address is to take IPv4 connections too.
+pub(crate) fn ipv4_compat(pb: Option<&AddressPb>) -> bool {
+    matches!(pb.and_then(|pb| pb.address.as_ref()), Some(Kind::SocketAddress(pb)) if pb.ipv4_compat)
+}
+
 /// A bare socket address, as `upstream_bind_config` has it.
 pub(crate) fn bare(pb: &SocketAddress) -> Result<SocketAddr, FieldError> {
     let ip = pb.address.parse::<IpAddr>();

@@ -6,10 +6,12 @@
 pub mod address;
 pub mod cluster;
 pub mod endpoint;
+pub mod listener;
 pub mod matcher;
 pub mod socket;
 pub mod source;
 mod supported;
+pub mod tcp_proxy;
 pub mod tls;
 
 use std::time::Duration;

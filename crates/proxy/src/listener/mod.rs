@@ -1,5 +1,120 @@
-//! Downstream listeners.
+//! Downstream listeners: sockets, what is read before a filter chain is chosen, and the chain's TLS.
+//!
+//! It must not know where configuration comes from, nor what filters do with a connection.
+//!
+//! Reading order: [`Listener`] and its chains; `accept` (sockets); `serve` (a connection's way to its filter); `inspect` with
+//! [`client_hello`] and [`http_inspector`] (listener filters).
 
-/// The listeners in use, by name.
-#[derive(Debug, Default)]
-pub struct ListenerSet {}
+mod accept;
+pub mod client_hello;
+pub mod http_inspector;
+mod inspect;
+mod refuse;
+mod serve;
+mod set;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use carrick_xds::FieldError;
+use tokio_util::sync::CancellationToken;
+
+pub use set::{ListenerSet, ListenerSummary};
+
+use crate::config::listener::{ChainConfig, ListenerConfig, NetworkFilter};
+use crate::drain::Drain;
+use crate::http::RouteSource;
+use crate::secrets::Secrets;
+use crate::stats::{ListenerStats, Stats};
+use crate::tls::ServerTls;
+
+/// One listener resource, ready to serve once its secrets and routes are there.
+pub struct Listener {
+    pub config: ListenerConfig,
+    /// Parallel to the configuration's chains; the default chain is last, if there is one.
+    chains: Vec<Arc<Chain>>,
+    stats: Arc<ListenerStats>,
+}
+
+/// One filter chain at run time. It lives on through updates of its listener that do not touch it, and so do its connections.
+pub struct Chain {
+    config: Arc<ChainConfig>,
+    tls: Option<ServerTls>,
+    drain: Drain,
+    /// The time to drain is over: close.
+    close: CancellationToken,
+}
+
+impl Listener {
+    /// Chains that `previous` has too, to the letter, are taken over from it.
+    pub(crate) fn new(
+        config: ListenerConfig,
+        previous: Option<&Listener>,
+        secrets: &Secrets,
+        stats: &Stats,
+        drain: &Drain,
+    ) -> Result<Self, FieldError> {
+        let mut chains = Vec::new();
+        for (n, chain) in config.all_chains().enumerate() {
+            let known = previous.into_iter().flat_map(|previous| &previous.chains);
+            let same = known.into_iter().find(|known| known.config.digest == chain.digest);
+            chains.push(match same {
+                Some(same) => Arc::clone(same),
+                None => {
+                    let place = if n < config.chains.len() {
+                        format!("filter_chains[{n}]")
+                    } else {
+                        "default_filter_chain".to_owned()
+                    };
+                    let tls = chain.tls.clone().map(|tls| ServerTls::new(tls, secrets)).transpose();
+                    let tls = tls.map_err(|e| e.within("transport_socket.typed_config").within(place))?;
+                    let (config, drain) = (Arc::clone(chain), drain.child());
+                    Arc::new(Chain { config, tls, drain, close: CancellationToken::new() })
+                }
+            });
+        }
+        let stats = stats.listener(&config.address.to_string().replace(':', "_"));
+        Ok(Self { config, chains, stats })
+    }
+
+    pub fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// Names of the route tables that RDS has to deliver.
+    pub(crate) fn route_names(&self) -> Vec<String> {
+        let names = self.chains.iter().filter_map(|chain| match &chain.config.filter {
+            NetworkFilter::Http(manager) => match manager.route_source() {
+                RouteSource::Rds(name) => Some(name),
+                RouteSource::Inline(_) => None,
+            },
+            _ => None,
+        });
+        names.collect()
+    }
+
+    pub(crate) fn has_secrets(&self) -> bool {
+        self.chains.iter().filter_map(|chain| chain.tls.as_ref()).all(ServerTls::is_ready)
+    }
+
+    /// Lets the connections of chains that `successor` does not have finish what they do, and nothing more.
+    pub(crate) fn drain(&self, successor: Option<&Listener>) -> Vec<CancellationToken> {
+        let lives_on = |chain: &Arc<Chain>| {
+            successor.is_some_and(|next| next.chains.iter().any(|other| Arc::ptr_eq(chain, other)))
+        };
+        let gone = self.chains.iter().filter(|chain| !lives_on(chain));
+        gone.map(|chain| {
+            chain.drain.begin();
+            chain.close.clone()
+        })
+        .collect()
+    }
+
+    fn default_chain(&self) -> Option<&Arc<Chain>> {
+        self.config.default_chain.as_ref().and(self.chains.last())
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.config.address
+    }
+}

@@ -9,7 +9,7 @@ mod sniff;
 mod verify;
 
 pub(crate) use client::{ClientTls, UpstreamTls, socket_of};
-pub(crate) use server::ServerTls;
+pub(crate) use server::{HandshakeError, ServerTls};
 
 use std::sync::Arc;
 

@@ -1,0 +1,137 @@
+//! One filter chain: what it asks for, its TLS, and what is done with its connections.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use carrick_xds::FieldError;
+use carrick_xds::pb::envoy::config::listener::v3::filter::ConfigType;
+use carrick_xds::pb::envoy::config::listener::v3::filter_chain_match::ConnectionSourceType;
+use carrick_xds::pb::envoy::config::listener::v3::{Filter, FilterChain, FilterChainMatch};
+use carrick_xds::pb::envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
+use carrick_xds::pb::envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy;
+use prost::Message;
+use sha2::{Digest, Sha256};
+
+use crate::chain::{ChainMatch, SourceType};
+use crate::config::address::Cidr;
+use crate::config::supported::type_name;
+use crate::config::tcp_proxy::TcpProxyConfig;
+use crate::config::tls::{self, DownstreamTlsConfig};
+use crate::config::{optional_duration, rule};
+use crate::http::HttpManager;
+
+/// A filter chain, converted, without what it asks for.
+#[derive(Debug)]
+pub struct ChainConfig {
+    pub name: String,
+    /// `/apis/…` path of the resource that made this chain.
+    pub rule: Option<String>,
+    pub(crate) tls: Option<DownstreamTlsConfig>,
+    pub handshake_timeout: Duration,
+    /// Of the whole message: chains with the same are the same chain.
+    pub(crate) digest: [u8; 32],
+    pub filter: NetworkFilter,
+}
+
+#[derive(Debug)]
+pub enum NetworkFilter {
+    TcpProxy(Arc<TcpProxyConfig>),
+    Http(Arc<HttpManager>),
+    /// A chain without filters closes its connections.
+    Close,
+}
+
+/// Envoy has no limit unless `transport_socket_connect_timeout` is set; a peer that does not finish its handshake must not be able to
+/// hold a connection for ever.
+const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+pub(super) fn from_proto(pb: &FilterChain) -> Result<(ChainMatch, ChainConfig), FieldError> {
+    let absent = FilterChainMatch::default();
+    let asked = chain_match(pb.filter_chain_match.as_ref().unwrap_or(&absent))
+        .map_err(|error| error.within("filter_chain_match"))?;
+    let tls = tls::downstream(pb.transport_socket.as_ref()).map_err(|e| e.within("transport_socket"))?;
+    let timeout = pb.transport_socket_connect_timeout.as_ref();
+    let timeout = optional_duration(timeout, "transport_socket_connect_timeout")?;
+    let filter = match pb.filters.as_slice() {
+        [] => NetworkFilter::Close,
+        [only] => network_filter(only).map_err(|error| error.within("filters[0]"))?,
+        _ => return Err(FieldError::new("filters[1]", "only one network filter per chain is implemented")),
+    };
+    let chain = ChainConfig {
+        name: pb.name.clone(),
+        rule: rule(pb.metadata.as_ref()),
+        tls,
+        digest: Sha256::digest(pb.encode_to_vec()).into(),
+        handshake_timeout: timeout.filter(|t| !t.is_zero()).unwrap_or(DEFAULT_HANDSHAKE_TIMEOUT),
+        filter,
+    };
+    Ok((asked, chain))
+}
+
+fn network_filter(pb: &Filter) -> Result<NetworkFilter, FieldError> {
+    let Some(ConfigType::TypedConfig(any)) = &pb.config_type else {
+        return Err(FieldError::new("typed_config", "is required"));
+    };
+    let bytes = any.value.as_slice();
+    let broken = |error: prost::DecodeError| FieldError::new("", error.to_string());
+    let name = type_name(any).strip_prefix("envoy.extensions.filters.network.").unwrap_or_default();
+    let filter = match name {
+        "tcp_proxy.v3.TcpProxy" => TcpProxy::decode(bytes)
+            .map_err(broken)
+            .and_then(|pb| TcpProxyConfig::from_proto(&pb))
+            .map(|config| NetworkFilter::TcpProxy(Arc::new(config))),
+        "http_connection_manager.v3.HttpConnectionManager" => HttpConnectionManager::decode(bytes)
+            .map_err(broken)
+            .and_then(|pb| HttpManager::from_proto(&pb))
+            .map(|manager| NetworkFilter::Http(Arc::new(manager))),
+        _ => Err(FieldError::new("", format!("{} is not implemented", type_name(any)))),
+    };
+    filter.map_err(|error| error.within("typed_config"))
+}
+
+fn chain_match(pb: &FilterChainMatch) -> Result<ChainMatch, FieldError> {
+    let port = |n: u32, field: String| {
+        u16::try_from(n).map_err(|_| FieldError::new(field, format!("{n} is not a port (0 to 65535)")))
+    };
+    let ranges = |pb: &[_], field: &str| -> Result<Vec<Cidr>, FieldError> {
+        let convert = |(n, pb)| Cidr::from_proto(pb).map_err(|e| e.within(format!("{field}[{n}]")));
+        pb.iter().enumerate().map(convert).collect()
+    };
+    let source_ports = pb.source_ports.iter().enumerate();
+    let source_ports = source_ports.map(|(n, value)| port(*value, format!("source_ports[{n}]")));
+    let names = pb.server_names.iter().enumerate();
+    let names = names.map(|(n, name)| server_name(name).map_err(|e| e.within(format!("server_names[{n}]"))));
+    match pb.transport_protocol.as_str() {
+        "" | "tls" | "raw_buffer" => {}
+        other => {
+            let reason = format!("{other:?} is not a transport that is told apart; use tls or raw_buffer");
+            return Err(FieldError::new("transport_protocol", reason));
+        }
+    }
+    Ok(ChainMatch {
+        destination_port: pb.destination_port.map(|n| port(n, "destination_port".into())).transpose()?,
+        destinations: ranges(&pb.prefix_ranges, "prefix_ranges")?,
+        server_names: names.collect::<Result<_, _>>()?,
+        transport_protocol: pb.transport_protocol.clone(),
+        application_protocols: pb.application_protocols.clone(),
+        direct_sources: ranges(&pb.direct_source_prefix_ranges, "direct_source_prefix_ranges")?,
+        source_type: match pb.source_type() {
+            ConnectionSourceType::Any => SourceType::Any,
+            ConnectionSourceType::SameIpOrLoopback => SourceType::SameIpOrLoopback,
+            ConnectionSourceType::External => SourceType::External,
+        },
+        sources: ranges(&pb.source_prefix_ranges, "source_prefix_ranges")?,
+        source_ports: source_ports.collect::<Result<_, _>>()?,
+    })
+}
+
+/// `*.suffix` becomes `.suffix`; any other star is refused, as by Envoy.
+fn server_name(name: &str) -> Result<String, FieldError> {
+    let lower = name.to_ascii_lowercase();
+    let bare = lower.strip_prefix('*').unwrap_or(&lower);
+    if bare.contains('*') || (bare.len() < lower.len() && !bare.starts_with('.')) || bare.is_empty() || bare == "." {
+        let reason = format!("{name:?} is not a host name, nor a wildcard of the form *.example.com");
+        return Err(FieldError::new("", reason));
+    }
+    Ok(bare.to_owned())
+}

@@ -1,0 +1,97 @@
+//! The tcp_proxy filter: to which cluster, and for how long.
+
+use std::time::Duration;
+
+use carrick_xds::FieldError;
+use carrick_xds::pb::envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy;
+use carrick_xds::pb::envoy::extensions::filters::network::tcp_proxy::v3::tcp_proxy::{
+    ClusterSpecifier, WeightedCluster,
+};
+
+use super::listener::access_logs;
+use super::optional_duration;
+use crate::access_log::AccessLog;
+
+#[derive(Debug)]
+pub struct TcpProxyConfig {
+    pub stat_prefix: String,
+    pub target: Target,
+    /// Without bytes either way for this long, the connection is closed; `None`: never.
+    pub idle_timeout: Option<Duration>,
+    /// However busy, the connection is closed after this.
+    pub max_duration: Option<Duration>,
+    /// How many hosts are tried.
+    pub max_connect_attempts: u32,
+    pub access_log: Vec<AccessLog>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    Cluster(String),
+    /// Names with the sums of the weights up to and including each; the last is the total, above 0.
+    Weighted(Vec<(String, u64)>),
+}
+
+const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
+
+impl TcpProxyConfig {
+    pub(crate) fn from_proto(pb: &TcpProxy) -> Result<Self, FieldError> {
+        let target = match pb.cluster_specifier.as_ref() {
+            Some(ClusterSpecifier::Cluster(name)) if !name.is_empty() => Target::Cluster(name.clone()),
+            Some(ClusterSpecifier::WeightedClusters(pb)) => {
+                weighted(pb).map_err(|error| error.within("weighted_clusters"))?
+            }
+            _ => return Err(FieldError::new("cluster", "is required")),
+        };
+        let idle = optional_duration(pb.idle_timeout.as_ref(), "idle_timeout")?;
+        let attempts = pb.max_connect_attempts.unwrap_or(1);
+        if attempts == 0 {
+            return Err(FieldError::new("max_connect_attempts", "must be at least 1"));
+        }
+        Ok(Self {
+            stat_prefix: pb.stat_prefix.clone(),
+            target,
+            idle_timeout: Some(idle.unwrap_or(DEFAULT_IDLE_TIMEOUT)).filter(|timeout| !timeout.is_zero()),
+            max_duration: optional_duration(
+                pb.max_downstream_connection_duration.as_ref(),
+                "max_downstream_connection_duration",
+            )?,
+            max_connect_attempts: attempts,
+            access_log: access_logs(&pb.access_log)?,
+        })
+    }
+}
+
+fn weighted(pb: &WeightedCluster) -> Result<Target, FieldError> {
+    let mut sum = 0;
+    let mut clusters = Vec::new();
+    for (n, cluster) in pb.clusters.iter().enumerate() {
+        if cluster.name.is_empty() {
+            return Err(FieldError::new(format!("clusters[{n}].name"), "is required"));
+        }
+        if cluster.weight == 0 {
+            return Err(FieldError::new(format!("clusters[{n}].weight"), "must be at least 1"));
+        }
+        sum += u64::from(cluster.weight);
+        clusters.push((cluster.name.clone(), sum));
+    }
+    if clusters.is_empty() {
+        return Err(FieldError::new("clusters", "at least one is required"));
+    }
+    Ok(Target::Weighted(clusters))
+}
+
+impl Target {
+    /// The cluster for one connection; `ticket` is any number, drawn at random.
+    pub fn cluster(&self, ticket: u64) -> &str {
+        match self {
+            Self::Cluster(name) => name,
+            Self::Weighted(clusters) => {
+                let total = clusters.last().map_or(1, |(_, sum)| *sum);
+                let slot = ticket % total;
+                let index = clusters.partition_point(|(_, sum)| *sum <= slot);
+                clusters.get(index).map_or("", |(name, _)| name)
+            }
+        }
+    }
+}
