@@ -1,5 +1,8 @@
 //! Whatever is typed, the parser answers: with resources, with diagnostics at real places, never with a panic.
 
+// A failing unwrap here is a failing test.
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Arc;
 
 use carrick_identity::TrustDomain;

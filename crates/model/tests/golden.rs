@@ -2,6 +2,9 @@
 //!
 //! Run with `GOLDEN=write` to write the texts anew, and read the difference before you commit it.
 
+// A failing unwrap here is a failing test.
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
