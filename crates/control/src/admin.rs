@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::findings;
 use crate::pipeline::Published;
 use crate::proxies::{Proxies, ProxyStatus};
 use crate::socket::bind_private;
@@ -68,7 +67,7 @@ async fn status(State(facts): State<Facts>, Query(After { after }): Query<After>
     Json(Status {
         version: published.version,
         diagnostics: published.diagnostics.clone(),
-        rendered: findings::as_text(&published.diagnostics),
+        rendered: carrick_model::render(&published.diagnostics, &published.files),
         proxies: facts.proxies.list(),
     })
 }
@@ -148,9 +147,8 @@ fn service_rows(snapshot: &MeshSnapshot) -> Vec<ServiceRow> {
 async fn newer(mut published: watch::Receiver<Arc<Published>>, after: Option<u64>) -> Arc<Published> {
     let Some(after) = after else { return published.borrow().clone() };
     let wait = published.wait_for(|published| published.version > after);
-    match tokio::time::timeout(LONG_POLL, wait).await {
-        Ok(Ok(newer)) => return newer.clone(),
-        Ok(Err(_)) | Err(_) => {}
+    if let Ok(Ok(newer)) = tokio::time::timeout(LONG_POLL, wait).await {
+        return newer.clone();
     }
     published.borrow().clone()
 }

@@ -80,8 +80,7 @@ impl ProxySource {
     /// The node may describe the proxy, but not be somebody else's.
     fn admit(&self, node: &Node) -> Result<ProxyNode, String> {
         let node = ProxyNode::from_envoy_node(node).map_err(|error| error.to_string())?;
-        let own_address =
-            self.workload.addresses.iter().any(|address| *address == std::net::IpAddr::V4(node.ip));
+        let own_address = self.workload.addresses.contains(&std::net::IpAddr::V4(node.ip));
         if (node.namespace.as_str(), node.name.as_str()) != (&*self.workload.namespace, &*self.workload.name)
             || !own_address
         {

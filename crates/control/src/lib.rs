@@ -24,8 +24,6 @@ pub mod agent;
 mod admin;
 mod names;
 
-pub mod findings;
-
 mod channel;
 mod files;
 mod socket;

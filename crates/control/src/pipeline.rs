@@ -3,25 +3,28 @@
 //! It must not know who is connected, nor how resources are sent.
 
 mod last_good;
-mod settings;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
-use carrick_model::{AddressTable, Diagnostic, Federation, MeshSnapshot, SourceFile, parse, parse_with};
+use anyhow::{Context, Result};
+use carrick_model::mesh::AccessLogEncoding;
+use carrick_model::{
+    AccessLog, AddressTable, ClusterSpec, Diagnostic, Federation, MeshSnapshot, Resource, SourceFile,
+    parse_federation, parse_with, render,
+};
 use carrick_translate::{ProxyNode, translate};
 use carrick_xds::ProxyResources;
 use tokio::sync::watch;
 
 use self::last_good::LastGood;
+use crate::files;
 use crate::source::folder::Folder;
 use crate::source::watch::Watch;
-use crate::{files, findings};
 
 /// What the whole control plane works from at a moment.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Published {
     /// Rises by one with every change.
     pub version: u64,
@@ -59,16 +62,16 @@ impl Pipeline {
     /// Reads everything once. Resources with errors are left out and reported; a federation file that cannot be used is an error, since
     /// nothing can be known without it.
     pub fn start(options: PipelineOptions) -> Result<(Self, watch::Receiver<Arc<Published>>)> {
-        let (federation, sources) = read(&options)?;
-        let mut watched = sources.watched();
+        let inputs = Inputs::read(&options)?;
+        let mut watched = inputs.folder.watched();
         watched.push(options.federation.clone());
         // Watching starts before the first reading is used, so that no change in between is missed.
         let watch = Watch::start(&watched)?;
         let addresses = load_addresses(&options.addresses)?;
         let mut last_good = LastGood::default();
-        let built = build(&options, &federation, sources.read()?, addresses, &mut last_good)?;
+        let built = build(&inputs, addresses, &mut last_good)?;
         save_addresses(&options.addresses, &built.addresses)?;
-        let (publish, published) = watch::channel(Arc::new(built.publish(1, &federation)));
+        let (publish, published) = watch::channel(Arc::new(built.publish(1, &inputs)));
         Ok((Self { options, addresses: built.addresses, last_good, watch, publish }, published))
     }
 
@@ -83,15 +86,23 @@ impl Pipeline {
     }
 
     fn advance(&mut self) -> Result<()> {
-        let (federation, sources) = read(&self.options)?;
-        let built =
-            build(&self.options, &federation, sources.read()?, self.addresses.clone(), &mut self.last_good)?;
+        let version = self.publish.borrow().version + 1;
+        let inputs = match Inputs::read(&self.options) {
+            Ok(inputs) => inputs,
+            Err(Unreadable::Findings { diagnostics, file }) => {
+                let now = self.publish.borrow().clone();
+                let told = Published { version, diagnostics, files: vec![file], ..Published::clone(&now) };
+                self.publish.send_replace(Arc::new(told));
+                return Ok(());
+            }
+            Err(Unreadable::Other(error)) => return Err(error),
+        };
+        let built = build(&inputs, self.addresses.clone(), &mut self.last_good)?;
         if built.addresses != self.addresses {
             save_addresses(&self.options.addresses, &built.addresses)?;
             self.addresses = built.addresses.clone();
         }
-        let version = self.publish.borrow().version + 1;
-        self.publish.send_replace(Arc::new(built.publish(version, &federation)));
+        self.publish.send_replace(Arc::new(built.publish(version, &inputs)));
         Ok(())
     }
 }
@@ -99,6 +110,51 @@ impl Pipeline {
 /// What one proxy should run.
 pub fn resources_for(snapshot: &MeshSnapshot, node: &ProxyNode) -> ProxyResources {
     translate(snapshot, node)
+}
+
+/// What one reading found: the federation, this cluster in it, and the folders with its resources.
+struct Inputs {
+    federation: Arc<Resource<Federation>>,
+    cluster: ClusterSpec,
+    folder: Folder,
+}
+
+/// Why the federation file tells nothing.
+enum Unreadable {
+    Findings { diagnostics: Vec<Diagnostic>, file: SourceFile },
+    Other(anyhow::Error),
+}
+
+impl From<Unreadable> for anyhow::Error {
+    fn from(reason: Unreadable) -> Self {
+        match reason {
+            Unreadable::Findings { diagnostics, file } => {
+                anyhow::anyhow!("{}", render(&diagnostics, &[file]))
+            }
+            Unreadable::Other(error) => error,
+        }
+    }
+}
+
+impl Inputs {
+    fn read(options: &PipelineOptions) -> Result<Self, Unreadable> {
+        let name = options.federation.file_name().unwrap_or_default().to_string_lossy();
+        let text = files::read(&options.federation).map_err(|error| Unreadable::Other(error.into()))?;
+        let file = SourceFile::new(name, text.as_str());
+        let (federation, diagnostics) = parse_federation(&file);
+        let Some(federation) = federation else { return Err(Unreadable::Findings { diagnostics, file }) };
+        let cluster =
+            federation.spec.clusters.iter().find(|cluster| cluster.name == options.cluster).cloned();
+        let cluster = cluster.ok_or_else(|| {
+            let reason =
+                anyhow::anyhow!("{} has no cluster {}", options.federation.display(), options.cluster);
+            Unreadable::Other(reason)
+        })?;
+        let includes =
+            cluster.resources.iter().map(PathBuf::from).chain(options.extra.iter().cloned()).collect();
+        let root = options.federation.parent().unwrap_or(Path::new(".")).to_owned();
+        Ok(Self { federation, cluster, folder: Folder { root, includes } })
+    }
 }
 
 struct Built {
@@ -109,62 +165,33 @@ struct Built {
 }
 
 impl Built {
-    fn publish(&self, version: u64, federation: &Federation) -> Published {
+    fn publish(&self, version: u64, inputs: &Inputs) -> Published {
         Published {
             version,
             snapshot: self.snapshot.clone(),
-            upstream_resolvers: federation.dns.upstream.clone(),
+            upstream_resolvers: inputs.federation.spec.dns.upstream.clone(),
             diagnostics: self.diagnostics.clone(),
             files: self.files.clone(),
         }
     }
 }
 
-/// The federation file, and the cluster's files by it.
-fn read(options: &PipelineOptions) -> Result<(Federation, Folder)> {
-    let root = options.federation.parent().unwrap_or(Path::new("."));
-    let name = options.federation.file_name().unwrap_or_default().to_string_lossy();
-    let text = files::read(&options.federation)?;
-    let federation = read_federation(&SourceFile::new(name, text.as_str()))?;
-    let cluster =
-        federation.clusters.iter().find(|cluster| cluster.name == options.cluster).with_context(|| {
-            format!("{} has no cluster {}", options.federation.display(), options.cluster)
-        })?;
-    let includes = cluster.resources.iter().map(PathBuf::from).chain(options.extra.iter().cloned()).collect();
-    Ok((federation.clone(), Folder { root: root.to_owned(), includes }))
-}
-
-fn read_federation(file: &SourceFile) -> Result<Federation> {
-    let (resources, diagnostics) = parse(std::slice::from_ref(file));
-    if diagnostics.iter().any(Diagnostic::is_error) {
-        bail!("{}", findings::as_text(&diagnostics));
-    }
-    resources
-        .into_iter()
-        .find_map(|resource| match resource {
-            carrick_model::AnyResource::Federation(federation) => Some(federation.spec.clone()),
-            _ => None,
-        })
-        .with_context(|| format!("{}: there is no resource of kind Federation in it", file.path))
-}
-
-fn build(
-    options: &PipelineOptions,
-    federation: &Federation,
-    newest: Vec<SourceFile>,
-    addresses: AddressTable,
-    last_good: &mut LastGood,
-) -> Result<Built> {
-    let settings = settings::of(federation, &options.cluster)
-        .with_context(|| format!("{} has no cluster {}", options.federation.display(), options.cluster))?;
-    let substitute = settings::substitutions(federation, &options.cluster);
-    last_good.settle(newest, |files| {
-        let (resources, mut diagnostics) = parse_with(files, &substitute);
+fn build(inputs: &Inputs, addresses: AddressTable, last_good: &mut LastGood) -> Result<Built> {
+    let mut settings = inputs.federation.spec.mesh_settings(&inputs.cluster)?;
+    settings.access_log = Some(access_log());
+    let newest = inputs.folder.read()?;
+    Ok(last_good.settle(newest, |files| {
+        let (resources, mut diagnostics) = parse_with(files, &inputs.cluster.substitute);
         let (snapshot, addresses, more) =
             carrick_model::build(resources, settings.clone(), addresses.clone());
         diagnostics.extend(more);
         Built { snapshot: Arc::new(snapshot), addresses, diagnostics, files: files.to_vec() }
-    })
+    }))
+}
+
+/// Istio's default text format to the proxy's own output, where `carrick logs` finds it.
+fn access_log() -> AccessLog {
+    AccessLog { path: "/dev/stdout".into(), encoding: AccessLogEncoding::Text, format: String::new() }
 }
 
 fn load_addresses(path: &Path) -> Result<AddressTable> {

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
 use carrick_model::SourceFile;
 
 use super::Built;
@@ -22,7 +21,7 @@ impl LastGood {
         &mut self,
         newest: Vec<SourceFile>,
         mut build: impl FnMut(&[SourceFile]) -> Built,
-    ) -> Result<Built> {
+    ) -> Built {
         let mut current = newest.clone();
         let mut built = build(&current);
         let findings = std::mem::take(&mut built.diagnostics);
@@ -42,7 +41,7 @@ impl LastGood {
         self.files.extend(fresh);
         built.diagnostics = findings;
         built.files = newest;
-        Ok(built)
+        built
     }
 
     /// How many of the erroneous files were replaced by an older text.

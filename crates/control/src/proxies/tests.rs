@@ -16,7 +16,11 @@ fn a_refusal_is_shown_until_the_resource_is_accepted() {
     connection.sent(7);
     connection.event(nack("a"));
     connection.event(nack("b"));
-    connection.event(Event::Acked { kind: ResourceType::Listener, nonce: "2".into(), names: vec!["a".into()] });
+    connection.event(Event::Acked {
+        kind: ResourceType::Listener,
+        nonce: "2".into(),
+        names: vec!["a".into()],
+    });
     let list = proxies.list();
     assert_eq!((list[0].sent, list[0].program.as_str()), (7, "envoy"));
     assert_eq!(list[0].refused.keys().collect::<Vec<_>>(), ["listener b"]);

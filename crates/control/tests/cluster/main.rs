@@ -2,6 +2,9 @@
 //!
 //! The test's own process stands for a pod: the runtime's file names its network namespace, which is all that the control plane asks.
 
+// Helpers of tests may unwrap as tests do.
+#![allow(clippy::unwrap_used)]
+
 mod harness;
 
 use carrick_xds::ResourceType;
