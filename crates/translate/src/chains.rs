@@ -23,10 +23,6 @@ pub struct When {
 }
 
 impl When {
-    pub fn server_names(names: Vec<String>) -> Self {
-        When { server_names: names, ..Default::default() }
-    }
-
     pub fn port(port: u16) -> Self {
         When { destination_port: Some(port), ..Default::default() }
     }

@@ -1,10 +1,11 @@
 //! What every part of a translation looks at: the mesh, the proxy, and what this proxy may see. It must not know any of Envoy's
 //! resources except the access log, which every filter carries.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use carrick_model::resources::VirtualService;
-use carrick_model::snapshot::{EffectiveDestinationRule, MeshSnapshot, Service, ServicePort};
+use carrick_model::snapshot::{EffectiveDestinationRule, MeshSnapshot, Service, ServicePort, Workload};
 use carrick_model::{MeshSettings, OutboundPolicy, Resource};
 
 use crate::access_log;
@@ -46,6 +47,12 @@ impl<'a> Context<'a> {
     /// The service that this proxy means by a host.
     pub fn service(&self, host: &str) -> Option<&'a Arc<Service>> {
         self.snapshot.visible_service(&self.node.namespace, host)
+    }
+
+    /// The pod that the proxy stands in: by name, else by address.
+    pub fn workload(&self) -> Option<&'a Arc<Workload>> {
+        let by_name = self.snapshot.workload_by_pod(&self.node.namespace, &self.node.name);
+        by_name.or_else(|| self.snapshot.workload_by_ip(IpAddr::V4(self.node.ip)))
     }
 
     /// The DestinationRule that this proxy uses for a service.

@@ -22,6 +22,7 @@ use crate::envoy::route::{
 use crate::names;
 use crate::rule;
 
+pub use matching::catches_all;
 pub use retry::{default_policy, inbound_policy};
 
 /// The proxy's side of a rule's conditions: what does not depend on the request.
@@ -72,7 +73,7 @@ pub fn of_virtual_service(
                 ..Default::default()
             };
             headers::apply(http.headers.as_ref(), &mut route);
-            let catches_all = matching::catches_all(&route);
+            let catches_all = catches_all(&route);
             routes.push(route);
             if catches_all {
                 return routes;

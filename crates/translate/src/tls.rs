@@ -13,11 +13,9 @@ use crate::envoy::matcher::{StringMatcher, string_matcher::MatchPattern};
 use crate::envoy::tls::common_tls_context::{CombinedCertificateValidationContext, ValidationContextType};
 use crate::envoy::tls::subject_alt_name_matcher::SanType;
 use crate::envoy::tls::tls_parameters::TlsProtocol;
-use crate::envoy::tls::{
-    CertificateValidationContext, SdsSecretConfig, SubjectAltNameMatcher, TlsParameters,
-};
+use crate::envoy::tls::{CertificateValidationContext, SubjectAltNameMatcher, TlsParameters};
 
-pub use downstream::{ServerTls, client_check_of_mesh, server_socket};
+pub use downstream::{ServerTls, server_parameters, server_socket};
 pub use upstream::{ClientTls, client_socket};
 
 /// The protocols that tell a mesh peer from any other TLS peer (`pilot/pkg/networking/util`, `ALPNInMesh...`).
@@ -45,15 +43,23 @@ pub enum PeerCheck {
     Nothing,
     /// It must chain to the roots of this secret.
     Roots { secret: String },
-    /// ... and one of its subject alternative names must match. Names are never empty here.
-    RootsAndNames { secret: String, names: Vec<SubjectAltNameMatcher> },
+    /// ... and to what is pinned: subject alternative names, of which one must match, keys or digests.
+    Pinned { secret: String, pins: Box<CertificateValidationContext> },
 }
 
 impl PeerCheck {
+    /// Roots, and one of these names, if there are any.
     pub fn new(secret: String, names: Vec<SubjectAltNameMatcher>) -> Self {
-        match names.is_empty() {
+        Self::pinned(
+            secret,
+            CertificateValidationContext { match_typed_subject_alt_names: names, ..Default::default() },
+        )
+    }
+
+    pub fn pinned(secret: String, pins: CertificateValidationContext) -> Self {
+        match pins == CertificateValidationContext::default() {
             true => PeerCheck::Roots { secret },
-            false => PeerCheck::RootsAndNames { secret, names },
+            false => PeerCheck::Pinned { secret, pins: Box::new(pins) },
         }
     }
 
@@ -63,24 +69,14 @@ impl PeerCheck {
             PeerCheck::Roots { secret } => {
                 Some(ValidationContextType::ValidationContextSdsSecretConfig(secrets::named(&secret)))
             }
-            PeerCheck::RootsAndNames { secret, names } => Some(
-                ValidationContextType::CombinedValidationContext(combined(secrets::named(&secret), names)),
-            ),
+            PeerCheck::Pinned { secret, pins } => {
+                Some(ValidationContextType::CombinedValidationContext(CombinedCertificateValidationContext {
+                    default_validation_context: Some(*pins),
+                    validation_context_sds_secret_config: Some(secrets::named(&secret)),
+                    ..Default::default()
+                }))
+            }
         }
-    }
-}
-
-fn combined(
-    roots: SdsSecretConfig,
-    names: Vec<SubjectAltNameMatcher>,
-) -> CombinedCertificateValidationContext {
-    CombinedCertificateValidationContext {
-        default_validation_context: Some(CertificateValidationContext {
-            match_typed_subject_alt_names: names,
-            ..Default::default()
-        }),
-        validation_context_sds_secret_config: Some(roots),
-        ..Default::default()
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use carrick_model::resources::{ClientTlsMode, labels_match};
 use carrick_model::snapshot::{Endpoint, EndpointAddress, MtlsMode, TlsCapability};
 
-use super::outbound::Destination;
+use super::outbound::{Destination, Form};
 use super::tls::auto_mtls_applies;
 use crate::address;
 use crate::context::Context;
@@ -26,7 +26,7 @@ pub const TLS_MODE_ISTIO: &str = "istio";
 pub fn assignment(context: &Context<'_>, destination: &Destination<'_>) -> ClusterLoadAssignment {
     let mut localities: BTreeMap<&str, Vec<LbEndpoint>> = BTreeMap::new();
     for endpoint in destination.service.endpoints_of(destination.index) {
-        if usable(destination, endpoint) {
+        if usable(context, destination, endpoint) {
             localities.entry(&endpoint.locality).or_default().push(translated(
                 context,
                 destination,
@@ -55,10 +55,13 @@ pub fn keep_first(assignment: &mut ClusterLoadAssignment) {
     }
 }
 
-fn usable(destination: &Destination<'_>, endpoint: &Endpoint) -> bool {
+fn usable(context: &Context<'_>, destination: &Destination<'_>, endpoint: &Endpoint) -> bool {
     let in_subset = destination.subset.is_none_or(|subset| labels_match(&subset.labels, &endpoint.labels));
     // Envoy resolves names in DNS clusters only; EDS with a name would be refused as a whole.
     let by_name = matches!(endpoint.address, EndpointAddress::Host(_));
+    if destination.form == Form::BySni && !speaks_mtls(context, destination, endpoint) {
+        return false;
+    }
     in_subset && endpoint.healthy && !(by_name && destination.discovery == DiscoveryType::Eds)
 }
 

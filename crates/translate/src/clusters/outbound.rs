@@ -27,6 +27,17 @@ pub struct Destination<'a> {
     pub rule: Option<&'a EffectiveDestinationRule>,
     pub policy: EffectivePolicy,
     pub discovery: DiscoveryType,
+    pub form: Form,
+}
+
+/// What a cluster is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Routes lead to it.
+    Routed,
+    /// An AUTO_PASSTHROUGH server leads to it: what it carries is mutual TLS already, so it adds none, and only endpoints that
+    /// speak it are of use (`buildOutboundSniDnatClusters`).
+    BySni,
 }
 
 impl Destination<'_> {
@@ -35,7 +46,10 @@ impl Destination<'_> {
     }
 
     pub fn cluster_name(&self) -> String {
-        names::outbound_cluster(self.port.number, self.subset_name(), &self.service.host)
+        match self.form {
+            Form::Routed => names::outbound_cluster(self.port.number, self.subset_name(), &self.service.host),
+            Form::BySni => self.sni(),
+        }
     }
 
     /// The same key as a server name: what mutual TLS says it wants when nothing else is said.
@@ -46,8 +60,20 @@ impl Destination<'_> {
 
 /// All outbound clusters, and the endpoints of those that get them over EDS.
 pub fn add_all(context: &Context<'_>, resources: &mut ProxyResources) {
+    add_each(context, Form::Routed, resources);
+}
+
+/// The clusters of AUTO_PASSTHROUGH, for services of the mesh.
+pub fn add_all_by_sni(context: &Context<'_>, resources: &mut ProxyResources) {
+    add_each(context, Form::BySni, resources);
+}
+
+fn add_each(context: &Context<'_>, form: Form, resources: &mut ProxyResources) {
     for (service, index, port) in context.ports() {
         let Some(discovery) = discovery(context, service) else { continue };
+        if form == Form::BySni && service.mesh_external {
+            continue;
+        }
         let rule = context.destination_rule(service);
         let subsets = rule.iter().flat_map(|rule| rule.subsets.iter()).map(Some);
         for subset in std::iter::once(None).chain(subsets) {
@@ -56,7 +82,8 @@ pub fn add_all(context: &Context<'_>, resources: &mut ProxyResources) {
                 None => EffectivePolicy::default(),
             };
             let rule = rule.as_deref();
-            add(context, &Destination { service, index, port, subset, rule, policy, discovery }, resources);
+            let destination = Destination { service, index, port, subset, rule, policy, discovery, form };
+            add(context, &destination, resources);
         }
     }
 }
@@ -64,7 +91,9 @@ pub fn add_all(context: &Context<'_>, resources: &mut ProxyResources) {
 fn add(context: &Context<'_>, destination: &Destination<'_>, resources: &mut ProxyResources) {
     let mut cluster = skeleton(destination);
     policy::apply(context, destination, &mut cluster);
-    tls::apply(context, destination, &mut cluster);
+    if destination.form == Form::Routed {
+        tls::apply(context, destination, &mut cluster);
+    }
     match cluster_type(&cluster) {
         Some(DiscoveryType::Eds) => {
             resources.add_endpoints(&endpoints::assignment(context, destination));
@@ -123,6 +152,10 @@ fn skeleton(destination: &Destination<'_>) -> Cluster {
 
 /// Istio's settings for DNS: refreshed when the answer's TTL ends, and no resolver socket is used for ever (c-ares would keep
 /// asking through one whose answers are lost).
+#[expect(
+    deprecated,
+    reason = "what replaces these is a cluster extension; Istio and every Envoy in use speak these"
+)]
 fn resolve_by_dns(cluster: &mut Cluster) {
     let cares = CaresDnsResolverConfig { udp_max_queries: Some(100), ..Default::default() };
     cluster.dns_lookup_family = DnsLookupFamily::V4Only as i32;

@@ -1,7 +1,6 @@
 //! Which ports of its pod a sidecar knows: those that services lead to, those with a policy of their own, and all the others.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use carrick_model::resources::labels_match;
@@ -55,21 +54,15 @@ impl InboundPort {
 
 /// By number, and the catch-all last. A proxy that is no known workload accepts nothing.
 pub fn of(context: &Context<'_>) -> Vec<InboundPort> {
-    let Some(workload) = workload(context) else { return vec![] };
-    let mut ports = served(context, &workload);
+    let Some(workload) = context.workload() else { return vec![] };
+    let mut ports = served(context, workload);
     let known: BTreeSet<u16> = ports.iter().filter_map(|port| port.number).collect();
-    for number in with_own_policy(context, &workload).difference(&known) {
-        ports.push(unserved(context, &workload, Some(*number)));
+    for number in with_own_policy(context, workload).difference(&known) {
+        ports.push(unserved(context, workload, Some(*number)));
     }
     ports.sort_by_key(|port| port.number);
-    ports.push(unserved(context, &workload, None));
+    ports.push(unserved(context, workload, None));
     ports
-}
-
-fn workload(context: &Context<'_>) -> Option<Arc<Workload>> {
-    let node = context.node;
-    let by_name = context.snapshot.workload_by_pod(&node.namespace, &node.name);
-    by_name.or_else(|| context.snapshot.workload_by_ip(IpAddr::V4(node.ip))).cloned()
 }
 
 /// One per target port; services come oldest first.

@@ -43,7 +43,7 @@ impl ServerTls {
 }
 
 /// Clients of the mesh: the mesh's roots, and a SPIFFE ID of one of these domains. Without domains, any that the roots vouch for.
-pub fn client_check_of_mesh<D: Display>(trust_domains: &[D]) -> PeerCheck {
+fn client_check_of_mesh<D: Display>(trust_domains: &[D]) -> PeerCheck {
     PeerCheck::new(secrets::MESH_ROOTS.into(), trust_domains.iter().map(any_of_trust_domain).collect())
 }
 
