@@ -149,12 +149,8 @@ impl ProxyResources {
         self.kinds.get(&kind)?.get(name)
     }
 
-    pub(crate) fn all_shared(&self, kind: ResourceType) -> impl Iterator<Item = &Arc<Resource>> {
-        self.kinds.get(&kind).into_iter().flat_map(BTreeMap::values)
-    }
-
     /// All resources of one kind, in name order.
     pub fn of(&self, kind: ResourceType) -> impl Iterator<Item = &Resource> {
-        self.all_shared(kind).map(Arc::as_ref)
+        self.kinds.get(&kind).into_iter().flat_map(BTreeMap::values).map(Arc::as_ref)
     }
 }

@@ -82,6 +82,8 @@ impl DeltaSession {
         let (wanted, unwanted) = (request.resource_names_subscribe, request.resource_names_unsubscribe);
         let first = !self.stream.kind(kind).opened();
         if first {
+            // What a proxy claims is believed. Envoy runs the good part of a response that it refused, but claims the versions before;
+            // if exactly those are wanted again by the time it reconnects, it keeps that part until it changes.
             let fresh = request.initial_resource_versions.is_empty();
             if !fresh {
                 self.stream.resumes();

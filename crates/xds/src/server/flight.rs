@@ -38,12 +38,15 @@ impl Flight {
 #[derive(Debug, Default)]
 pub(super) struct Flights {
     under_way: VecDeque<Flight>,
+    /// The nonce of the last response, answered or not.
+    latest: String,
     /// Groups to be offered again, one response each.
     suspects: VecDeque<Contents>,
 }
 
 impl Flights {
     pub fn depart(&mut self, flight: Flight) {
+        self.latest.clone_from(&flight.nonce);
         self.under_way.push_back(flight);
         if self.under_way.len() > REMEMBERED {
             self.under_way.pop_front();
@@ -59,7 +62,11 @@ impl Flights {
     }
 
     pub fn is_latest(&self, nonce: &str) -> bool {
-        self.under_way.back().is_some_and(|flight| flight.nonce == nonce)
+        self.latest == nonce
+    }
+
+    pub fn is_unanswered(&self, nonce: &str) -> bool {
+        self.under_way.iter().any(|flight| flight.nonce == nonce)
     }
 
     pub fn has_suspects(&self) -> bool {

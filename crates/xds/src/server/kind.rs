@@ -71,6 +71,10 @@ impl Kind {
         self.flights.is_latest(nonce)
     }
 
+    pub fn is_unanswered(&self, nonce: &str) -> bool {
+        self.flights.is_unanswered(nonce)
+    }
+
     pub fn stop_waiting(&mut self) {
         self.flights.stop_waiting();
     }
@@ -92,14 +96,6 @@ impl Kind {
     pub fn open(&mut self, claims: BTreeMap<String, String>) {
         self.opened = true;
         self.told = claims.into_iter().map(|(name, version)| (name, Told::Claimed(version))).collect();
-    }
-
-    /// The proxy is known to have all of this, from an earlier stream.
-    pub fn assume_told(&mut self, resources: &ProxyResources) {
-        self.greet = false;
-        for resource in resources.all_shared(self.kind) {
-            self.told.insert(resource.name.clone(), Told::Sent(resource.clone()));
-        }
     }
 
     /// Whether the proxy came without any resource of this kind.
@@ -201,7 +197,7 @@ impl Kind {
             }
             Some(resource) => News::Changed(resource.clone()),
             None => match told {
-                Some(Told::Claimed(_) | Told::Sent(_)) => News::Gone,
+                Some(Told::Claimed(_) | Told::Sent(_) | Told::Dropped) => News::Gone,
                 Some(Told::Absent) if !again => News::Nothing,
                 None if !again && !self.subscription.names.contains(name) => News::Nothing,
                 Some(Told::Absent) | None => News::Missing,
@@ -269,13 +265,19 @@ impl Kind {
         let mut change = Change::default();
         while let Some(group) = self.flights.next_suspects() {
             for (name, version) in group {
-                match (resources.shared(self.kind, &name), version) {
-                    _ if !self.subscription.covers(&name) => {}
-                    (Some(resource), Some(version)) if resource.version == version => {
+                // Whatever was said about the name since then supersedes this.
+                let said = self.told.get(&name).and_then(Told::version);
+                if said != version.as_deref() || !self.subscription.covers(&name) {
+                    continue;
+                }
+                match resources.shared(self.kind, &name) {
+                    Some(resource) if Some(&resource.version) == version.as_ref() => {
                         change.changed.push(resource.clone());
                     }
-                    (None, None) => change.removed.push(name),
-                    _ => {}
+                    None if version.is_none() => change.removed.push(name),
+                    _ => {
+                        self.told.insert(name, Told::Dropped);
+                    }
                 }
             }
             if !change.is_empty() {
@@ -290,7 +292,7 @@ impl Kind {
         let told = self.told.iter().filter(|(name, _)| self.subscription.covers(name));
         told.filter_map(|(_, told)| match told {
             Told::Sent(resource) => Some(resource),
-            Told::Claimed(_) | Told::Absent => None,
+            Told::Claimed(_) | Told::Dropped | Told::Absent => None,
         })
     }
 

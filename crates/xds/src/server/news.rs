@@ -10,6 +10,8 @@ pub(super) enum Told {
     /// It says that it has this version from an earlier stream.
     Claimed(String),
     Sent(Arc<Resource>),
+    /// Some version, in a response that it dropped whole and that was not repeated.
+    Dropped,
     /// There is no such resource.
     Absent,
 }
@@ -19,7 +21,7 @@ impl Told {
         match self {
             Self::Claimed(version) => Some(version),
             Self::Sent(resource) => Some(&resource.version),
-            Self::Absent => None,
+            Self::Dropped | Self::Absent => None,
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::pb::envoy::service::discovery::v3::{DiscoveryRequest, DiscoveryResponse};
-use crate::resource::{ProxyResources, Resource, ResourceType, digest};
+use crate::resource::{ProxyResources, Resource, ResourceType};
 
 use super::news::Style;
 use super::stream::{Outgoing, Stream};
@@ -51,15 +51,17 @@ impl SotwSession {
 
         let mut events = Vec::new();
         let state = self.stream.kind_mut(kind);
-        // The first nonce on a stream is of an older stream, if there is one.
+        // The first nonce on a stream is of an older stream, if there is one. Later the proxy repeats the last one that it has
+        // answered with every new list of names.
         if state.opened() && !request.response_nonce.is_empty() {
-            // Such a request was sent before the proxy saw our last response; another with the same list will follow.
-            if !state.is_latest(&request.response_nonce) {
-                events.push(Event::StaleNonce { kind, nonce: request.response_nonce });
-                return Ok(Outcome { events, responses: Vec::new() });
+            if state.is_unanswered(&request.response_nonce) {
+                let error = request.error_detail.as_ref().map(|status| status.message.as_str());
+                events.push(state.answer(&request.response_nonce, error));
+            } else if !state.is_latest(&request.response_nonce) {
+                // Sent before the proxy saw our last response. Its list counts nevertheless: a name that is missing from it
+                // and comes back in the next one has to be sent again.
+                events.push(Event::StaleNonce { kind, nonce: request.response_nonce.clone() });
             }
-            let error = request.error_detail.as_ref().map(|status| status.message.as_str());
-            events.push(state.answer(&request.response_nonce, error));
         }
         self.subscribe(kind, request, resources);
         Ok(Outcome { events, responses: self.flush(resources) })
@@ -111,14 +113,9 @@ impl SotwSession {
         }
         if state.subscription().wildcard {
             state.greet();
-            let versions =
-                resources.of(kind).map(|resource| (resource.name.as_str(), resource.version.as_str()));
-            // Only where the list of names cannot have changed is a known version proof that nothing is missing (Envoy
-            // docs, "ACK/NACK and resource type instance version").
-            if state.subscription().names.is_empty() && request.version_info == digest(versions) {
-                state.assume_told(resources);
-            }
         }
+        // The version that the proxy names is not believed: after refusing a part of a set Envoy runs the rest, but still names
+        // the version before. Equal content costs it nothing.
         if !request.version_info.is_empty() {
             self.stream.resumes();
         }

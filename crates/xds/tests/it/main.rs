@@ -4,4 +4,5 @@ mod convergence;
 mod envoy;
 mod hostile;
 mod snapshots;
+mod sotw;
 mod world;
