@@ -16,7 +16,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     files.sort();
 
-    let descriptors = protox::compile(&files, includes)?;
+    let mut descriptors = protox::compile(&files, includes)?;
+    descriptors.file.iter_mut().for_each(|file| file.message_type.iter_mut().for_each(welcome_deprecated));
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), prost::Message::encode_to_vec(&descriptors))?;
 
@@ -30,6 +31,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .emit_rerun_if_changed(false)
         .compile_fds_with_config(descriptors, config)?;
     Ok(())
+}
+
+/// Istio still sends fields that Envoy has marked deprecated, and whoever reads its configuration has to name them; a compiler
+/// warning at each would say nothing new.
+fn welcome_deprecated(message: &mut prost_types::DescriptorProto) {
+    for field in &mut message.field {
+        field.options.iter_mut().for_each(|options| options.deprecated = None);
+    }
+    for value in message.enum_type.iter_mut().flat_map(|kind| &mut kind.value) {
+        value.options.iter_mut().for_each(|options| options.deprecated = None);
+    }
+    message.nested_type.iter_mut().for_each(welcome_deprecated);
 }
 
 fn collect_protos(dir: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
