@@ -2,13 +2,14 @@
 //!
 //! Facts only: it must not know what is done with the connection.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::drain::Drain;
+use crate::env::ProxyEnv;
 
 /// A connection's bytes, after listener filters and TLS. Plain TCP, TLS, or bytes that were read ahead and are given back first.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -76,4 +77,26 @@ pub struct ConnectionInfo {
     pub handshake_micros: Option<u64>,
     /// Begins when the process drains, or when this connection's listener was replaced or removed.
     pub drain: Drain,
+}
+
+impl ConnectionInfo {
+    /// Stands for the downstream side where there is none: connections that the proxy makes for itself.
+    pub(crate) fn own(env: &ProxyEnv) -> Self {
+        let nowhere = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
+        Self {
+            id: 0,
+            started: SystemTime::now(),
+            listener: String::new(),
+            filter_chain: String::new(),
+            rule: None,
+            remote: nowhere,
+            local: nowhere,
+            listener_address: None,
+            original_destination: None,
+            client_hello: None,
+            tls: None,
+            handshake_micros: None,
+            drain: env.drain.clone(),
+        }
+    }
 }

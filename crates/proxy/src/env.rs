@@ -34,8 +34,8 @@ pub struct ProxyEnv {
     /// Begins when the process is asked to stop. Connections look at their own `ConnectionInfo::drain`, which follows this one.
     pub drain: Drain,
     pub started: SystemTime,
-    /// Everything that must come to an end before the process does: accept loops and connections.
-    pub tasks: TaskTracker,
+    /// Downstream connections, which the process lets finish before it ends.
+    pub connections: TaskTracker,
     connection_ids: AtomicU64,
 }
 
@@ -52,7 +52,7 @@ impl ProxyEnv {
             stats: Stats::default(),
             drain: Drain::default(),
             started: SystemTime::now(),
-            tasks: TaskTracker::new(),
+            connections: TaskTracker::new(),
             connection_ids: AtomicU64::new(1),
         }
     }

@@ -131,7 +131,14 @@ pub struct FlowRing {
 #[derive(Debug, Default)]
 struct Ring {
     next: u64,
-    records: VecDeque<FlowRecord>,
+    records: VecDeque<Stored>,
+}
+
+#[derive(Debug)]
+enum Stored {
+    Record(Box<FlowRecord>),
+    /// Made into a record only when somebody asks.
+    Entry(u64, Box<LogEntry>),
 }
 
 impl FlowRing {
@@ -140,32 +147,97 @@ impl FlowRing {
     }
 
     /// Returns the record's sequence number.
-    pub fn record(&self, mut record: FlowRecord) -> u64 {
-        let mut ring = self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        ring.next += 1;
-        record.sequence = ring.next;
-        if ring.records.len() == self.capacity {
-            ring.records.pop_front();
-        }
-        ring.records.push_back(record);
-        ring.next
+    pub fn record(&self, mut record: FlowRecord) {
+        self.push(|sequence| {
+            record.sequence = sequence;
+            Stored::Record(Box::new(record))
+        });
     }
 
-    /// Writes down how something ended that was recorded when it began (with a duration of 0). Lost if that record was dropped.
-    pub fn finish(&self, mut record: FlowRecord, sequence: u64) {
+    /// Records what was also logged. `node` stays empty; who shows the records fills it in.
+    pub fn record_entry(&self, entry: LogEntry) {
+        let entry = Box::new(entry);
+        self.push(|sequence| Stored::Entry(sequence, entry));
+    }
+
+    fn push(&self, stored: impl FnOnce(u64) -> Stored) {
         let mut ring = self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        // Sequence numbers rise by one.
-        let oldest = ring.records.front().map_or(u64::MAX, |first| first.sequence);
-        let index = sequence.checked_sub(oldest).and_then(|index| usize::try_from(index).ok());
-        if let Some(known) = index.and_then(|index| ring.records.get_mut(index)) {
-            record.sequence = sequence;
-            *known = record;
-        }
+        ring.next += 1;
+        let stored = stored(ring.next);
+        // The oldest is dropped outside the lock.
+        let oldest = if ring.records.len() == self.capacity { ring.records.pop_front() } else { None };
+        ring.records.push_back(stored);
+        drop(ring);
+        drop(oldest);
     }
 
     /// Records later than `sequence`, oldest first.
     pub fn since(&self, sequence: u64) -> Vec<FlowRecord> {
         let ring = self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        ring.records.iter().filter(|record| record.sequence > sequence).cloned().collect()
+        ring.records.iter().filter(|stored| stored.sequence() > sequence).map(Stored::to_record).collect()
     }
+}
+
+impl Stored {
+    fn sequence(&self) -> u64 {
+        match self {
+            Self::Record(record) => record.sequence,
+            Self::Entry(sequence, _) => *sequence,
+        }
+    }
+
+    fn to_record(&self) -> FlowRecord {
+        match self {
+            Self::Record(record) => (**record).clone(),
+            Self::Entry(sequence, entry) => FlowRecord { sequence: *sequence, ..FlowRecord::from(&**entry) },
+        }
+    }
+}
+
+/// What was logged, as a record; `sequence` and `node` are left at their defaults.
+impl From<&LogEntry> for FlowRecord {
+    fn from(entry: &LogEntry) -> Self {
+        let info = entry.downstream.as_deref();
+        let http = entry.http.as_deref();
+        let text = |text: &Option<Arc<str>>| text.as_deref().map(str::to_owned);
+        Self {
+            started_micros: entry
+                .started
+                .and_then(|started| started.duration_since(SystemTime::UNIX_EPOCH).ok())
+                .map_or(0, micros),
+            kind: if http.is_some() { "http" } else { "tcp" }.into(),
+            listener: info.map(|info| info.listener.clone()).unwrap_or_default(),
+            filter_chain: info.map(|info| info.filter_chain.clone()).unwrap_or_default(),
+            connection_id: info.map_or(0, |info| info.id),
+            downstream_remote: info.map(|info| info.remote.to_string()).unwrap_or_default(),
+            downstream_local: info.map(|info| info.local.to_string()).unwrap_or_default(),
+            downstream: info.and_then(FlowTls::of_downstream),
+            upstream: entry.upstream_tls.as_deref().map(FlowTls::of_terminated),
+            chain_rule: info.and_then(|info| info.rule.clone()),
+            route_rule: text(&entry.route_rule),
+            cluster_rule: text(&entry.cluster_rule),
+            route: text(&entry.route_name),
+            cluster: text(&entry.upstream_cluster),
+            upstream_host: entry.upstream_host.as_ref().map(ToString::to_string),
+            upstream_local: entry.upstream_local.map(|local| local.to_string()),
+            method: http.map(|http| http.method.to_string()),
+            authority: http.map(|http| http.authority.clone()),
+            path: http.map(|http| http.path.clone()),
+            request_id: http.and_then(|http| http.request_id.as_ref()?.to_str().ok().map(str::to_owned)),
+            response_code: entry.response_code,
+            response_flags: entry.flags.to_string(),
+            details: entry.details.as_deref().or(entry.termination_details.as_deref()).unwrap_or_default().into(),
+            bytes_received: entry.bytes_received,
+            bytes_sent: entry.bytes_sent,
+            downstream_handshake_micros: info.and_then(|info| info.handshake_micros),
+            upstream_connect_micros: entry.upstream_connect.map(micros),
+            upstream_first_byte_micros: entry.upstream_first_byte.map(micros),
+            duration_micros: micros(entry.duration),
+            ..Self::default()
+        }
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

@@ -8,6 +8,7 @@
 
 pub mod access_log;
 pub mod admin;
+pub mod bootstrap;
 pub mod chain;
 pub mod cluster;
 pub mod config;
@@ -19,8 +20,11 @@ pub mod http;
 pub mod listener;
 pub mod resolver;
 pub mod resources;
+pub mod runtime;
 pub mod secrets;
+mod session;
 mod socket;
 pub mod stats;
+mod store;
 mod tcp;
 mod tls;

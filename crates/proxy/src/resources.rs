@@ -85,6 +85,15 @@ impl ResourceLog {
         self.update(kind, name, origin, |resource| resource.refused = Some((version, reason)));
     }
 
+    /// The version that was warming cannot be used after all.
+    pub(crate) fn refuse_warming(&self, kind: ResourceType, name: &str, reason: String) {
+        if let Some((_, resource)) = self.lock().get_mut(&(kind, name.to_owned()))
+            && let Some(warm) = resource.warming.take()
+        {
+            resource.refused = Some((warm, reason));
+        }
+    }
+
     pub(crate) fn remove(&self, kind: ResourceType, name: &str) {
         self.lock().remove(&(kind, name.to_owned()));
     }

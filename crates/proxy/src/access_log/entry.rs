@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderName, HeaderValue, Method, Version};
 
 use super::flags::ResponseFlags;
+use crate::cluster::Address;
 use crate::connection::{ConnectionInfo, TlsFacts};
 
 /// One finished request (with `http`), TCP connection (without), or refused connection.
@@ -35,7 +36,7 @@ pub struct LogEntry {
     pub upstream_cluster: Option<Arc<str>>,
     /// Which resource made the cluster.
     pub cluster_rule: Option<Arc<str>>,
-    pub upstream_host: Option<SocketAddr>,
+    pub upstream_host: Option<Address>,
     pub upstream_local: Option<SocketAddr>,
     pub upstream_tls: Option<Arc<TlsFacts>>,
     /// `%UPSTREAM_TRANSPORT_FAILURE_REASON%`
@@ -54,7 +55,7 @@ pub struct LogEntry {
 #[derive(Debug, Clone, Default)]
 pub struct HttpLog {
     pub method: Method,
-    /// As the client sent it, query included.
+    /// Query included; normalised, and rewritten if the route says so.
     pub path: String,
     pub authority: String,
     pub scheme: &'static str,

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tracing::warn;
 
 use super::{Address, Endpoint, EndpointCounters, EndpointSet, LocalityEndpoints, UpstreamCluster};
@@ -71,7 +72,7 @@ fn addresses(host: &AssignedHost, names: &Names, logical: bool) -> Vec<Address> 
 
 /// Resolves the cluster's names for as long as the cluster exists. A name that cannot be resolved keeps the addresses it had; the
 /// cluster counts as discovered after the first try, whatever came of it, as in Envoy.
-pub(crate) async fn follow_names(cluster: Weak<UpstreamCluster>, resolver: Resolver) {
+pub(crate) async fn follow_names(cluster: Weak<UpstreamCluster>, resolver: Resolver, wake: Arc<Notify>) {
     let Some(strong) = cluster.upgrade() else { return };
     let Discovery::Dns { assignment, options } = strong.config.discovery.clone() else { return };
     let wanted = strong.config.host_names();
@@ -97,6 +98,8 @@ pub(crate) async fn follow_names(cluster: Weak<UpstreamCluster>, resolver: Resol
             Some(cluster) => cluster.assign_resolved(&assignment, &names),
             None => return,
         }
+        // Whoever waits for the first hosts can go on.
+        wake.notify_one();
         // Without names there is nothing to follow.
         let Some(pause) = pause else { return };
         tokio::time::sleep(pause).await;

@@ -10,7 +10,7 @@ mod set;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -43,7 +43,7 @@ pub struct UpstreamCluster {
     active: Arc<AtomicU32>,
     connections: Arc<AtomicU32>,
     /// Whether hosts were delivered or resolved at least once, or cannot be.
-    discovered: tokio::sync::watch::Sender<bool>,
+    discovered: AtomicBool,
 }
 
 /// What may influence the choice of a host.
@@ -105,7 +105,7 @@ impl UpstreamCluster {
             transports: transports.collect::<Result<_, _>>()?,
             active: Arc::default(),
             connections: Arc::default(),
-            discovered: tokio::sync::watch::channel(false).0,
+            discovered: AtomicBool::new(false),
             config,
         };
         match &cluster.config.discovery {
@@ -164,15 +164,11 @@ impl UpstreamCluster {
 
     /// Whether hosts and secrets are all there: the cluster has warmed.
     pub(crate) fn is_ready(&self) -> bool {
-        self.is_discovered() && self.transports.iter().flatten().all(ClientTls::is_ready)
+        self.discovered.load(Ordering::Acquire) && self.transports.iter().flatten().all(ClientTls::is_ready)
     }
 
-    pub(crate) fn is_discovered(&self) -> bool {
-        *self.discovered.borrow()
-    }
-
-    pub(crate) fn set_discovered(&self) {
-        self.discovered.send_replace(true);
+    fn set_discovered(&self) {
+        self.discovered.store(true, Ordering::Release);
     }
 
     /// Chooses a host. Pure but for the counters.

@@ -10,7 +10,7 @@ pub mod listener;
 pub mod matcher;
 pub mod socket;
 pub mod source;
-mod supported;
+pub(crate) mod supported;
 pub mod tcp_proxy;
 pub mod tls;
 

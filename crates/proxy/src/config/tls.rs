@@ -161,6 +161,18 @@ impl TlsSettings {
     }
 }
 
+impl TlsSettings {
+    /// What is to be fetched before handshakes can begin.
+    pub(crate) fn fetches(&self) -> impl Iterator<Item = &Fetch> {
+        let certificate = match self.certificate.as_ref() {
+            Some(CertificateRef::Named(named)) => Some(named),
+            _ => None,
+        };
+        let validation = self.validation.as_ref().and_then(|validation| validation.named.as_ref());
+        certificate.into_iter().chain(validation).filter_map(|named| named.fetch.as_ref())
+    }
+}
+
 fn certificate(pb: &CommonTlsContext) -> Result<Option<CertificateRef>, FieldError> {
     match (pb.tls_certificates.as_slice(), pb.tls_certificate_sds_secret_configs.as_slice()) {
         ([], []) => Ok(None),

@@ -4,7 +4,8 @@
 //! It must not know about routes or upstreams.
 
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 
 use super::reply::LocalReply;
 use crate::access_log::ResponseFlag;
@@ -28,25 +29,22 @@ const HOP_BY_HOP: [HeaderName; 5] = [
 ];
 
 /// Refuses what is ambiguous or malformed. HTTP/2 framing was checked by its codec.
-pub(crate) fn check<B>(request: &Request<B>) -> Result<(), LocalReply> {
-    let headers = request.headers();
-    if request.method() == Method::CONNECT {
+pub(crate) fn check(request: &Parts) -> Result<(), LocalReply> {
+    let headers = &request.headers;
+    if request.method == Method::CONNECT {
         // Carrick is no tunnel (reliability: "no open proxy").
         return Err(LocalReply::new(StatusCode::FORBIDDEN, "upgrade_failed").closing());
     }
-    let is_http1 = request.version() < Version::HTTP_2;
+    let is_http1 = request.version < Version::HTTP_2;
     if headers.get_all(HOST).iter().nth(1).is_some() {
         return Err(LocalReply::bad_request("http1.codec_error"));
     }
     if is_http1 {
         check_transfer_encoding(headers)?;
     }
-    let path = request.uri().path();
-    let asterisk = path == "*" && request.method() == Method::OPTIONS;
+    let path = request.uri.path();
+    let asterisk = path == "*" && request.method == Method::OPTIONS;
     if !path.starts_with('/') && !asterisk {
-        return Err(LocalReply::bad_request("missing_path_rejected"));
-    }
-    if !asterisk && request.uri().authority().is_none() && path.is_empty() {
         return Err(LocalReply::bad_request("missing_path_rejected"));
     }
     Ok(())

@@ -36,7 +36,7 @@ pub(crate) fn install(env: &Arc<ProxyEnv>, listener: Arc<Listener>) -> io::Resul
     if let Some(socket) = socket {
         info!(listener = name, address = %bound.map(|a| a.to_string()).unwrap_or_default(), "listening");
         let accepting = accept(Arc::clone(env), socket, Arc::clone(&entry.current), entry.stop.clone());
-        env.tasks.spawn(accepting);
+        tokio::spawn(accepting);
     }
     let old = entries.insert(name, entry);
     env.listeners.index(&entries);
@@ -120,7 +120,7 @@ fn start(env: &Arc<ProxyEnv>, current: &Arc<ArcSwap<Listener>>, stream: TcpStrea
     });
     // A connection that is gone before it began needs no service.
     let Ok(local) = prepared else { return };
-    env.tasks.spawn(serve::connection(Arc::clone(env), listener, stream, remote, local));
+    env.connections.spawn(serve::connection(Arc::clone(env), listener, stream, remote, local));
 }
 
 /// Errors of one connection, not of the socket (accept(2)).

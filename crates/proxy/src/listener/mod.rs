@@ -19,6 +19,7 @@ use std::sync::Arc;
 use carrick_xds::FieldError;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use accept::{install, stop_all, uninstall};
 pub use set::{ListenerSet, ListenerSummary};
 
 use crate::config::listener::{ChainConfig, ListenerConfig, NetworkFilter};

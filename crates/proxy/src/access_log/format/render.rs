@@ -13,6 +13,7 @@ use http::Version;
 use super::operator::{AddressPart, HeaderChoice, HeaderSource, TlsFact};
 use super::{Field, FormatContext, Headers, Operator};
 use crate::access_log::LogEntry;
+use crate::cluster::Address;
 use crate::connection::TlsFacts;
 
 /// A value before it is written: numbers stay numbers in JSON.
@@ -82,7 +83,10 @@ impl Operator {
             Self::ResponseTransmitDuration => {
                 entry.upstream_first_byte.map(|first| millis(entry.duration.saturating_sub(first)))
             }
-            Self::UpstreamHost(part) => entry.upstream_host.map(|address| part.of(address)),
+            Self::UpstreamHost(part) => match entry.upstream_host.as_ref()? {
+                Address::Socket(address) => Some(part.of(*address)),
+                Address::Pipe(path) => Some(text(path.display())),
+            },
             Self::UpstreamLocal(part) => entry.upstream_local.map(|address| part.of(address)),
             Self::UpstreamCluster => entry.upstream_cluster.as_deref().map(borrowed),
             Self::UpstreamAttempts => http.map(|http| Value::Number(http.attempts.into())),

@@ -19,11 +19,10 @@ use super::head::RequestHead;
 use domains::Domains;
 use matching::RouteMatch;
 
-pub(crate) use action::{
-    Action, ClusterChoice, DirectResponse, Forward, HostRewrite, PathRewrite, Redirect, WeightedCluster,
-};
-pub(crate) use mutation::{HeaderRules, MutationContext};
-pub(crate) use retry::{RetryOn, RetryPolicy};
+pub(crate) use action::{Action, DirectResponse, Forward, HostRewrite, Redirect, WeightedCluster};
+pub(crate) use domains::without_port;
+pub(crate) use mutation::{HeaderRules, render};
+pub(crate) use retry::{Failure, RetryPolicy};
 
 /// One route configuration, converted.
 #[derive(Debug)]

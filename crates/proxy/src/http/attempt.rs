@@ -1,0 +1,276 @@
+//! One attempt to get a response from one endpoint: a connection, the request, and the head of the response, all in time.
+//!
+//! It must not know about routes; whether to try again is for others to say.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
+
+use super::exchange::after;
+use super::failure::Failed;
+use super::manager::Limits;
+use super::plan::ForwardPlan;
+use super::record::Record;
+use super::request::Prepared;
+use super::route::RetryPolicy;
+use super::upstream::{Answer, Carrier, Host, Http1, NoResponse, Progress, RequestBody};
+use crate::cluster::{Endpoint, UpstreamCluster};
+
+/// What to send where.
+pub(crate) struct Attempt<'a> {
+    pub(crate) cluster: &'a Arc<UpstreamCluster>,
+    pub(crate) endpoint: &'a Arc<Endpoint>,
+    pub(crate) authority: HeaderValue,
+    pub(crate) head: HeaderMap,
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    /// Of the upstream connection.
+    pub(crate) version: Version,
+}
+
+pub(crate) enum Outcome {
+    Response(Answered),
+    Failed(Failed),
+}
+
+/// A response, and what is needed to pass it on.
+pub(crate) struct Answered {
+    pub(crate) answer: Answer,
+    pub(crate) host: Host,
+    /// How long the upstream took for the head.
+    pub(crate) millis: u64,
+}
+
+/// How long a request may take.
+#[derive(Debug, Clone)]
+pub(crate) struct Timing {
+    started: Instant,
+    /// From the end of the client's request to the end of the response.
+    response: Option<Duration>,
+    per_try: Option<Duration>,
+    pub(crate) idle: Option<Duration>,
+    /// All of the request, counted from its head.
+    stream: Option<Duration>,
+    /// For the client's request to arrive.
+    request: Option<Duration>,
+}
+
+impl Timing {
+    pub(crate) fn new(plan: &ForwardPlan, prepared: &Prepared, limits: &Limits) -> Self {
+        let action = plan.action();
+        let mut response = action.and_then(|action| action.timeout);
+        if let Some(max) = action.and_then(|action| action.grpc_timeout_max)
+            && let Some(asked) = prepared.parts.headers.get("grpc-timeout").and_then(grpc_timeout)
+        {
+            response = Some(if max.is_zero() { asked } else { asked.min(max) });
+        }
+        let idle = action.and_then(|action| action.idle_timeout).or(limits.stream_idle);
+        Self {
+            started: Instant::now(),
+            response,
+            per_try: action.and_then(|action| action.retry.as_ref()?.per_try_timeout),
+            idle: idle.filter(|idle| !idle.is_zero()),
+            stream: action.and_then(|action| action.max_stream_duration).or(limits.stream_duration),
+            request: limits.request,
+        }
+    }
+
+    /// What the upstream is told to expect: the shorter of the time for this try and for all of them.
+    pub(crate) fn expected(&self) -> Option<Duration> {
+        [self.response, self.per_try].into_iter().flatten().min()
+    }
+
+    /// When the response must be there in full; `None` if there is no limit, or the request is not complete yet.
+    pub(crate) fn deadline(&self, progress: Option<&Progress>) -> Option<Instant> {
+        let complete = match progress {
+            None => Some(self.started),
+            Some(progress) => progress.is_complete().then(|| progress.last_frame()),
+        };
+        let response = complete.and_then(|complete| after(complete, self.response));
+        [response, after(self.started, self.stream)].into_iter().flatten().min()
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.deadline(None).is_some_and(|deadline| Instant::now() >= deadline)
+    }
+}
+
+/// `100m` and the like (gRPC over HTTP/2, "Timeout").
+fn grpc_timeout(value: &HeaderValue) -> Option<Duration> {
+    let text = value.to_str().ok()?;
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let number: u64 = number.parse().ok().filter(|_| number.len() <= 8)?;
+    Some(match unit {
+        "H" => Duration::from_secs(number * 3600),
+        "M" => Duration::from_secs(number * 60),
+        "S" => Duration::from_secs(number),
+        "m" => Duration::from_millis(number),
+        "u" => Duration::from_micros(number),
+        "n" => Duration::from_nanos(number),
+        _ => return None,
+    })
+}
+
+/// Makes the attempt.
+pub(crate) async fn run(
+    attempt: Attempt<'_>,
+    body: RequestBody,
+    timing: &Timing,
+    policy: Option<&RetryPolicy>,
+    record: &mut Record,
+) -> Outcome {
+    let progress = record.progress.clone();
+    let per_try = policy.and_then(|policy| policy.per_try_timeout);
+    let exchange = exchange(attempt, body, record);
+    let watch = watch(timing, per_try, progress.as_deref());
+    tokio::select! {
+        biased;
+        outcome = exchange => outcome,
+        failed = watch => Outcome::Failed(failed),
+    }
+}
+
+/// Returns when the attempt has taken too long.
+async fn watch(timing: &Timing, per_try: Option<Duration>, progress: Option<&Progress>) -> Failed {
+    let began = Instant::now();
+    if let Some(progress) = progress {
+        let uploaded = async {
+            progress.completed().await;
+        };
+        tokio::select! {
+            biased;
+            () = uploaded => {}
+            () = sleep_until(after(timing.started, timing.request)) => return Failed::request_timeout(),
+            () = sleep_until(after(timing.started, timing.stream)) => return Failed::stream_duration(),
+            () = idle(timing.idle, || progress.last_frame()) => return Failed::idle(),
+        }
+    }
+    let deadline = timing.deadline(progress);
+    let last_frame = progress.map_or(began, Progress::last_frame).max(began);
+    let limits = [(deadline, Limit::All), (after(began, per_try), Limit::Try), (after(last_frame, timing.idle), Limit::Idle)];
+    let first = limits.into_iter().filter_map(|(at, limit)| Some((at?, limit))).min_by_key(|(at, _)| *at);
+    let Some((at, limit)) = first else { return std::future::pending().await };
+    tokio::time::sleep_until(at.into()).await;
+    match limit {
+        Limit::All => Failed::timeout(),
+        Limit::Try => Failed::per_try_timeout(),
+        Limit::Idle => Failed::idle(),
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Limit {
+    All,
+    Try,
+    Idle,
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Returns when nothing has moved for that long.
+async fn idle(limit: Option<Duration>, last: impl Fn() -> Instant) {
+    let Some(limit) = limit else { return std::future::pending().await };
+    loop {
+        let at = last() + limit;
+        if Instant::now() >= at {
+            return;
+        }
+        tokio::time::sleep_until(at.into()).await;
+    }
+}
+
+async fn exchange(attempt: Attempt<'_>, body: RequestBody, record: &mut Record) -> Outcome {
+    let env = record.downstream.env.clone();
+    let cluster = attempt.cluster;
+    let labels = cluster.http.labels(cluster, &env.stats);
+    let follows_authority = cluster.config().http.auto_sni || cluster.config().http.auto_san_validation;
+    let host = Host {
+        address: attempt.endpoint.address.clone(),
+        authority: follows_authority.then(|| attempt.authority.to_str().unwrap_or_default().into()),
+    };
+    // What is logged if no connection can be made.
+    record.entry.upstream_host = Some(host.address.clone());
+    let mut request = Request::new(body);
+    *request.method_mut() = attempt.method.clone();
+    *request.uri_mut() = attempt.uri;
+    *request.version_mut() = attempt.version;
+    *request.headers_mut() = attempt.head;
+
+    let pool = &cluster.http.pool;
+    let secrets = env.secrets.version();
+    if attempt.version == Version::HTTP_2 {
+        let (mut connection, lease, fresh) =
+            match pool.lease_http2(cluster, attempt.endpoint, &host, &env, labels).await {
+                Ok(leased) => leased,
+                Err(error) => return Outcome::Failed(Failed::connect(error, record)),
+            };
+        record.connection(&lease.facts, fresh, attempt.version);
+        return match connection.send(request).await {
+            Ok(response) => {
+                let answer = Answer { response, carrier: Carrier::Http2(lease) };
+                Outcome::Response(Answered { answer, host, millis: record.first_byte() })
+            }
+            Err((reason, _)) => Outcome::Failed(Failed::no_response(&reason)),
+        };
+    }
+    let idempotent = attempt.method.is_idempotent() && matches!(request.body(), RequestBody::Empty);
+    let mut spare = None;
+    if let Some(mut pooled) = pool.take_http1(&host, secrets) {
+        record.connection(&pooled.facts, false, attempt.version);
+        // A pooled connection may have been closed by the other side just now. If the request did not get out, or can be
+        // repeated without harm, that is not the client's concern (RFC 9110 §9.2.2).
+        let repeat = idempotent.then(|| copy(&request));
+        match send_http1(&mut pooled, request).await {
+            Ok(response) => return http1_answer(response, pooled, host, record),
+            Err((NoResponse::NotSent, Some(back))) => spare = Some(back),
+            Err((NoResponse::Reset { .. }, _)) if repeat.is_some() => spare = repeat,
+            Err((reason, _)) => return Outcome::Failed(Failed::no_response(&reason)),
+        }
+        request = match spare.take() {
+            Some(request) => request,
+            None => return Outcome::Failed(Failed::no_response(&NoResponse::Reset { by_peer: true })),
+        };
+    }
+    let mut connection = match pool.connect_http1(cluster, attempt.endpoint, &host, &env, labels).await {
+        Ok(connection) => connection,
+        Err(error) => return Outcome::Failed(Failed::connect(error, record)),
+    };
+    record.connection(&connection.facts, true, attempt.version);
+    match send_http1(&mut connection, request).await {
+        Ok(response) => http1_answer(response, connection, host, record),
+        Err((reason, _)) => Outcome::Failed(Failed::no_response(&reason)),
+    }
+}
+
+async fn send_http1(
+    connection: &mut Http1,
+    request: Request<RequestBody>,
+) -> Result<http::Response<hyper::body::Incoming>, (NoResponse, Option<Request<RequestBody>>)> {
+    connection.send(request).await
+}
+
+fn http1_answer(
+    response: http::Response<hyper::body::Incoming>,
+    connection: Box<Http1>,
+    host: Host,
+    record: &mut Record,
+) -> Outcome {
+    let answer = Answer { response, carrier: Carrier::Http1(connection) };
+    Outcome::Response(Answered { answer, host, millis: record.first_byte() })
+}
+
+/// The same request without a body.
+fn copy(request: &Request<RequestBody>) -> Request<RequestBody> {
+    let mut copy = Request::new(RequestBody::Empty);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.version_mut() = request.version();
+    *copy.headers_mut() = request.headers().clone();
+    copy
+}

@@ -1,0 +1,234 @@
+//! One downstream connection: which HTTP it speaks, how long it may idle, and how it is drained.
+//!
+//! It must not know what becomes of its requests.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+
+use super::guard::FloodGuard;
+use super::manager::{Codec, HttpManager, RouteSource};
+use super::request;
+use super::response::ResponseBody;
+use super::rewind::{Preface, read_preface};
+use super::tables::RouteSlot;
+use crate::connection::{ConnectionInfo, Stream};
+use crate::env::ProxyEnv;
+use crate::stats::HttpStats;
+
+/// What all requests of one downstream connection share.
+pub(crate) struct Downstream {
+    pub(crate) info: Arc<ConnectionInfo>,
+    pub(crate) manager: Arc<HttpManager>,
+    pub(crate) env: Arc<ProxyEnv>,
+    pub(crate) routes: Arc<RouteSlot>,
+    pub(crate) stats: Arc<HttpStats>,
+    pub(crate) is_http2: bool,
+    /// The next answer says that it is the last (HTTP/1.1).
+    pub(crate) closing: AtomicBool,
+    began: Instant,
+    active: AtomicU32,
+    requests: AtomicU32,
+    /// Milliseconds after `began` at which the last request ended.
+    idle_since: AtomicU64,
+}
+
+impl Downstream {
+    pub(crate) fn request_began(&self) {
+        self.active.fetch_add(1, Ordering::AcqRel);
+        let requests = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
+        self.stats.downstream_rq_total.increment();
+        self.stats.downstream_rq_active.increment();
+        match self.is_http2 {
+            true => self.stats.downstream_rq_http2_total.increment(),
+            false => self.stats.downstream_rq_http1_total.increment(),
+        }
+        if self.manager.limits.requests_per_connection.is_some_and(|max| requests >= max) {
+            self.closing.store(true, Ordering::Release);
+        }
+    }
+
+    pub(crate) fn request_ended(&self) {
+        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.idle_since.store(now, Ordering::Release);
+        self.active.fetch_sub(1, Ordering::AcqRel);
+        self.stats.downstream_rq_active.decrement();
+    }
+
+    /// Since when there has been no request, if there is none now.
+    fn idle_since(&self) -> Option<Instant> {
+        let idle = self.active.load(Ordering::Acquire) == 0;
+        idle.then(|| self.began + Duration::from_millis(self.idle_since.load(Ordering::Acquire)))
+    }
+}
+
+/// Serves one downstream connection until it is over. It drains when `info.drain` begins: HTTP/2 by GOAWAY, HTTP/1.1 by
+/// `connection: close` in the next answer, or at once if it is idle.
+pub async fn serve(
+    mut stream: Stream,
+    info: Arc<ConnectionInfo>,
+    manager: Arc<HttpManager>,
+    env: Arc<ProxyEnv>,
+) {
+    let preface_time = manager.limits.connection_idle.unwrap_or(Duration::MAX);
+    let is_http2 = match manager.codec {
+        Codec::Http1 => false,
+        Codec::Http2 => true,
+        Codec::Auto => match info.tls.as_ref().and_then(|tls| tls.alpn.as_deref()) {
+            Some("h2") => true,
+            Some("http/1.1" | "http/1.0") => false,
+            _ => match tokio::time::timeout(preface_time, read_preface(stream)).await {
+                Ok(Some((kind, rewound))) => {
+                    stream = rewound;
+                    kind == Preface::Http2
+                }
+                // The client went away, or said nothing.
+                Ok(None) | Err(_) => return,
+            },
+        },
+    };
+    let routes = match &manager.routes {
+        RouteSource::Rds(name) => env.routes.slot(name),
+        RouteSource::Inline(table) => Arc::new(RouteSlot::fixed(table.clone())),
+    };
+    let stats = env.stats.http(&manager.stat_prefix);
+    let downstream = Arc::new(Downstream {
+        info,
+        manager,
+        env,
+        routes,
+        stats,
+        is_http2,
+        closing: AtomicBool::new(false),
+        began: Instant::now(),
+        active: AtomicU32::new(0),
+        requests: AtomicU32::new(0),
+        idle_since: AtomicU64::new(0),
+    });
+    let stats = downstream.stats.clone();
+    stats.downstream_cx_total.increment();
+    stats.downstream_cx_active.increment();
+    match is_http2 {
+        true => serve_http2(stream, &downstream).await,
+        false => serve_http1(stream, &downstream).await,
+    }
+    stats.downstream_cx_active.decrement();
+    stats.downstream_cx_destroy.increment();
+}
+
+async fn handle(
+    request: Request<Incoming>,
+    downstream: Arc<Downstream>,
+) -> Result<Response<ResponseBody>, Infallible> {
+    Ok(request::handle(request, downstream).await)
+}
+
+async fn serve_http1(stream: Stream, downstream: &Arc<Downstream>) {
+    downstream.stats.downstream_cx_http1_total.increment();
+    let limits = &downstream.manager.limits;
+    let mut builder = http1::Builder::new();
+    // One more than the limit, so that it is we who answer that there are too many.
+    builder
+        .timer(TokioTimer::new())
+        .half_close(false)
+        .max_header_size(limits.max_header_bytes as usize)
+        .max_buf_size((limits.max_header_bytes as usize).max(64 * 1024))
+        // Envoy bounds the head by the idle timeout of the stream where it has no timeout of its own.
+        .header_read_timeout(header_timeout(downstream));
+    if limits.max_headers != DEFAULT_MAX_HEADERS {
+        builder.max_headers(limits.max_headers);
+    }
+    let service = service_fn(|request| handle(request, downstream.clone()));
+    let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    drive(connection, downstream, |connection| connection.graceful_shutdown()).await;
+}
+
+/// hyper's own, which costs nothing to keep.
+const DEFAULT_MAX_HEADERS: usize = 100;
+
+/// How long the head of the next request may take. hyper counts from the end of the last answer, so this is also the idle
+/// timeout of a connection that keeps alive.
+fn header_timeout(downstream: &Downstream) -> Option<Duration> {
+    let limits = &downstream.manager.limits;
+    limits.request_headers.or(limits.request).or(limits.stream_idle).or(limits.connection_idle)
+}
+
+async fn serve_http2(stream: Stream, downstream: &Arc<Downstream>) {
+    downstream.stats.downstream_cx_http2_total.increment();
+    let (limits, options) = (&downstream.manager.limits, &downstream.manager.http2);
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(options.max_concurrent_streams)
+        .initial_stream_window_size(options.stream_window)
+        .initial_connection_window_size(options.connection_window)
+        .header_table_size(options.header_table_size)
+        .max_header_list_size(limits.max_header_bytes)
+        .max_send_buf_size(256 * 1024);
+    let shared = downstream.clone();
+    let service = service_fn(move |request| handle(request, shared.clone()));
+    let connection = builder.serve_connection(TokioIo::new(FloodGuard::new(stream)), service);
+    drive(connection, downstream, |connection| connection.graceful_shutdown()).await;
+}
+
+/// Runs a connection to its end, and brings that end about when it is drained, too old, or idle for too long.
+async fn drive<C, E>(connection: C, downstream: &Arc<Downstream>, drain: impl Fn(Pin<&mut C>))
+where
+    C: Future<Output = Result<(), E>>,
+    E: std::fmt::Display,
+{
+    let limits = &downstream.manager.limits;
+    let began = tokio::time::Instant::from_std(downstream.began);
+    let oldest = limits.connection_duration.map(|age| began + age);
+    let mut connection = pin!(connection);
+    let mut draining = false;
+    let begun = downstream.info.drain.begun();
+    let mut begun = pin!(begun);
+    // One timer per connection, looked at when it fires; nothing to do per request.
+    let mut idle_check = pin!(tokio::time::sleep(limits.connection_idle.unwrap_or(Duration::from_secs(86_400))));
+    let mut too_old = pin!(tokio::time::sleep_until(
+        oldest.unwrap_or_else(|| tokio::time::Instant::now() + Duration::from_secs(86_400 * 365))
+    ));
+    loop {
+        tokio::select! {
+            biased;
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(connection = downstream.info.id, %error, "downstream connection ended");
+                }
+                return;
+            }
+            () = begun.as_mut(), if !draining => {
+                draining = true;
+                downstream.closing.store(true, Ordering::Release);
+                drain(connection.as_mut());
+            }
+            () = too_old.as_mut(), if !draining => {
+                draining = true;
+                downstream.closing.store(true, Ordering::Release);
+                drain(connection.as_mut());
+            }
+            () = idle_check.as_mut(), if !draining => {
+                let limit = limits.connection_idle.unwrap_or(Duration::from_secs(86_400));
+                match downstream.idle_since() {
+                    Some(since) if limits.connection_idle.is_some() && since.elapsed() >= limit => {
+                        downstream.stats.downstream_cx_idle_timeout.increment();
+                        draining = true;
+                        drain(connection.as_mut());
+                    }
+                    Some(since) => idle_check.as_mut().reset(tokio::time::Instant::from_std(since) + limit),
+                    None => idle_check.as_mut().reset(tokio::time::Instant::now() + limit),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! Carrying out a plan to forward: attempts upstream until one brings a response that is passed on, or no more are allowed.
+//!
+//! It must not know how a route was chosen.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::header::HOST;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version};
+use hyper::body::Incoming;
+
+use super::attempt::{self, Attempt, Outcome, Timing};
+use super::failure;
+use super::head::is_grpc;
+use super::plan::{ForwardPlan, NewHost};
+use super::record::Record;
+use super::reply::LocalReply;
+use super::request::{Prepared, answer, apply_to_response, finish_head};
+use super::response::{BodyLimits, Home, ResponseBody};
+use super::route::{Failure, HeaderRules, RetryPolicy, render};
+use super::upstream::{Answer, Replay, RequestBody, Source};
+use crate::access_log::{Format, FormatContext, Headers, ResponseFlag};
+use crate::cluster::{Address, PickContext, UpstreamCluster, UpstreamHttp};
+
+const SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");
+const EXPECTED_TIMEOUT: HeaderName = HeaderName::from_static("x-envoy-expected-rq-timeout-ms");
+const ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-envoy-attempt-count");
+const ORIGINAL_PATH: HeaderName = HeaderName::from_static("x-envoy-original-path");
+const ORIGINAL_HOST: HeaderName = HeaderName::from_static("x-envoy-original-host");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// Forwards a request, and answers it with what came of that.
+pub(crate) async fn forward(
+    plan: ForwardPlan,
+    mut prepared: Prepared,
+    body: Incoming,
+    mut record: Box<Record>,
+) -> Response<ResponseBody> {
+    let grpc = is_grpc(&prepared.parts.headers);
+    let env = record.downstream.env.clone();
+    let Some(cluster) = env.clusters.get(&plan.cluster) else {
+        record.keep_request_headers(&prepared.parts.headers);
+        return answer(no_cluster(&plan), grpc, None, record);
+    };
+    let labels = cluster.http.labels(&cluster, &env.stats);
+    record.cluster(labels);
+    record.downstream.stats.rq_total.increment();
+    let timing = Timing::new(&plan, &prepared, &record.downstream.manager.limits);
+    rewrite_head(&plan, &mut prepared, &mut record, &timing);
+
+    let policy = plan.action().and_then(|action| action.retry.clone());
+    let mut bodies = Bodies::new(body, &prepared, policy.is_some(), &mut record);
+    let mut tried: Vec<Address> = Vec::new();
+    let mut retries = 0;
+    loop {
+        let skip = if policy.as_ref().is_some_and(|policy| policy.avoid_previous_hosts) { &tried[..] } else { &[] };
+        let info = record.downstream.info.clone();
+        let picked = match cluster.pick(&PickContext { downstream: &info, hash: None, skip }) {
+            Ok(picked) => picked,
+            Err(error) => {
+                record.keep_request_headers(&prepared.parts.headers);
+                return answer(failure::no_host(error), grpc, None, record);
+            }
+        };
+        record.attempt(picked.guard);
+        let last = policy.as_ref().is_none_or(|policy| retries >= policy.retries) || !bodies.can_repeat();
+        let (request, host) = request_for(&plan, &mut prepared, &picked.endpoint.hostname, &record, &cluster, last);
+        if record.http().attempts == 1 {
+            record.keep_request_headers(&request.0);
+        }
+        if policy.as_ref().is_some_and(|policy| policy.avoid_previous_hosts) {
+            tried.push(picked.endpoint.address.clone());
+        }
+        let attempt = Attempt {
+            cluster: &cluster,
+            endpoint: &picked.endpoint,
+            authority: host,
+            head: request.0,
+            method: prepared.parts.method.clone(),
+            uri: request.1,
+            version: request.2,
+        };
+        let outcome = attempt::run(attempt, bodies.next(), &timing, policy.as_deref(), &mut record).await;
+        let retry = Retry { policy: policy.as_deref(), bodies: &bodies, retries };
+        match outcome {
+            Outcome::Response(response) => match retry.of_response(&response.answer, &mut record) {
+                Some(pause) => {
+                    retries += 1;
+                    drop(response);
+                    tokio::time::sleep(pause).await;
+                }
+                None => return pass_on(response, &plan, &cluster, &timing, record),
+            },
+            Outcome::Failed(failed) => match retry.of_failure(failed.failure, &timing, &mut record) {
+                Some(pause) => {
+                    retries += 1;
+                    tokio::time::sleep(pause).await;
+                }
+                None => return answer(failed.reply(retries > 0), grpc, None, record),
+            },
+        }
+    }
+}
+
+pub(crate) fn no_cluster(plan: &ForwardPlan) -> LocalReply {
+    let status = plan.action().map_or(StatusCode::SERVICE_UNAVAILABLE, |action| action.cluster_not_found);
+    LocalReply::new(status, "cluster_not_found").flagged(ResponseFlag::NoClusterFound)
+}
+
+/// Whether and when to try again.
+struct Retry<'a> {
+    policy: Option<&'a RetryPolicy>,
+    bodies: &'a Bodies,
+    retries: u32,
+}
+
+impl Retry<'_> {
+    fn of_response(&self, answer: &Answer, record: &mut Record) -> Option<Duration> {
+        let policy = self.policy?;
+        let (status, headers) = (answer.response.status(), answer.response.headers());
+        self.pause(policy.retries_response(status, headers), policy, record)
+    }
+
+    fn of_failure(&self, failure: Option<Failure>, timing: &Timing, record: &mut Record) -> Option<Duration> {
+        let policy = self.policy?;
+        let retries = failure.is_some_and(|failure| policy.retries_failure(failure));
+        if timing.is_over() {
+            return None;
+        }
+        self.pause(retries, policy, record)
+    }
+
+    fn pause(&self, wanted: bool, policy: &RetryPolicy, record: &mut Record) -> Option<Duration> {
+        if !wanted || !self.bodies.can_repeat() {
+            return None;
+        }
+        let stats = record.upstream_stats();
+        if self.retries >= policy.retries {
+            record.flag(ResponseFlag::UpstreamRetryLimitExceeded);
+            if let Some(stats) = stats {
+                stats.upstream_rq_retry_limit_exceeded.increment();
+            }
+            return None;
+        }
+        if let Some(stats) = stats {
+            stats.upstream_rq_retry.increment();
+        }
+        record.forget_attempt();
+        Some(policy.pause(self.retries + 1))
+    }
+}
+
+/// The client's body, for one attempt or for several.
+enum Bodies {
+    Empty,
+    Once(Option<RequestBody>),
+    Again(Arc<Replay>),
+}
+
+impl Bodies {
+    fn new(incoming: Incoming, prepared: &Prepared, may_retry: bool, record: &mut Record) -> Self {
+        if !prepared.has_body {
+            return Self::Empty;
+        }
+        let progress = Arc::new(Progress::new());
+        record.progress = Some(progress.clone());
+        let source = Source::new(incoming, progress);
+        match may_retry {
+            true => Self::Again(Replay::new(source)),
+            false => Self::Once(Some(RequestBody::Once(source))),
+        }
+    }
+
+    fn next(&mut self) -> RequestBody {
+        match self {
+            Self::Empty => RequestBody::Empty,
+            Self::Once(body) => body.take().unwrap_or(RequestBody::Empty),
+            Self::Again(replay) => replay.read(),
+        }
+    }
+
+    fn can_repeat(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Once(_) => false,
+            Self::Again(replay) => replay.can_repeat(),
+        }
+    }
+}
+
+/// What does not change from attempt to attempt: header rules of the route, the new path, what the router tells the upstream.
+pub(crate) fn rewrite_head(plan: &ForwardPlan, prepared: &mut Prepared, record: &mut Record, timing: &Timing) {
+    let suppress = record.downstream.manager.suppress_envoy_headers;
+    if !suppress && let Some(timeout) = timing.expected() {
+        let millis = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+        prepared.parts.headers.insert(EXPECTED_TIMEOUT, HeaderValue::from(millis));
+    }
+    let render = |headers: &HeaderMap, format: &Format| {
+        let context = FormatContext {
+            entry: &record.entry,
+            request: Headers::Map(headers),
+            response: Headers::List(&[]),
+            trailers: Headers::List(&[]),
+        };
+        render(format, context)
+    };
+    for rules in plan.cluster_headers.iter().chain(&plan.route.headers) {
+        rules.apply_to_request(&mut prepared.parts.headers, &render);
+    }
+    if let Some(path) = &plan.path {
+        set_path(path, prepared, suppress);
+        record.http().path = prepared.path().to_owned();
+    }
+    if let Some(NewHost::Fixed(host)) = &plan.host {
+        set_host(plan, prepared, host.clone(), suppress);
+        record.http().authority = prepared.authority.to_str().unwrap_or_default().to_owned();
+    }
+}
+
+fn set_path(path: &str, prepared: &mut Prepared, suppress: bool) {
+    // A rewrite that makes no path is left out rather than sent.
+    let Ok(new) = PathAndQuery::try_from(path) else { return };
+    if !suppress && let Ok(original) = HeaderValue::from_str(prepared.path()) {
+        prepared.parts.headers.insert(ORIGINAL_PATH, original);
+    }
+    prepared.parts.uri = Uri::from(new);
+}
+
+fn set_host(plan: &ForwardPlan, prepared: &mut Prepared, host: HeaderValue, suppress: bool) {
+    let original = std::mem::replace(&mut prepared.authority, host);
+    let headers = &mut prepared.parts.headers;
+    if plan.action().is_some_and(|action| action.append_forwarded_host) {
+        headers.append(FORWARDED_HOST, original.clone());
+    }
+    if !suppress {
+        headers.insert(ORIGINAL_HOST, original);
+    }
+}
+
+/// Headers, URI and version for one attempt. The prepared head is only copied if another attempt may need it.
+fn request_for(
+    plan: &ForwardPlan,
+    prepared: &mut Prepared,
+    hostname: &str,
+    record: &Record,
+    cluster: &UpstreamCluster,
+    last: bool,
+) -> ((HeaderMap, Uri, Version), HeaderValue) {
+    let mut authority = prepared.authority.clone();
+    let mut headers = match last {
+        true => std::mem::take(&mut prepared.parts.headers),
+        false => prepared.parts.headers.clone(),
+    };
+    if let Some(NewHost::OfEndpoint) = plan.host
+        && let Ok(host) = HeaderValue::from_str(hostname)
+        && !host.is_empty()
+    {
+        let original = std::mem::replace(&mut authority, host);
+        headers.insert(ORIGINAL_HOST, original);
+    }
+    if plan.route.attempt_count_in_request {
+        let attempts = record.entry.http.as_ref().map_or(1, |http| http.attempts);
+        headers.insert(ATTEMPT_COUNT, HeaderValue::from(attempts));
+    }
+    let http2 = match cluster.http_version() {
+        UpstreamHttp::Http1 => false,
+        UpstreamHttp::Http2 => true,
+        UpstreamHttp::SameAsDownstream => record.downstream.is_http2,
+    };
+    if http2 {
+        let uri = absolute(&prepared.parts.uri, prepared.scheme, &authority);
+        return ((headers, uri, Version::HTTP_2), authority);
+    }
+    headers.insert(HOST, authority.clone());
+    ((headers, prepared.parts.uri.clone(), Version::HTTP_11), authority)
+}
+
+/// HTTP/2 takes scheme and authority from the URI.
+fn absolute(uri: &Uri, scheme: &str, authority: &HeaderValue) -> Uri {
+    let mut parts = uri.clone().into_parts();
+    parts.scheme = Some(if scheme == "https" { Scheme::HTTPS } else { Scheme::HTTP });
+    parts.authority = Authority::try_from(authority.as_bytes()).ok();
+    Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
+}
+
+/// The upstream's response, with what this hop adds.
+fn pass_on(
+    answered: attempt::Answered,
+    plan: &ForwardPlan,
+    cluster: &Arc<UpstreamCluster>,
+    timing: &Timing,
+    mut record: Box<Record>,
+) -> Response<ResponseBody> {
+    let Answer { response, carrier } = answered.answer;
+    let (mut parts, incoming) = response.into_parts();
+    remove_hop_by_hop(&mut parts.headers);
+    if !record.downstream.manager.suppress_envoy_headers {
+        parts.headers.insert(SERVICE_TIME, HeaderValue::from(answered.millis));
+    }
+    if plan.route.attempt_count_in_response {
+        let attempts = record.http().attempts;
+        parts.headers.insert(ATTEMPT_COUNT, HeaderValue::from(attempts));
+    }
+    record.entry.response_code = Some(parts.status.as_u16());
+    record.details("via_upstream");
+    if plan.cluster_headers.is_some() || !plan.route.headers.is_empty() {
+        let rules: Vec<&HeaderRules> =
+            plan.cluster_headers.iter().chain(&plan.route.headers).map(Arc::as_ref).collect();
+        apply_to_response(&rules, &mut parts.headers, &record);
+    }
+    finish_head(&mut parts.headers, &mut record, false);
+    record.keep_response_headers(&parts.headers);
+    parts.version = Version::HTTP_11;
+    parts.extensions.clear();
+    let limits = BodyLimits { deadline: timing.deadline(record.progress.as_deref()), idle: timing.idle };
+    let home = Home { cluster: cluster.clone(), host: answered.host };
+    let body = ResponseBody::relay(incoming, carrier, home, limits, record);
+    Response::from_parts(parts, body)
+}
+
+/// What an upstream says about its own connection is not for the client.
+pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    for name in ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"] {
+        headers.remove(name);
+    }
+}
+
+/// The latest moment for something that must end within `limit`, if it is limited.
+pub(crate) fn after(start: Instant, limit: Option<Duration>) -> Option<Instant> {
+    limit.and_then(|limit| start.checked_add(limit))
+}

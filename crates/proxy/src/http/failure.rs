@@ -1,0 +1,163 @@
+//! Failures upstream, in Envoy's words: the body of the answer, response flags, and response code details.
+//!
+//! It must not know how a failure came about.
+
+use http::StatusCode;
+
+use super::record::Record;
+use super::reply::LocalReply;
+use super::route::Failure;
+use super::upstream::{self, NoResponse};
+use crate::access_log::ResponseFlag;
+use crate::cluster::PickError;
+
+/// An attempt that brought no response.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    /// What a retry policy may say about it; nothing if it is final.
+    pub(crate) failure: Option<Failure>,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// The connection, or the stream, broke before the response: Envoy's reason, its short form, and the flag.
+    Broken { reason: &'static str, details: String, flag: ResponseFlag },
+    /// Took too long.
+    TooLate { status: StatusCode, body: &'static str, details: &'static str, flag: ResponseFlag },
+}
+
+impl Failed {
+    fn broken(failure: Failure, reason: &'static str, details: impl Into<String>, flag: ResponseFlag) -> Self {
+        Self { failure: Some(failure), kind: Kind::Broken { reason, details: details.into(), flag } }
+    }
+
+    /// No connection. Its reason is also logged as `%UPSTREAM_TRANSPORT_FAILURE_REASON%`.
+    pub(crate) fn connect(error: upstream::Failed, record: &mut Record) -> Self {
+        if error.overflow {
+            return Self::broken(Failure::Connect, "overflow", "overflow", ResponseFlag::UpstreamOverflow);
+        }
+        let flag = ResponseFlag::UpstreamConnectionFailure;
+        if error.timeout {
+            return Self::broken(Failure::Connect, "connection timeout", "connection_timeout", flag);
+        }
+        let details = format!("remote_connection_failure|{}", error.reason);
+        record.entry.upstream_failure = Some(error.reason);
+        Self::broken(Failure::Connect, "remote connection failure", details, flag)
+    }
+
+    pub(crate) fn no_response(reason: &NoResponse) -> Self {
+        let sent = Failure::Reset { request_sent: true };
+        match reason {
+            NoResponse::NotSent => Self::broken(
+                Failure::Reset { request_sent: false },
+                "connection termination",
+                "connection_termination",
+                ResponseFlag::UpstreamConnectionTermination,
+            ),
+            NoResponse::Refused => Self::broken(
+                Failure::Refused,
+                "remote refused stream reset",
+                "remote_refused_stream_reset",
+                ResponseFlag::UpstreamRemoteReset,
+            ),
+            NoResponse::Reset { by_peer: true } => Self::broken(
+                sent,
+                "connection termination",
+                "connection_termination",
+                ResponseFlag::UpstreamConnectionTermination,
+            ),
+            NoResponse::Reset { by_peer: false } => {
+                Self::broken(sent, "local reset", "local_reset", ResponseFlag::LocalReset)
+            }
+            NoResponse::Protocol => {
+                Self::broken(sent, "protocol error", "protocol_error", ResponseFlag::UpstreamProtocolError)
+            }
+            NoResponse::DownstreamBody => Self {
+                failure: None,
+                kind: Kind::TooLate {
+                    status: StatusCode::BAD_REQUEST,
+                    body: "Bad Request",
+                    details: "downstream_remote_disconnect",
+                    flag: ResponseFlag::DownstreamConnectionTermination,
+                },
+            },
+        }
+    }
+
+    fn too_late(
+        failure: Option<Failure>,
+        status: StatusCode,
+        body: &'static str,
+        details: &'static str,
+        flag: ResponseFlag,
+    ) -> Self {
+        Self { failure, kind: Kind::TooLate { status, body, details, flag } }
+    }
+
+    pub(crate) fn timeout() -> Self {
+        let flag = ResponseFlag::UpstreamRequestTimeout;
+        Self::too_late(None, StatusCode::GATEWAY_TIMEOUT, "upstream request timeout", "response_timeout", flag)
+    }
+
+    pub(crate) fn per_try_timeout() -> Self {
+        let flag = ResponseFlag::UpstreamRequestTimeout;
+        let (status, body) = (StatusCode::GATEWAY_TIMEOUT, "upstream request timeout");
+        Self::too_late(Some(Failure::PerTryTimeout), status, body, "upstream_per_try_timeout", flag)
+    }
+
+    pub(crate) fn idle() -> Self {
+        let flag = ResponseFlag::StreamIdleTimeout;
+        Self::too_late(None, StatusCode::REQUEST_TIMEOUT, "stream timeout", "stream_idle_timeout", flag)
+    }
+
+    pub(crate) fn request_timeout() -> Self {
+        let flag = ResponseFlag::DownstreamConnectionTermination;
+        Self::too_late(None, StatusCode::REQUEST_TIMEOUT, "request timeout", "request_overall_timeout", flag)
+    }
+
+    pub(crate) fn stream_duration() -> Self {
+        let flag = ResponseFlag::DurationTimeout;
+        Self::too_late(
+            None,
+            StatusCode::REQUEST_TIMEOUT,
+            "downstream duration timeout",
+            "max_duration_timeout",
+            flag,
+        )
+    }
+
+    /// The answer to the client. Envoy says whether this was the last of several attempts.
+    pub(crate) fn reply(self, retried: bool) -> LocalReply {
+        match self.kind {
+            Kind::Broken { reason, details, flag } => {
+                let latest = if retried { "retried and the latest reset reason" } else { "reset reason" };
+                let body = format!("upstream connect error or disconnect/reset before headers. {latest}: {reason}");
+                let details = format!("upstream_reset_before_response_started{{{details}}}");
+                LocalReply::new(StatusCode::SERVICE_UNAVAILABLE, details).with_body(body).flagged(flag)
+            }
+            Kind::TooLate { status, body, details, flag } => {
+                let reply = LocalReply::new(status, details).with_body(body).flagged(flag);
+                // The client may still be sending: what it sends next would be read as another request.
+                if status == StatusCode::GATEWAY_TIMEOUT { reply } else { reply.closing() }
+            }
+        }
+    }
+}
+
+/// No endpoint to try.
+pub(crate) fn no_host(error: PickError) -> LocalReply {
+    match error {
+        PickError::Overflow => {
+            let body = "upstream connect error or disconnect/reset before headers. reset reason: overflow";
+            let details = "upstream_reset_before_response_started{overflow}";
+            let reply = LocalReply::new(StatusCode::SERVICE_UNAVAILABLE, details).with_body(body);
+            reply.flagged(ResponseFlag::UpstreamOverflow)
+        }
+        PickError::NoHealthyHost | PickError::NoOriginalDestination | PickError::Loop => {
+            LocalReply::new(StatusCode::SERVICE_UNAVAILABLE, "no_healthy_upstream")
+                .with_body("no healthy upstream")
+                .flagged(ResponseFlag::NoHealthyUpstream)
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Response bodies on their way downstream: streamed, counted, timed, and at their end the connection they came over is given
+//! back.
+//!
+//! It must not know how the upstream was chosen.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::Sleep;
+
+use super::record::Record;
+use super::upstream::{Carrier, Host};
+use crate::access_log::ResponseFlag;
+use crate::cluster::UpstreamCluster;
+
+/// The body of an answer, and the record of the request that it ends.
+pub struct ResponseBody {
+    source: Source,
+    /// Gone once the request is recorded.
+    record: Option<Box<Record>>,
+}
+
+enum Source {
+    Fixed(Bytes),
+    Upstream(Box<Relay>),
+    Ended,
+}
+
+/// A body that is still arriving.
+struct Relay {
+    incoming: Incoming,
+    carrier: Option<Carrier>,
+    home: Home,
+    limits: BodyLimits,
+    /// Made when the body first has to be waited for.
+    timer: Option<Pin<Box<Sleep>>>,
+    last_frame: Instant,
+}
+
+/// Where an HTTP/1.1 connection goes back to.
+pub(crate) struct Home {
+    pub(crate) cluster: Arc<UpstreamCluster>,
+    pub(crate) host: Host,
+}
+
+/// How long a body may take.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct BodyLimits {
+    /// The end of the route's timeout.
+    pub(crate) deadline: Option<Instant>,
+    /// Without a frame in either direction.
+    pub(crate) idle: Option<Duration>,
+}
+
+/// Why a body was broken off. Ends the downstream connection (HTTP/1.1) or stream (HTTP/2).
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    #[error("the upstream broke off: {0}")]
+    Upstream(#[from] hyper::Error),
+    #[error("the response took longer than the route allows")]
+    Timeout,
+    #[error("nothing moved for too long")]
+    Idle,
+}
+
+impl ResponseBody {
+    pub(crate) fn fixed(body: Bytes, mut record: Box<Record>) -> Self {
+        record.entry.bytes_sent = body.len() as u64;
+        Self { source: Source::Fixed(body), record: Some(record) }
+    }
+
+    /// The record is kept by someone else: the tunnel after an upgrade.
+    pub(crate) fn empty() -> Self {
+        Self { source: Source::Ended, record: None }
+    }
+
+    pub(crate) fn relay(
+        incoming: Incoming,
+        carrier: Carrier,
+        home: Home,
+        limits: BodyLimits,
+        record: Box<Record>,
+    ) -> Self {
+        let relay = Relay {
+            incoming,
+            carrier: Some(carrier),
+            home,
+            limits,
+            timer: None,
+            last_frame: Instant::now(),
+        };
+        let mut body = Self { source: Source::Upstream(Box::new(relay)), record: Some(record) };
+        if let Source::Upstream(relay) = &body.source
+            && relay.incoming.is_end_stream()
+        {
+            body.finish();
+        }
+        body
+    }
+
+    /// All was received; the last frame, if any, is on its way down.
+    fn finish(&mut self) {
+        let source = std::mem::replace(&mut self.source, Source::Ended);
+        if let Source::Upstream(relay) = source {
+            let secrets = self.record.as_ref().map_or(0, |record| record.downstream.env.secrets.version());
+            relay.release(secrets);
+        }
+        if let Some(record) = self.record.take() {
+            record.completed();
+        }
+    }
+
+    fn fail(&mut self, error: BodyError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(mut record) = self.record.take() {
+            let (flag, details) = match &error {
+                BodyError::Upstream(_) => (
+                    ResponseFlag::UpstreamConnectionTermination,
+                    "upstream_reset_after_response_started{connection_termination}",
+                ),
+                BodyError::Timeout => (ResponseFlag::UpstreamRequestTimeout, "response_timeout"),
+                BodyError::Idle => (ResponseFlag::StreamIdleTimeout, "stream_idle_timeout"),
+            };
+            record.flag(flag);
+            record.details(details);
+        }
+        self.source = Source::Ended;
+        Poll::Ready(Some(Err(error)))
+    }
+}
+
+impl Relay {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match &mut self.carrier {
+            Some(Carrier::Http1(connection)) => connection.poll_body(&mut self.incoming, cx),
+            Some(Carrier::Http2(_) | Carrier::Detached) | None => Pin::new(&mut self.incoming).poll_frame(cx),
+        }
+    }
+
+    /// Ready with the limit that was passed.
+    fn poll_limits(&mut self, record: Option<&Record>, cx: &mut Context<'_>) -> Poll<BodyError> {
+        loop {
+            let upload = record.and_then(|record| record.progress.as_ref()).map(|progress| progress.last_frame());
+            let moved = upload.map_or(self.last_frame, |upload| upload.max(self.last_frame));
+            let idle = self.limits.idle.map(|idle| moved + idle);
+            let Some(next) = [self.limits.deadline, idle].into_iter().flatten().min() else { return Poll::Pending };
+            let now = Instant::now();
+            if self.limits.deadline.is_some_and(|deadline| now >= deadline) {
+                return Poll::Ready(BodyError::Timeout);
+            }
+            if idle.is_some_and(|idle| now >= idle) {
+                return Poll::Ready(BodyError::Idle);
+            }
+            let next = tokio::time::Instant::from_std(next);
+            let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(next)));
+            // A timer that fires early is only set anew: frames move the limit without touching the timer.
+            if timer.is_elapsed() {
+                timer.as_mut().reset(next);
+            }
+            if timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn release(self, secrets: u64) {
+        if let Some(Carrier::Http1(connection)) = self.carrier {
+            let Home { cluster, host } = self.home;
+            cluster.http.pool.put_http1(&cluster, host, connection, secrets);
+        }
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        let relay = match &mut this.source {
+            Source::Ended => return Poll::Ready(None),
+            Source::Fixed(body) => {
+                let body = std::mem::take(body);
+                this.finish();
+                return Poll::Ready((!body.is_empty()).then(|| Ok(Frame::data(body))));
+            }
+            Source::Upstream(relay) => relay,
+        };
+        let frame = match relay.poll(cx) {
+            Poll::Ready(frame) => frame,
+            Poll::Pending => {
+                return match relay.poll_limits(this.record.as_deref(), cx) {
+                    Poll::Ready(error) => this.fail(error),
+                    Poll::Pending => Poll::Pending,
+                };
+            }
+        };
+        match frame {
+            None => {
+                this.finish();
+                Poll::Ready(None)
+            }
+            Some(Err(error)) => this.fail(error.into()),
+            Some(Ok(frame)) => {
+                relay.last_frame = Instant::now();
+                let ended = relay.incoming.is_end_stream();
+                if let Some(record) = &mut this.record {
+                    record.entry.bytes_sent += frame.data_ref().map_or(0, Bytes::len) as u64;
+                    if let Some(trailers) = frame.trailers_ref() {
+                        record.keep_trailers(trailers);
+                    }
+                }
+                if ended {
+                    // The codec may not ask again once it has all that was announced.
+                    this.finish();
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Ended => true,
+            Source::Fixed(body) => body.is_empty(),
+            Source::Upstream(relay) => relay.incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Ended => SizeHint::with_exact(0),
+            Source::Fixed(body) => SizeHint::with_exact(body.len() as u64),
+            Source::Upstream(relay) => relay.incoming.size_hint(),
+        }
+    }
+}
+
+impl Drop for ResponseBody {
+    /// A fixed body without bytes may never be asked for its frames.
+    fn drop(&mut self) {
+        if matches!(&self.source, Source::Fixed(body) if body.is_empty()) {
+            self.finish();
+        }
+    }
+}
+
+use std::future::Future;

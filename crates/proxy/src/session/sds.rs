@@ -1,0 +1,208 @@
+//! Streams to servers of secrets (`sds-grpc` and the like), state-of-the-world or delta, one per server for as long as someone uses
+//! its secrets.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use carrick_xds::ResourceType;
+use carrick_xds::client::Client;
+use carrick_xds::nack::Refusal;
+use carrick_xds::pb::envoy::config::core::v3::Node;
+use carrick_xds::pb::envoy::extensions::transport_sockets::tls::v3::Secret as SecretPb;
+use carrick_xds::pb::envoy::service::discovery::v3::{DiscoveryRequest, DiscoveryResponse};
+use carrick_xds::pb::envoy::service::secret::v3::secret_discovery_service_client::SecretDiscoveryServiceClient;
+use carrick_xds::pb::google::rpc::Status;
+use prost::Message;
+use prost_types::Any;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tracing::{info, warn};
+
+use super::backoff::Backoff;
+use super::channel::{self, Channel};
+use super::StreamError;
+use crate::config::source::{GrpcSource, Source};
+use crate::config::supported;
+use crate::env::ProxyEnv;
+use crate::secrets::Secret;
+use crate::store::Store;
+
+/// gRPC's status code INTERNAL, as Envoy puts it into NACKs.
+const INTERNAL: i32 = 13;
+
+/// Keeps one stream to every server that secrets in use come from. Runs until the process ends.
+pub(crate) async fn follow_all(env: Arc<ProxyEnv>, store: Store, node: Node) {
+    let mut streams: BTreeMap<GrpcSource, JoinHandle<()>> = BTreeMap::new();
+    let mut interest = store.interest();
+    loop {
+        let servers = env.secrets.servers();
+        streams.retain(|server, stream| {
+            let used = servers.contains(server);
+            if !used {
+                stream.abort();
+            }
+            used
+        });
+        for server in servers {
+            let stream = || tokio::spawn(follow(Arc::clone(&env), store.clone(), server.clone(), node.clone()));
+            if !streams.contains_key(&server) {
+                streams.insert(server.clone(), stream());
+            }
+        }
+        if interest.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn follow(env: Arc<ProxyEnv>, store: Store, server: GrpcSource, node: Node) {
+    let mut session = Session { env, store, client: Client::new(node.clone()), server, node };
+    let mut backoff = Backoff::new();
+    let mut complained = false;
+    loop {
+        let ended = session.stream(&mut backoff).await;
+        session.client.disconnected();
+        if let Err(error) = ended
+            && !complained
+        {
+            complained = true;
+            warn!(server = session.server.cluster, "no secrets: {error}; those that are there stay in use");
+        }
+        backoff.wait().await;
+    }
+}
+
+struct Session {
+    env: Arc<ProxyEnv>,
+    store: Store,
+    server: GrpcSource,
+    node: Node,
+    /// For delta streams.
+    client: Client,
+}
+
+impl Session {
+    async fn stream(&mut self, backoff: &mut Backoff) -> Result<(), StreamError> {
+        let (channel, origin) = channel::open(&self.env, &self.server).await?;
+        let grpc = SecretDiscoveryServiceClient::with_origin(channel, origin);
+        info!(server = self.server.cluster, "stream of secrets is open");
+        if self.server.delta { self.delta(grpc, backoff).await } else { self.whole(grpc, backoff).await }
+    }
+
+    fn wanted(&self) -> BTreeSet<String> {
+        self.env.secrets.wanted(&Source::Grpc(self.server.clone()))
+    }
+
+    async fn delta(
+        &mut self,
+        mut grpc: SecretDiscoveryServiceClient<Channel>,
+        backoff: &mut Backoff,
+    ) -> Result<(), StreamError> {
+        let (sender, requests) = mpsc::unbounded_channel();
+        let mut interest = self.store.interest();
+        let mut subscribed = self.wanted();
+        self.client.subscribe(ResourceType::Secret, subscribed.clone());
+        for request in self.client.connected() {
+            sender.send(request).map_err(|_| StreamError::Closed)?;
+        }
+        let mut responses = grpc.delta_secrets(UnboundedReceiverStream::new(requests)).await?.into_inner();
+        loop {
+            let answer = tokio::select! {
+                response = responses.message() => {
+                    backoff.reset();
+                    match self.client.on_response(response?.ok_or(StreamError::Closed)?) {
+                        Ok(delivery) => {
+                            let bodies = delivery.added.iter().map(|resource| (resource.name.as_str(), &resource.any));
+                            let refused: Vec<Refusal> = bodies
+                                .filter_map(|(name, body)| Some(Refusal::new(name, self.take(body).err()?)))
+                                .collect();
+                            self.client.accept_except(delivery, &refused)
+                        }
+                        Err(bad) => bad.nack.map(|nack| *nack),
+                    }
+                }
+                _ = interest.changed() => {
+                    let wanted = self.wanted();
+                    let dropped: Vec<String> = subscribed.difference(&wanted).cloned().collect();
+                    let unsubscribe = self.client.unsubscribe(ResourceType::Secret, dropped);
+                    for request in unsubscribe {
+                        sender.send(request).map_err(|_| StreamError::Closed)?;
+                    }
+                    let added: Vec<String> = wanted.difference(&subscribed).cloned().collect();
+                    subscribed = wanted;
+                    self.client.subscribe(ResourceType::Secret, added)
+                }
+            };
+            for request in answer {
+                sender.send(request).map_err(|_| StreamError::Closed)?;
+            }
+        }
+    }
+
+    /// State of the world: every request names all secrets, and is the answer to the last response too.
+    async fn whole(
+        &mut self,
+        mut grpc: SecretDiscoveryServiceClient<Channel>,
+        backoff: &mut Backoff,
+    ) -> Result<(), StreamError> {
+        let (sender, requests) = mpsc::unbounded_channel();
+        let mut interest = self.store.interest();
+        let mut last = DiscoveryRequest {
+            node: Some(self.node.clone()),
+            type_url: ResourceType::Secret.type_url().into(),
+            resource_names: self.wanted().into_iter().collect(),
+            ..DiscoveryRequest::default()
+        };
+        sender.send(last.clone()).map_err(|_| StreamError::Closed)?;
+        last.node = None;
+        let mut responses = grpc.stream_secrets(UnboundedReceiverStream::new(requests)).await?.into_inner();
+        loop {
+            tokio::select! {
+                response = responses.message() => {
+                    backoff.reset();
+                    let response = response?.ok_or(StreamError::Closed)?;
+                    last.response_nonce.clone_from(&response.nonce);
+                    match self.take_whole(&response) {
+                        Ok(()) => last.version_info = response.version_info,
+                        Err(message) => {
+                            let error = Some(Status { code: INTERNAL, message, details: Vec::new() });
+                            let nack = DiscoveryRequest { error_detail: error, ..last.clone() };
+                            sender.send(nack).map_err(|_| StreamError::Closed)?;
+                            continue;
+                        }
+                    }
+                }
+                _ = interest.changed() => {
+                    let wanted: Vec<String> = self.wanted().into_iter().collect();
+                    if wanted == last.resource_names {
+                        continue;
+                    }
+                    last.resource_names = wanted;
+                }
+            }
+            sender.send(last.clone()).map_err(|_| StreamError::Closed)?;
+        }
+    }
+
+    fn take_whole(&self, response: &DiscoveryResponse) -> Result<(), String> {
+        let mut refused = Vec::new();
+        for resource in &response.resources {
+            refused.extend(self.take(resource).err());
+        }
+        if refused.is_empty() { Ok(()) } else { Err(refused.join("\n")) }
+    }
+
+    fn take(&self, body: &Any) -> Result<(), String> {
+        let outcome = supported::check(body).map_err(|error| error.to_string()).and_then(|()| {
+            let pb = SecretPb::decode(body.value.as_slice()).map_err(|error| error.to_string())?;
+            let secret = Secret::from_proto(&pb).map_err(|error| format!("{}: {error}", pb.name))?;
+            self.env.secrets.set(&Source::Grpc(self.server.clone()), &pb.name, secret);
+            Ok(())
+        });
+        if let Err(reason) = &outcome {
+            warn!(server = self.server.cluster, "refused a secret: {reason}");
+        }
+        outcome
+    }
+}

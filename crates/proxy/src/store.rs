@@ -1,0 +1,279 @@
+//! The configuration in use, and the only place that changes it: resources come in, are judged, wait for what they name, and take
+//! over from their predecessors without a gap.
+//!
+//! It must not know how resources travel. Make before break: a resource that is bad, or not complete yet, leaves its predecessor as
+//! it is (Envoy docs, "Cluster warming", "Listener discovery service").
+
+mod clusters;
+mod listeners;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use carrick_xds::pb::envoy::config::cluster::v3::Cluster;
+use carrick_xds::pb::envoy::config::endpoint::v3::ClusterLoadAssignment;
+use carrick_xds::pb::envoy::config::listener::v3::Listener as ListenerPb;
+use carrick_xds::pb::envoy::config::route::v3::RouteConfiguration;
+use carrick_xds::pb::envoy::extensions::transport_sockets::tls::v3::Secret as SecretPb;
+use carrick_xds::{FieldError, ResourceType};
+use prost::Message;
+use prost_types::Any;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use crate::config::endpoint::Assignment;
+use crate::config::socket::SocketSettings;
+use crate::config::source::Source;
+use crate::config::supported;
+use crate::env::ProxyEnv;
+use crate::http::RouteTable;
+use crate::resolver::Resolver;
+use crate::resources::{LoadedVersion, Origin};
+use crate::secrets::Secret;
+use clusters::Clusters;
+use listeners::Listeners;
+
+/// Shared between those who bring resources; each change is made under one lock, which no connection ever takes.
+#[derive(Clone)]
+pub(crate) struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    state: Mutex<State>,
+    /// Something that a resource waits for has come.
+    wake: Arc<Notify>,
+    /// Rises when what is subscribed may have changed.
+    interest: watch::Sender<u64>,
+}
+
+struct State {
+    env: Arc<ProxyEnv>,
+    resolver: Resolver,
+    default_sockets: SocketSettings,
+    /// How long connections of a replaced listener may go on.
+    drain_time: Duration,
+    clusters: Clusters,
+    listeners: Listeners,
+    /// By the name that clusters ask for.
+    assignments: BTreeMap<String, Assignment>,
+    wake: Arc<Notify>,
+    /// Clusters come from ADS and did not arrive yet. Listeners wait for them until this time, so that the first connections find
+    /// their clusters.
+    awaits_clusters: Option<Instant>,
+    awaits_listeners: bool,
+}
+
+/// How long the first listeners wait for the first clusters, at most.
+const FIRST_CLUSTERS: Duration = Duration::from_secs(15);
+
+impl Store {
+    pub fn new(
+        env: Arc<ProxyEnv>,
+        resolver: Resolver,
+        default_sockets: SocketSettings,
+        drain_time: Duration,
+    ) -> Self {
+        let wake = Arc::new(Notify::new());
+        let state = State {
+            env,
+            resolver,
+            default_sockets,
+            drain_time,
+            clusters: Clusters::default(),
+            listeners: Listeners::default(),
+            assignments: BTreeMap::new(),
+            wake: Arc::clone(&wake),
+            awaits_clusters: None,
+            awaits_listeners: false,
+        };
+        let interest = watch::channel(0).0;
+        Self { inner: Arc::new(Inner { state: Mutex::new(state), wake, interest }) }
+    }
+
+    /// To be called before static resources are loaded, if more will come from ADS.
+    pub fn expect(&self, clusters: bool, listeners: bool) {
+        let mut state = self.lock();
+        state.awaits_clusters = clusters.then(|| Instant::now() + FIRST_CLUSTERS);
+        state.awaits_listeners = listeners;
+    }
+
+    /// Takes a new or changed resource. An error means that its predecessor, if there was one, goes on.
+    pub fn apply(
+        &self,
+        kind: ResourceType,
+        origin: Origin,
+        name: &str,
+        version: &str,
+        body: &Any,
+    ) -> Result<(), FieldError> {
+        let mut state = self.lock();
+        let version = LoadedVersion { version: version.to_owned(), at: SystemTime::now(), body: body.clone() };
+        let outcome = state.apply(kind, origin, name, &version);
+        if let Err(error) = &outcome {
+            state.env.resources.refuse(kind, name, origin, version, error.to_string());
+        }
+        state.settle();
+        drop(state);
+        self.inner.interest.send_modify(|n| *n += 1);
+        outcome
+    }
+
+    /// A resource is gone from its server. Only listeners and clusters are removed by that; for the others, what names them decides,
+    /// as in Envoy.
+    pub fn remove(&self, kind: ResourceType, name: &str) {
+        let mut state = self.lock();
+        match kind {
+            ResourceType::Cluster => state.remove_cluster(name),
+            ResourceType::Listener => state.remove_listener(name),
+            ResourceType::Endpoint | ResourceType::Route | ResourceType::Secret => {}
+        }
+        state.settle();
+        drop(state);
+        self.inner.interest.send_modify(|n| *n += 1);
+    }
+
+    /// A whole response of this kind was taken in.
+    pub fn received(&self, kind: ResourceType) {
+        let mut state = self.lock();
+        match kind {
+            ResourceType::Cluster => state.clusters.received = true,
+            ResourceType::Listener => state.awaits_listeners = false,
+            _ => {}
+        }
+        state.settle();
+        drop(state);
+        self.inner.interest.send_modify(|n| *n += 1);
+    }
+
+    /// The names of this kind that the configuration asks ADS for.
+    pub fn wanted(&self, kind: ResourceType) -> BTreeSet<String> {
+        let state = self.lock();
+        match kind {
+            ResourceType::Endpoint => state.clusters.wanted_assignments(),
+            ResourceType::Route => state.listeners.wanted_routes(),
+            ResourceType::Secret => state.env.secrets.wanted(&Source::Ads),
+            ResourceType::Cluster | ResourceType::Listener => BTreeSet::new(),
+        }
+    }
+
+    /// Changes when [`wanted`](Self::wanted) may have.
+    pub fn interest(&self) -> watch::Receiver<u64> {
+        self.inner.interest.subscribe()
+    }
+
+    /// Whether nothing waits any more that was there at the start.
+    pub fn is_settled(&self) -> bool {
+        let state = self.lock();
+        !state.awaits_listeners && state.awaits_clusters.is_none() && state.listeners.warming.is_empty()
+    }
+
+    /// Lets warming resources take over when what they wait for comes, or does not come in time. Runs until the process ends.
+    pub async fn keep_settling(self) {
+        let mut secrets = self.lock().env.secrets.changes();
+        loop {
+            let deadline = self.lock().settle();
+            let late = async {
+                match deadline {
+                    Some(deadline) => tokio::time::sleep_until(deadline).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = self.inner.wake.notified() => {}
+                _ = secrets.changed() => {}
+                () = late => {}
+            }
+            self.lock().settle();
+            self.inner.interest.send_modify(|n| *n += 1);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn apply(
+        &mut self,
+        kind: ResourceType,
+        origin: Origin,
+        name: &str,
+        version: &LoadedVersion,
+    ) -> Result<(), FieldError> {
+        let body = &version.body;
+        supported::check(body)?;
+        match kind {
+            ResourceType::Cluster => self.apply_cluster(decode::<Cluster>(body)?, origin, name, version),
+            ResourceType::Listener => self.apply_listener(decode::<ListenerPb>(body)?, origin, name, version),
+            ResourceType::Endpoint => {
+                let pb: ClusterLoadAssignment = decode(body)?;
+                same_name(&pb.cluster_name, name, "cluster_name")?;
+                let assignment = Assignment::from_proto(&pb, false)?;
+                self.clusters.assign(name, &assignment);
+                self.assignments.insert(name.to_owned(), assignment);
+                self.env.resources.activate(kind, name, origin, version.clone());
+                Ok(())
+            }
+            ResourceType::Route => {
+                let pb: RouteConfiguration = decode(body)?;
+                same_name(&pb.name, name, "name")?;
+                self.env.routes.replace(name, RouteTable::from_proto(&pb)?);
+                self.env.resources.activate(kind, name, origin, version.clone());
+                Ok(())
+            }
+            ResourceType::Secret => {
+                let pb: SecretPb = decode(body)?;
+                same_name(&pb.name, name, "name")?;
+                let secret = Secret::from_proto(&pb)?;
+                match origin {
+                    Origin::Static => self.env.secrets.add_fixed(name, secret),
+                    Origin::Dynamic => self.env.secrets.set(&Source::Ads, name, secret),
+                }
+                // Without its body: it has a key in it. `/config_dump` shows secrets from the slots, without keys.
+                let body = Any { type_url: body.type_url.clone(), value: Vec::new() };
+                let version = LoadedVersion { body, ..version.clone() };
+                self.env.resources.activate(kind, name, origin, version);
+                Ok(())
+            }
+        }
+    }
+
+    /// Lets everything take over that can. Returns when to look again even if nothing comes.
+    fn settle(&mut self) -> Option<Instant> {
+        let now = Instant::now();
+        let clusters = self.settle_clusters(now);
+        let first_clusters = self.clusters.received && self.clusters.warming.is_empty();
+        if first_clusters || self.awaits_clusters.is_some_and(|deadline| now >= deadline) {
+            self.awaits_clusters = None;
+        }
+        let listeners = match self.awaits_clusters {
+            Some(_) => None,
+            None => self.settle_listeners(now),
+        };
+        [clusters, listeners, self.awaits_clusters].into_iter().flatten().min()
+    }
+}
+
+/// Something that waits for what it names.
+struct Warming<T> {
+    resource: T,
+    /// When it takes over whatever is missing; `None`: never.
+    deadline: Option<Instant>,
+}
+
+fn decode<M: Message + Default>(body: &Any) -> Result<M, FieldError> {
+    M::decode(body.value.as_slice()).map_err(|error| FieldError::new("", error.to_string()))
+}
+
+fn same_name(inner: &str, outer: &str, field: &str) -> Result<(), FieldError> {
+    if inner == outer {
+        return Ok(());
+    }
+    Err(FieldError::new(field, format!("is {inner:?}, but the resource is called {outer:?}")))
+}
+
+#[cfg(test)]
+mod tests;

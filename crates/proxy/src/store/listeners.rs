@@ -1,0 +1,139 @@
+//! Listeners: in use, and warming until their routes and secrets are there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use carrick_xds::pb::envoy::config::listener::v3::Listener as ListenerPb;
+use carrick_xds::{FieldError, ResourceType};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use super::{State, Warming};
+use crate::config::listener::ListenerConfig;
+use crate::listener::{Listener, install, uninstall};
+use crate::resources::{LoadedVersion, Origin};
+
+#[derive(Default)]
+pub(super) struct Listeners {
+    active: BTreeMap<String, Held>,
+    pub warming: BTreeMap<String, Warming<Held>>,
+}
+
+pub(super) struct Held {
+    listener: Arc<Listener>,
+    origin: Origin,
+    body: Vec<u8>,
+}
+
+/// Routes have no timeout of their own in a bootstrap of ours; Envoy's default for a fetch.
+const ROUTES_TIMEOUT: Duration = Duration::from_secs(15);
+
+impl Listeners {
+    pub fn wanted_routes(&self) -> BTreeSet<String> {
+        let warming = self.warming.values().map(|warming| &warming.resource);
+        self.active.values().chain(warming).flat_map(|held| held.listener.route_names()).collect()
+    }
+}
+
+impl State {
+    pub(super) fn apply_listener(
+        &mut self,
+        pb: ListenerPb,
+        origin: Origin,
+        name: &str,
+        version: &LoadedVersion,
+    ) -> Result<(), FieldError> {
+        if pb.name != name {
+            return Err(FieldError::new("name", format!("is {:?}, but the resource is called {name:?}", pb.name)));
+        }
+        let warming = self.listeners.warming.get(name).map(|warming| &warming.resource);
+        let active = self.listeners.active.get(name);
+        if origin == Origin::Dynamic && active.is_some_and(|known| known.origin == Origin::Static) {
+            let reason = "is the name of a static listener of the bootstrap, which is not replaced";
+            return Err(FieldError::new("name", reason));
+        }
+        if warming.or(active).is_some_and(|known| known.body == version.body.value) {
+            return Ok(());
+        }
+        let config = ListenerConfig::from_proto(&pb)?;
+        let key = config.name.clone();
+        let deadline = deadline(&config);
+        let previous = active.map(|held| held.listener.as_ref());
+        let env = &self.env;
+        let listener = Listener::new(config, previous, &env.secrets, &env.stats, &env.drain)?;
+        let held = Held { listener: Arc::new(listener), origin, body: version.body.value.clone() };
+        self.env.resources.warm(ResourceType::Listener, &key, origin, version.clone());
+        self.listeners.warming.insert(key, Warming { resource: held, deadline });
+        Ok(())
+    }
+
+    pub(super) fn remove_listener(&mut self, name: &str) {
+        if self.listeners.active.get(name).is_some_and(|held| held.origin == Origin::Static) {
+            return;
+        }
+        self.listeners.warming.remove(name);
+        self.listeners.active.remove(name);
+        if let Some(old) = uninstall(&self.env.listeners, name) {
+            self.close_after_drain(old.drain(None));
+        }
+        self.env.resources.remove(ResourceType::Listener, name);
+    }
+
+    pub(super) fn settle_listeners(&mut self, now: Instant) -> Option<Instant> {
+        let env = Arc::clone(&self.env);
+        let complete = |listener: &Listener| {
+            listener.has_secrets() && listener.route_names().iter().all(|name| env.routes.get(name).is_some())
+        };
+        let can = |warming: &Warming<Held>| {
+            complete(&warming.resource.listener) || warming.deadline.is_some_and(|deadline| now >= deadline)
+        };
+        let warming = self.listeners.warming.iter();
+        let ready: Vec<String> = warming.filter(|(_, held)| can(held)).map(|(name, _)| name.clone()).collect();
+        for name in ready {
+            if let Some(warmed) = self.listeners.warming.remove(&name) {
+                self.take_over(name, warmed.resource);
+            }
+        }
+        self.listeners.warming.values().filter_map(|warming| warming.deadline).min()
+    }
+
+    fn take_over(&mut self, name: String, held: Held) {
+        let kind = ResourceType::Listener;
+        match install(&self.env, Arc::clone(&held.listener)) {
+            Ok(old) => {
+                self.env.resources.promote(kind, &name);
+                if let Some(old) = old {
+                    self.close_after_drain(old.drain(Some(&held.listener)));
+                }
+                self.listeners.active.insert(name, held);
+            }
+            Err(reason) => {
+                let address = held.listener.config.address;
+                let reason = format!("address: cannot listen on {address}: {reason}");
+                error!(listener = name, "{reason}; what was there before goes on");
+                self.env.resources.refuse_warming(kind, &name, reason);
+            }
+        }
+    }
+
+    fn close_after_drain(&self, chains: Vec<CancellationToken>) {
+        if chains.is_empty() {
+            return;
+        }
+        let drain_time = self.drain_time;
+        tokio::spawn(async move {
+            tokio::time::sleep(drain_time).await;
+            chains.iter().for_each(CancellationToken::cancel);
+        });
+    }
+}
+
+/// The latest time at which the listener takes over, complete or not.
+fn deadline(config: &ListenerConfig) -> Option<Instant> {
+    let secrets = config.all_chains().filter_map(|chain| chain.tls.as_ref());
+    let fetches = secrets.flat_map(|tls| tls.settings.fetches());
+    let timeouts: Option<Vec<Duration>> = fetches.map(|fetch| fetch.timeout).collect();
+    timeouts.map(|timeouts| Instant::now() + timeouts.into_iter().max().unwrap_or_default().max(ROUTES_TIMEOUT))
+}
