@@ -3,11 +3,12 @@
 //! `carrick trace` joins the records of all proxies on a path by ClientHello.random. Only measured facts belong here.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
-use std::time::UNIX_EPOCH;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use crate::access_log::LogEntry;
 use crate::connection::{ClientHello, ConnectionInfo, TlsFacts};
 use crate::env::ProxyEnv;
 
@@ -147,11 +148,23 @@ impl FlowRing {
     }
 
     /// Returns the record's sequence number.
-    pub fn record(&self, mut record: FlowRecord) {
+    pub fn record(&self, mut record: FlowRecord) -> u64 {
         self.push(|sequence| {
             record.sequence = sequence;
             Stored::Record(Box::new(record))
-        });
+        })
+    }
+
+    /// Writes down how something ended that was recorded when it began (with a duration of 0). Lost if that record was dropped.
+    pub fn finish(&self, mut record: FlowRecord, sequence: u64) {
+        let mut ring = self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        // Sequence numbers rise by one.
+        let oldest = ring.records.front().map_or(u64::MAX, Stored::sequence);
+        let index = sequence.checked_sub(oldest).and_then(|index| usize::try_from(index).ok());
+        if let Some(known) = index.and_then(|index| ring.records.get_mut(index)) {
+            record.sequence = sequence;
+            *known = Stored::Record(Box::new(record));
+        }
     }
 
     /// Records what was also logged. `node` stays empty; who shows the records fills it in.
@@ -160,15 +173,17 @@ impl FlowRing {
         self.push(|sequence| Stored::Entry(sequence, entry));
     }
 
-    fn push(&self, stored: impl FnOnce(u64) -> Stored) {
+    fn push(&self, stored: impl FnOnce(u64) -> Stored) -> u64 {
         let mut ring = self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         ring.next += 1;
-        let stored = stored(ring.next);
+        let sequence = ring.next;
+        let stored = stored(sequence);
         // The oldest is dropped outside the lock.
         let oldest = if ring.records.len() == self.capacity { ring.records.pop_front() } else { None };
         ring.records.push_back(stored);
         drop(ring);
         drop(oldest);
+        sequence
     }
 
     /// Records later than `sequence`, oldest first.
@@ -203,7 +218,7 @@ impl From<&LogEntry> for FlowRecord {
         Self {
             started_micros: entry
                 .started
-                .and_then(|started| started.duration_since(SystemTime::UNIX_EPOCH).ok())
+                .and_then(|started| started.duration_since(UNIX_EPOCH).ok())
                 .map_or(0, micros),
             kind: if http.is_some() { "http" } else { "tcp" }.into(),
             listener: info.map(|info| info.listener.clone()).unwrap_or_default(),
@@ -211,8 +226,11 @@ impl From<&LogEntry> for FlowRecord {
             connection_id: info.map_or(0, |info| info.id),
             downstream_remote: info.map(|info| info.remote.to_string()).unwrap_or_default(),
             downstream_local: info.map(|info| info.local.to_string()).unwrap_or_default(),
-            downstream: info.and_then(FlowTls::of_downstream),
-            upstream: entry.upstream_tls.as_deref().map(FlowTls::of_terminated),
+            downstream: info.and_then(|info| {
+                let passing = || info.client_hello.as_deref().map(FlowTls::of_hello);
+                info.tls.as_deref().map(FlowTls::of_handshake).or_else(passing)
+            }),
+            upstream: entry.upstream_tls.as_deref().map(FlowTls::of_handshake),
             chain_rule: info.and_then(|info| info.rule.clone()),
             route_rule: text(&entry.route_rule),
             cluster_rule: text(&entry.cluster_rule),

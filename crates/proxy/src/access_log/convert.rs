@@ -29,7 +29,8 @@ impl AccessLog {
     pub fn from_proto(pb: &pb::AccessLog) -> Result<Self, FieldError> {
         // The name only labels the entry; the type of the configuration decides.
         let pb::AccessLog { name: _, filter, config_type } = pb;
-        let filter = filter.as_ref().map(Filter::from_proto).transpose().map_err(|error| error.within("filter"))?;
+        let filter =
+            filter.as_ref().map(Filter::from_proto).transpose().map_err(|error| error.within("filter"))?;
         let Some(ConfigType::TypedConfig(any)) = config_type else {
             return Err(FieldError::new("typed_config", "is required"));
         };
@@ -75,7 +76,8 @@ fn file_layout(pb: &FileAccessLog) -> Result<Layout, FieldError> {
             file_access_log::AccessLogFormat::JsonFormat(object)
             | file_access_log::AccessLogFormat::TypedJsonFormat(object),
         ) => {
-            let format = JsonFormat::from_proto(object, false).map_err(|error| error.within("json_format"))?;
+            let format =
+                JsonFormat::from_proto(object, false).map_err(|error| error.within("json_format"))?;
             Ok(Layout::Json(format))
         }
     }
@@ -84,14 +86,21 @@ fn file_layout(pb: &FileAccessLog) -> Result<Layout, FieldError> {
 fn log_format(pb: Option<&SubstitutionFormatString>) -> Result<Layout, FieldError> {
     let Some(pb) = pb else { return text_layout(DEFAULT_FORMAT, false, "") };
     // content_type concerns local replies only; JSON properties are always sorted.
-    let SubstitutionFormatString { omit_empty_values, content_type: _, formatters, json_format_options: _, format } =
-        pb;
+    let SubstitutionFormatString {
+        omit_empty_values,
+        content_type: _,
+        formatters,
+        json_format_options: _,
+        format,
+    } = pb;
     if let Some(formatter) = formatters.first() {
         let reason = format!("format extension {} is not supported", formatter.name);
         return Err(FieldError::new("log_format.formatters", reason));
     }
     match format {
-        Some(ProtoFormat::TextFormat(text)) => text_layout(text, *omit_empty_values, "log_format.text_format"),
+        Some(ProtoFormat::TextFormat(text)) => {
+            text_layout(text, *omit_empty_values, "log_format.text_format")
+        }
         Some(ProtoFormat::TextFormatSource(source)) => {
             let text = inline(source).map_err(|error| error.within("log_format.text_format_source"))?;
             text_layout(&text, *omit_empty_values, "log_format.text_format_source")
@@ -108,16 +117,16 @@ fn text_layout(text: &str, omit_empty: bool, field: &str) -> Result<Layout, Fiel
     Ok(Layout::Text { format, missing: if omit_empty { "" } else { "-" } })
 }
 
-fn inline(
-    source: &carrick_xds::pb::envoy::config::core::v3::DataSource,
-) -> Result<String, FieldError> {
+fn inline(source: &carrick_xds::pb::envoy::config::core::v3::DataSource) -> Result<String, FieldError> {
     use carrick_xds::pb::envoy::config::core::v3::data_source::Specifier;
     match &source.specifier {
         Some(Specifier::InlineString(text)) => Ok(text.clone()),
         Some(Specifier::InlineBytes(bytes)) => {
             String::from_utf8(bytes.clone()).map_err(|_| FieldError::new("inline_bytes", "is not UTF-8"))
         }
-        Some(Specifier::Filename(_)) => Err(FieldError::new("filename", "is not supported; give the text inline")),
+        Some(Specifier::Filename(_)) => {
+            Err(FieldError::new("filename", "is not supported; give the text inline"))
+        }
         Some(Specifier::EnvironmentVariable(_)) => {
             Err(FieldError::new("environment_variable", "is not supported; give the text inline"))
         }

@@ -72,15 +72,19 @@ impl Filter {
 }
 
 fn all(filters: &[pb::AccessLogFilter], field: &str) -> Result<Vec<Filter>, FieldError> {
-    let filter =
-        |(index, pb)| Filter::from_proto(pb).map_err(|error| error.within(format!("{field}.filters[{index}]")));
+    let filter = |(index, pb)| {
+        Filter::from_proto(pb).map_err(|error| error.within(format!("{field}.filters[{index}]")))
+    };
     filters.iter().enumerate().map(filter).collect()
 }
 
 fn flags(names: &[String]) -> Result<ResponseFlags, FieldError> {
     let flag = |(index, name): (usize, &String)| {
         ResponseFlag::from_short(name).ok_or_else(|| {
-            FieldError::new(format!("response_flag_filter.flags[{index}]"), format!("unknown response flag {name}"))
+            FieldError::new(
+                format!("response_flag_filter.flags[{index}]"),
+                format!("unknown response flag {name}"),
+            )
         })
     };
     names.iter().enumerate().map(flag).collect()
@@ -89,7 +93,8 @@ fn flags(names: &[String]) -> Result<ResponseFlags, FieldError> {
 impl Comparison {
     fn from_proto(pb: Option<&pb::ComparisonFilter>) -> Result<Self, FieldError> {
         let Some(pb) = pb else { return Err(FieldError::new("", "is required")) };
-        let op = Op::try_from(pb.op).map_err(|_| FieldError::new("op", format!("unknown operator {}", pb.op)))?;
+        let op =
+            Op::try_from(pb.op).map_err(|_| FieldError::new("op", format!("unknown operator {}", pb.op)))?;
         let Some(value) = &pb.value else { return Err(FieldError::new("value", "is required")) };
         Ok(Self { op, value: value.default_value.into() })
     }

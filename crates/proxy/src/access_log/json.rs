@@ -49,7 +49,8 @@ impl Node {
     }
 
     fn list(pb: &ListValue) -> Result<Self, FieldError> {
-        let item = |(index, value)| Self::from_proto(value).map_err(|error| error.within(format!("[{index}]")));
+        let item =
+            |(index, value)| Self::from_proto(value).map_err(|error| error.within(format!("[{index}]")));
         Ok(Self::List(pb.values.iter().enumerate().map(item).collect::<Result<_, _>>()?))
     }
 
@@ -68,10 +69,13 @@ impl Node {
     fn value(&self, context: FormatContext<'_>, omit_empty: bool) -> Option<serde_json::Value> {
         match self {
             Self::Object(fields) => {
-                let field = |(key, node): &(String, Self)| Some((key.clone(), node.value(context, omit_empty)?));
+                let field =
+                    |(key, node): &(String, Self)| Some((key.clone(), node.value(context, omit_empty)?));
                 Some(serde_json::Value::Object(fields.iter().filter_map(field).collect()))
             }
-            Self::List(items) => Some(items.iter().filter_map(|node| node.value(context, omit_empty)).collect()),
+            Self::List(items) => {
+                Some(items.iter().filter_map(|node| node.value(context, omit_empty)).collect())
+            }
             Self::Text(format) => match format.single() {
                 Some(field) => match field.json(context) {
                     None if omit_empty => None,

@@ -36,7 +36,10 @@ pub struct AccessLog {
 #[derive(Debug)]
 enum Layout {
     /// The format ends its own lines.
-    Text { format: Format, missing: &'static str },
+    Text {
+        format: Format,
+        missing: &'static str,
+    },
     Json(JsonFormat),
 }
 

@@ -142,7 +142,8 @@ impl Writer {
                 WRITER.flush();
             }
         };
-        if let Err(error) = thread::Builder::new().name("access-log".into()).stack_size(64 * 1024).spawn(run) {
+        if let Err(error) = thread::Builder::new().name("access-log".into()).stack_size(64 * 1024).spawn(run)
+        {
             tracing::error!(%error, "the access log writer could not be started");
         }
         Self { sinks: Mutex::default(), wish: Mutex::new(Wake::Never), wished: Condvar::new() }
@@ -159,7 +160,8 @@ impl Writer {
     /// Returns when there is something to write: at once if a buffer is full, else after a delay that gathers lines.
     fn wait(&self) {
         let wish = lock(&self.wish);
-        let wish = self.wished.wait_while(wish, |wish| *wish == Wake::Never).unwrap_or_else(PoisonError::into_inner);
+        let wish =
+            self.wished.wait_while(wish, |wish| *wish == Wake::Never).unwrap_or_else(PoisonError::into_inner);
         let (mut wish, _) = self
             .wished
             .wait_timeout_while(wish, FLUSH_DELAY, |wish| *wish != Wake::Now)

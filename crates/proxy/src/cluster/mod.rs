@@ -28,6 +28,7 @@ pub use set::ClusterSet;
 pub use crate::config::cluster::UpstreamHttp;
 use crate::config::cluster::{ClusterConfig, Discovery};
 use crate::connection::ConnectionInfo;
+use crate::http::ClusterHttp;
 use crate::secrets::Secrets;
 use crate::tls::ClientTls;
 
@@ -44,6 +45,8 @@ pub struct UpstreamCluster {
     connections: Arc<AtomicU32>,
     /// Whether hosts were delivered or resolved at least once, or cannot be.
     discovered: AtomicBool,
+    /// Pooled connections; they go when the cluster goes.
+    pub(crate) http: ClusterHttp,
 }
 
 /// What may influence the choice of a host.
@@ -106,6 +109,7 @@ impl UpstreamCluster {
             active: Arc::default(),
             connections: Arc::default(),
             discovered: AtomicBool::new(false),
+            http: ClusterHttp::default(),
             config,
         };
         match &cluster.config.discovery {

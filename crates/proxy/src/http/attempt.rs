@@ -148,7 +148,11 @@ async fn watch(timing: &Timing, per_try: Option<Duration>, progress: Option<&Pro
     }
     let deadline = timing.deadline(progress);
     let last_frame = progress.map_or(began, Progress::last_frame).max(began);
-    let limits = [(deadline, Limit::All), (after(began, per_try), Limit::Try), (after(last_frame, timing.idle), Limit::Idle)];
+    let limits = [
+        (deadline, Limit::All),
+        (after(began, per_try), Limit::Try),
+        (after(last_frame, timing.idle), Limit::Idle),
+    ];
     let first = limits.into_iter().filter_map(|(at, limit)| Some((at?, limit))).min_by_key(|(at, _)| *at);
     let Some((at, limit)) = first else { return std::future::pending().await };
     tokio::time::sleep_until(at.into()).await;
@@ -213,46 +217,36 @@ async fn exchange(attempt: Attempt<'_>, body: RequestBody, record: &mut Record) 
         record.connection(&lease.facts, fresh, attempt.version);
         return match connection.send(request).await {
             Ok(response) => {
-                let answer = Answer { response, carrier: Carrier::Http2(lease) };
+                let answer = Answer { response, carrier: Carrier::Http2 { _lease: lease } };
                 Outcome::Response(Answered { answer, host, millis: record.first_byte() })
             }
             Err((reason, _)) => Outcome::Failed(Failed::no_response(&reason)),
         };
     }
     let idempotent = attempt.method.is_idempotent() && matches!(request.body(), RequestBody::Empty);
-    let mut spare = None;
     if let Some(mut pooled) = pool.take_http1(&host, secrets) {
         record.connection(&pooled.facts, false, attempt.version);
         // A pooled connection may have been closed by the other side just now. If the request did not get out, or can be
         // repeated without harm, that is not the client's concern (RFC 9110 §9.2.2).
         let repeat = idempotent.then(|| copy(&request));
-        match send_http1(&mut pooled, request).await {
+        match pooled.send(request).await {
             Ok(response) => return http1_answer(response, pooled, host, record),
-            Err((NoResponse::NotSent, Some(back))) => spare = Some(back),
-            Err((NoResponse::Reset { .. }, _)) if repeat.is_some() => spare = repeat,
-            Err((reason, _)) => return Outcome::Failed(Failed::no_response(&reason)),
+            Err((NoResponse::NotSent, Some(back))) => request = back,
+            Err((reason, _)) => match (reason, repeat) {
+                (NoResponse::Reset { .. }, Some(repeat)) => request = repeat,
+                (reason, _) => return Outcome::Failed(Failed::no_response(&reason)),
+            },
         }
-        request = match spare.take() {
-            Some(request) => request,
-            None => return Outcome::Failed(Failed::no_response(&NoResponse::Reset { by_peer: true })),
-        };
     }
     let mut connection = match pool.connect_http1(cluster, attempt.endpoint, &host, &env, labels).await {
         Ok(connection) => connection,
         Err(error) => return Outcome::Failed(Failed::connect(error, record)),
     };
     record.connection(&connection.facts, true, attempt.version);
-    match send_http1(&mut connection, request).await {
+    match connection.send(request).await {
         Ok(response) => http1_answer(response, connection, host, record),
         Err((reason, _)) => Outcome::Failed(Failed::no_response(&reason)),
     }
-}
-
-async fn send_http1(
-    connection: &mut Http1,
-    request: Request<RequestBody>,
-) -> Result<http::Response<hyper::body::Incoming>, (NoResponse, Option<Request<RequestBody>>)> {
-    connection.send(request).await
 }
 
 fn http1_answer(

@@ -194,7 +194,8 @@ where
     let begun = downstream.info.drain.begun();
     let mut begun = pin!(begun);
     // One timer per connection, looked at when it fires; nothing to do per request.
-    let mut idle_check = pin!(tokio::time::sleep(limits.connection_idle.unwrap_or(Duration::from_secs(86_400))));
+    let mut idle_check =
+        pin!(tokio::time::sleep(limits.connection_idle.unwrap_or(Duration::from_secs(86_400))));
     let mut too_old = pin!(tokio::time::sleep_until(
         oldest.unwrap_or_else(|| tokio::time::Instant::now() + Duration::from_secs(86_400 * 365))
     ));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use http::header::HOST;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 
 use super::attempt::{self, Attempt, Outcome, Timing};
@@ -19,7 +19,7 @@ use super::reply::LocalReply;
 use super::request::{Prepared, answer, apply_to_response, finish_head};
 use super::response::{BodyLimits, Home, ResponseBody};
 use super::route::{Failure, HeaderRules, RetryPolicy, render};
-use super::upstream::{Answer, Replay, RequestBody, Source};
+use super::upstream::{Answer, Progress, Replay, RequestBody, Source};
 use crate::access_log::{Format, FormatContext, Headers, ResponseFlag};
 use crate::cluster::{Address, PickContext, UpstreamCluster, UpstreamHttp};
 
@@ -54,7 +54,8 @@ pub(crate) async fn forward(
     let mut tried: Vec<Address> = Vec::new();
     let mut retries = 0;
     loop {
-        let skip = if policy.as_ref().is_some_and(|policy| policy.avoid_previous_hosts) { &tried[..] } else { &[] };
+        let skip =
+            if policy.as_ref().is_some_and(|policy| policy.avoid_previous_hosts) { &tried[..] } else { &[] };
         let info = record.downstream.info.clone();
         let picked = match cluster.pick(&PickContext { downstream: &info, hash: None, skip }) {
             Ok(picked) => picked,
@@ -65,7 +66,8 @@ pub(crate) async fn forward(
         };
         record.attempt(picked.guard);
         let last = policy.as_ref().is_none_or(|policy| retries >= policy.retries) || !bodies.can_repeat();
-        let (request, host) = request_for(&plan, &mut prepared, &picked.endpoint.hostname, &record, &cluster, last);
+        let (request, host) =
+            request_for(&plan, &mut prepared, &picked.endpoint.hostname, &record, &cluster, last);
         if record.http().attempts == 1 {
             record.keep_request_headers(&request.0);
         }
@@ -135,17 +137,12 @@ impl Retry<'_> {
         if !wanted || !self.bodies.can_repeat() {
             return None;
         }
-        let stats = record.upstream_stats();
         if self.retries >= policy.retries {
             record.flag(ResponseFlag::UpstreamRetryLimitExceeded);
-            if let Some(stats) = stats {
-                stats.upstream_rq_retry_limit_exceeded.increment();
-            }
+            record.count_upstream(|stats| &stats.upstream_rq_retry_limit_exceeded);
             return None;
         }
-        if let Some(stats) = stats {
-            stats.upstream_rq_retry.increment();
-        }
+        record.count_upstream(|stats| &stats.upstream_rq_retry);
         record.forget_attempt();
         Some(policy.pause(self.retries + 1))
     }
@@ -190,7 +187,12 @@ impl Bodies {
 }
 
 /// What does not change from attempt to attempt: header rules of the route, the new path, what the router tells the upstream.
-pub(crate) fn rewrite_head(plan: &ForwardPlan, prepared: &mut Prepared, record: &mut Record, timing: &Timing) {
+pub(crate) fn rewrite_head(
+    plan: &ForwardPlan,
+    prepared: &mut Prepared,
+    record: &mut Record,
+    timing: &Timing,
+) {
     let suppress = record.downstream.manager.suppress_envoy_headers;
     if !suppress && let Some(timeout) = timing.expected() {
         let millis = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);

@@ -28,7 +28,12 @@ enum Kind {
 }
 
 impl Failed {
-    fn broken(failure: Failure, reason: &'static str, details: impl Into<String>, flag: ResponseFlag) -> Self {
+    fn broken(
+        failure: Failure,
+        reason: &'static str,
+        details: impl Into<String>,
+        flag: ResponseFlag,
+    ) -> Self {
         Self { failure: Some(failure), kind: Kind::Broken { reason, details: details.into(), flag } }
     }
 
@@ -97,7 +102,13 @@ impl Failed {
 
     pub(crate) fn timeout() -> Self {
         let flag = ResponseFlag::UpstreamRequestTimeout;
-        Self::too_late(None, StatusCode::GATEWAY_TIMEOUT, "upstream request timeout", "response_timeout", flag)
+        Self::too_late(
+            None,
+            StatusCode::GATEWAY_TIMEOUT,
+            "upstream request timeout",
+            "response_timeout",
+            flag,
+        )
     }
 
     pub(crate) fn per_try_timeout() -> Self {
@@ -132,7 +143,8 @@ impl Failed {
         match self.kind {
             Kind::Broken { reason, details, flag } => {
                 let latest = if retried { "retried and the latest reset reason" } else { "reset reason" };
-                let body = format!("upstream connect error or disconnect/reset before headers. {latest}: {reason}");
+                let body =
+                    format!("upstream connect error or disconnect/reset before headers. {latest}: {reason}");
                 let details = format!("upstream_reset_before_response_started{{{details}}}");
                 LocalReply::new(StatusCode::SERVICE_UNAVAILABLE, details).with_body(body).flagged(flag)
             }

@@ -68,7 +68,10 @@ impl StringMatcher {
             Some(MatchPattern::Suffix(text)) => Self::Suffix(not_empty(text, "suffix")?, case),
             Some(MatchPattern::Contains(text)) => Self::Contains(not_empty(text, "contains")?, case),
             Some(MatchPattern::SafeRegex(_)) if pb.ignore_case => {
-                return Err(FieldError::new("ignore_case", "has no effect on a regular expression; write (?i) in it"));
+                return Err(FieldError::new(
+                    "ignore_case",
+                    "has no effect on a regular expression; write (?i) in it",
+                ));
             }
             Some(MatchPattern::SafeRegex(regex)) => {
                 Self::Regex(full_match_regex(regex).map_err(|error| error.within("safe_regex"))?)
@@ -138,7 +141,8 @@ enum HeaderTest {
 
 impl HeaderMatcher {
     pub(crate) fn from_proto(pb: &pb::HeaderMatcher) -> Result<Self, FieldError> {
-        let pb::HeaderMatcher { name, invert_match, treat_missing_header_as_empty, header_match_specifier } = pb;
+        let pb::HeaderMatcher { name, invert_match, treat_missing_header_as_empty, header_match_specifier } =
+            pb;
         let deprecated = |pattern| {
             let matcher = pb_matcher::StringMatcher { ignore_case: false, match_pattern: Some(pattern) };
             StringMatcher::from_proto(&matcher).map(HeaderTest::Text)
@@ -153,7 +157,9 @@ impl HeaderMatcher {
             Some(HeaderMatchSpecifier::ExactMatch(text)) => deprecated(MatchPattern::Exact(text.clone()))?,
             Some(HeaderMatchSpecifier::PrefixMatch(text)) => deprecated(MatchPattern::Prefix(text.clone()))?,
             Some(HeaderMatchSpecifier::SuffixMatch(text)) => deprecated(MatchPattern::Suffix(text.clone()))?,
-            Some(HeaderMatchSpecifier::ContainsMatch(text)) => deprecated(MatchPattern::Contains(text.clone()))?,
+            Some(HeaderMatchSpecifier::ContainsMatch(text)) => {
+                deprecated(MatchPattern::Contains(text.clone()))?
+            }
             Some(HeaderMatchSpecifier::SafeRegexMatch(regex)) => HeaderTest::Text(StringMatcher::Regex(
                 full_match_regex(regex).map_err(|error| error.within("safe_regex_match"))?,
             )),
@@ -204,9 +210,10 @@ impl HeaderMatcher {
         let matched = match &self.test {
             HeaderTest::Present(_) => true,
             HeaderTest::Text(matcher) => matcher.matches(value),
-            HeaderTest::Range(range) => {
-                std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).is_some_and(|n| range.contains(&n))
-            }
+            HeaderTest::Range(range) => std::str::from_utf8(value)
+                .ok()
+                .and_then(|text| text.parse().ok())
+                .is_some_and(|n| range.contains(&n)),
         };
         matched != self.invert
     }
@@ -245,7 +252,8 @@ impl QueryMatcher {
             None => (None, true),
             Some(QueryParameterMatchSpecifier::PresentMatch(present)) => (None, *present),
             Some(QueryParameterMatchSpecifier::StringMatch(matcher)) => {
-                let matcher = StringMatcher::from_proto(matcher).map_err(|error| error.within("string_match"))?;
+                let matcher =
+                    StringMatcher::from_proto(matcher).map_err(|error| error.within("string_match"))?;
                 (Some(matcher), true)
             }
         };

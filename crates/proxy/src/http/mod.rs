@@ -1,51 +1,36 @@
 //! HTTP: the connection manager, its routes, and its way upstream.
 //!
 //! It must not know how connections are accepted or decrypted, nor how a cluster chooses endpoints.
+//!
+//! Reading order: [`manager`] (settings), [`downstream`] (a connection), [`request`] (a request: [`sanitize`], [`path`],
+//! [`forwarded`], [`xfcc`]), [`plan`] with [`route`] and [`tables`] (the decision), [`exchange`], [`attempt`] and [`upstream`]
+//! (carrying it out), [`response`] and [`reply`] (the answer), [`record`] (what is written down).
 
+mod attempt;
+mod downstream;
+mod exchange;
+mod failure;
+mod forwarded;
+mod guard;
+mod head;
+mod manager;
+mod matcher;
+mod path;
+mod plan;
+mod record;
+mod reply;
+mod request;
+mod response;
+mod rewind;
+mod route;
+mod sanitize;
 mod tables;
+mod upgrade;
+mod upstream;
+mod xfcc;
 
-use std::sync::Arc;
-
-use carrick_xds::FieldError;
-use carrick_xds::pb::envoy::config::route::v3::RouteConfiguration;
-use carrick_xds::pb::envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
-
-use crate::connection::{ConnectionInfo, Stream};
-use crate::env::ProxyEnv;
-
+pub use downstream::serve;
+pub use manager::{HttpManager, RouteSource};
+pub use route::RouteTable;
 pub use tables::{RouteSlot, RouteTables};
-
-/// One `HttpConnectionManager` filter, converted.
-#[derive(Debug)]
-pub struct HttpManager {}
-
-/// Where a connection manager finds its routes.
-#[derive(Debug, Clone)]
-pub enum RouteSource {
-    /// The name of a route configuration that RDS delivers.
-    Rds(String),
-    Inline(Arc<RouteTable>),
-}
-
-/// One route configuration, converted.
-#[derive(Debug)]
-pub struct RouteTable {}
-
-impl HttpManager {
-    pub fn from_proto(_pb: &HttpConnectionManager) -> Result<Self, FieldError> {
-        Ok(Self {})
-    }
-
-    pub fn route_source(&self) -> RouteSource {
-        RouteSource::Rds(String::new())
-    }
-}
-
-impl RouteTable {
-    pub fn from_proto(_pb: &RouteConfiguration) -> Result<Self, FieldError> {
-        Ok(Self {})
-    }
-}
-
-/// Serves one downstream connection until it is over.
-pub async fn serve(_stream: Stream, _info: Arc<ConnectionInfo>, _manager: Arc<HttpManager>, _env: Arc<ProxyEnv>) {}
+pub use upstream::ClusterHttp;

@@ -136,7 +136,9 @@ fn canonical(path: &str) -> Option<String> {
 
 /// What a URL parser escapes where it stands unescaped in a path (WHATWG URL, path percent-encode set).
 fn must_be_escaped(byte: u8) -> bool {
-    !byte.is_ascii() || byte.is_ascii_control() || matches!(byte, b' ' | b'"' | b'<' | b'>' | b'`' | b'{' | b'}' | b'^')
+    !byte.is_ascii()
+        || byte.is_ascii_control()
+        || matches!(byte, b' ' | b'"' | b'<' | b'>' | b'`' | b'{' | b'}' | b'^')
 }
 
 fn is_unreserved(byte: u8) -> bool {

@@ -12,7 +12,7 @@ use super::downstream::Downstream;
 use super::upstream::{Facts, Labels, Progress};
 use crate::access_log::{HttpLog, LogEntry, ResponseFlag};
 use crate::cluster::ActiveGuard;
-use crate::stats::ClusterStats;
+use crate::stats::{ClusterStats, Counter};
 
 /// Follows one request. When it is dropped the request is over, and is logged, recorded and counted.
 pub(crate) struct Record {
@@ -69,9 +69,7 @@ impl Record {
     pub(crate) fn attempt(&mut self, guard: ActiveGuard) {
         self.guard = Some(guard);
         self.http().attempts += 1;
-        if let Some(labels) = &self.upstream {
-            labels.stats.upstream_rq_total.increment();
-        }
+        self.count_upstream(|stats| &stats.upstream_rq_total);
     }
 
     /// The request travels over this connection.
@@ -83,8 +81,10 @@ impl Record {
         self.http().upstream_version = Some(version);
     }
 
-    pub(crate) fn upstream_stats(&self) -> Option<&ClusterStats> {
-        self.upstream.as_ref().map(|labels| labels.stats.as_ref())
+    pub(crate) fn count_upstream(&self, counter: impl Fn(&ClusterStats) -> &Counter) {
+        if let Some(labels) = &self.upstream {
+            counter(&labels.stats).increment();
+        }
     }
 
     /// Another attempt follows; what it meets is what is logged.

@@ -56,7 +56,10 @@ impl Prepared {
 }
 
 /// Answers one request.
-pub(crate) async fn handle(request: Request<Incoming>, downstream: Arc<Downstream>) -> Response<ResponseBody> {
+pub(crate) async fn handle(
+    request: Request<Incoming>,
+    downstream: Arc<Downstream>,
+) -> Response<ResponseBody> {
     let (parts, body) = request.into_parts();
     let mut record = Record::new(
         &downstream,
@@ -135,8 +138,14 @@ fn prepare(mut parts: Parts, body: &Incoming, record: &mut Record) -> Result<Pre
     }
     parts.uri = normalized(&parts.uri, &downstream)?;
     let has_body = !body.is_end_stream();
-    let prepared =
-        Prepared { parts, authority, scheme: client.scheme, upgrade, random: rand::rng().next_u64(), has_body };
+    let prepared = Prepared {
+        parts,
+        authority,
+        scheme: client.scheme,
+        upgrade,
+        random: rand::rng().next_u64(),
+        has_body,
+    };
     let path = prepared.path();
     if record.http().path != path {
         record.http().path = path.to_owned();
@@ -169,7 +178,9 @@ fn authority(parts: &mut Parts, downstream: &Downstream) -> Result<HeaderValue, 
     }
     match stripped.len() == text.len() {
         true => Ok(authority),
-        false => HeaderValue::from_str(stripped).map_err(|_| LocalReply::bad_request("http.invalid_authority")),
+        false => {
+            HeaderValue::from_str(stripped).map_err(|_| LocalReply::bad_request("http.invalid_authority"))
+        }
     }
 }
 
@@ -192,7 +203,8 @@ fn normalized(uri: &Uri, downstream: &Downstream) -> Result<Uri, LocalReply> {
             return Err(reply.with_header(http::header::LOCATION, location));
         }
     };
-    let path = PathAndQuery::try_from(new).map_err(|_| LocalReply::bad_request("path_normalization_failed"))?;
+    let path =
+        PathAndQuery::try_from(new).map_err(|_| LocalReply::bad_request("path_normalization_failed"))?;
     Ok(Uri::from(path))
 }
 

@@ -86,14 +86,8 @@ impl ResponseBody {
         limits: BodyLimits,
         record: Box<Record>,
     ) -> Self {
-        let relay = Relay {
-            incoming,
-            carrier: Some(carrier),
-            home,
-            limits,
-            timer: None,
-            last_frame: Instant::now(),
-        };
+        let relay =
+            Relay { incoming, carrier: Some(carrier), home, limits, timer: None, last_frame: Instant::now() };
         let mut body = Self { source: Source::Upstream(Box::new(relay)), record: Some(record) };
         if let Source::Upstream(relay) = &body.source
             && relay.incoming.is_end_stream()
@@ -137,17 +131,22 @@ impl Relay {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match &mut self.carrier {
             Some(Carrier::Http1(connection)) => connection.poll_body(&mut self.incoming, cx),
-            Some(Carrier::Http2(_) | Carrier::Detached) | None => Pin::new(&mut self.incoming).poll_frame(cx),
+            Some(Carrier::Http2 { .. } | Carrier::Detached) | None => {
+                Pin::new(&mut self.incoming).poll_frame(cx)
+            }
         }
     }
 
     /// Ready with the limit that was passed.
     fn poll_limits(&mut self, record: Option<&Record>, cx: &mut Context<'_>) -> Poll<BodyError> {
         loop {
-            let upload = record.and_then(|record| record.progress.as_ref()).map(|progress| progress.last_frame());
+            let upload =
+                record.and_then(|record| record.progress.as_ref()).map(|progress| progress.last_frame());
             let moved = upload.map_or(self.last_frame, |upload| upload.max(self.last_frame));
             let idle = self.limits.idle.map(|idle| moved + idle);
-            let Some(next) = [self.limits.deadline, idle].into_iter().flatten().min() else { return Poll::Pending };
+            let Some(next) = [self.limits.deadline, idle].into_iter().flatten().min() else {
+                return Poll::Pending;
+            };
             let now = Instant::now();
             if self.limits.deadline.is_some_and(|deadline| now >= deadline) {
                 return Poll::Ready(BodyError::Timeout);

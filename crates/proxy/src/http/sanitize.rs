@@ -119,7 +119,8 @@ impl Underscores {
         if self == Self::Allow {
             return Ok(());
         }
-        let with_underscore: Vec<_> = headers.keys().filter(|name| name.as_str().contains('_')).cloned().collect();
+        let with_underscore: Vec<_> =
+            headers.keys().filter(|name| name.as_str().contains('_')).cloned().collect();
         if self == Self::Reject && !with_underscore.is_empty() {
             return Err(LocalReply::bad_request("http1.unexpected_underscore"));
         }

@@ -33,7 +33,9 @@ pub(crate) fn wanted(parts: &Parts) -> Option<String> {
         return None;
     }
     let connection = parts.headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    let asks = connection.flat_map(|value| value.split(',')).any(|token| token.trim().eq_ignore_ascii_case("upgrade"));
+    let asks = connection
+        .flat_map(|value| value.split(','))
+        .any(|token| token.trim().eq_ignore_ascii_case("upgrade"));
     let kind = parts.headers.get(UPGRADE).filter(|_| asks)?.to_str().ok()?;
     (!kind.trim().is_empty() && !kind.eq_ignore_ascii_case("h2c")).then(|| kind.to_ascii_lowercase())
 }
@@ -66,13 +68,14 @@ pub(crate) async fn forward(
         authority: Some(prepared.authority.to_str().unwrap_or_default().into()),
     };
     record.entry.upstream_host = Some(host.address.clone());
-    let connection = match cluster.http.pool.connect_http1(&cluster, &picked.endpoint, &host, &env, labels).await {
-        Ok(connection) => connection,
-        Err(error) => {
-            let failed = Failed::connect(error, &mut record);
-            return answer(failed.reply(false), false, None, record);
-        }
-    };
+    let connection =
+        match cluster.http.pool.connect_http1(&cluster, &picked.endpoint, &host, &env, labels).await {
+            Ok(connection) => connection,
+            Err(error) => {
+                let failed = Failed::connect(error, &mut record);
+                return answer(failed.reply(false), false, None, record);
+            }
+        };
     record.connection(&connection.facts, true, Version::HTTP_11);
     let (mut sender, connection) = connection.into_parts();
     if let Some(connection) = connection {
@@ -133,7 +136,10 @@ fn respond(
     let (true, Some(downstream)) = (agreed, downstream) else {
         let limits = BodyLimits { deadline: None, idle: timing.idle };
         let home = Home { cluster, host };
-        return Response::from_parts(parts, ResponseBody::relay(incoming, Carrier::Detached, home, limits, record));
+        return Response::from_parts(
+            parts,
+            ResponseBody::relay(incoming, Carrier::Detached, home, limits, record),
+        );
     };
     switch(&mut parts.headers, &kind);
     let idle = timing.idle;
@@ -174,8 +180,8 @@ async fn tunnel(downstream: OnUpgrade, upstream: OnUpgrade, idle: Option<Duratio
             }
         }
     }
-    record.entry.bytes_received = received.into_inner();
-    record.entry.bytes_sent = sent.into_inner();
+    record.entry.bytes_received = received.load(Ordering::Relaxed);
+    record.entry.bytes_sent = sent.load(Ordering::Relaxed);
     if timed_out {
         record.flag(ResponseFlag::StreamIdleTimeout);
         record.details("stream_idle_timeout");

@@ -12,7 +12,10 @@ fn series_are_named_and_labelled_as_envoy_does() {
 
     let text = stats.prometheus();
     assert!(text.contains("# TYPE envoy_server_live gauge\nenvoy_server_live{} 1\n"), "{text}");
-    assert!(text.contains("envoy_cluster_upstream_cx_total{envoy_cluster_name=\"outbound|80||a.b\"} 1\n"), "{text}");
+    assert!(
+        text.contains("envoy_cluster_upstream_cx_total{envoy_cluster_name=\"outbound|80||a.b\"} 1\n"),
+        "{text}"
+    );
     let class = "envoy_cluster_upstream_rq_xx{envoy_response_code_class=\"2\",envoy_cluster_name=\"outbound|80||a.b\"} 3\n";
     assert!(text.contains(class), "{text}");
     assert!(stats.lines().contains("cluster.outbound|80||a.b.upstream_rq_2xx: 3\n"));

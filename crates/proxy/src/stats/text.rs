@@ -15,7 +15,8 @@ impl Stats {
         let mut metrics = Metrics::default();
         metrics.add("server", None, &self.server);
         self.clusters.each(|name, group| metrics.add("cluster", Some(("envoy_cluster_name", name)), group));
-        self.listeners.each(|name, group| metrics.add("listener", Some(("envoy_listener_address", name)), group));
+        self.listeners
+            .each(|name, group| metrics.add("listener", Some(("envoy_listener_address", name)), group));
         self.http.each(|name, group| {
             metrics.add("http", Some(("envoy_http_conn_manager_prefix", name)), group);
         });

@@ -58,7 +58,7 @@ impl<'a> Journal<'a> {
 
     pub fn host(&mut self, address: &Address) {
         self.record.upstream_host = Some(address.to_string());
-        self.entry.upstream_host = address.socket();
+        self.entry.upstream_host = Some(address.clone());
     }
 
     pub fn flag(&mut self, flag: ResponseFlag) {

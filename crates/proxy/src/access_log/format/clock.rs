@@ -78,7 +78,9 @@ impl TimeFormat {
             "z" => parts.extend("+0000".chars().map(Part::Literal)),
             "%" => parts.push(Part::Literal('%')),
             "F" => parts.extend([Part::Year, Part::Literal('-'), Part::Month, Part::Literal('-'), Part::Day]),
-            "T" => parts.extend([Part::Hour, Part::Literal(':'), Part::Minute, Part::Literal(':'), Part::Second]),
+            "T" => {
+                parts.extend([Part::Hour, Part::Literal(':'), Part::Minute, Part::Literal(':'), Part::Second])
+            }
             _ => {
                 let fraction = specifier.strip_suffix('f').and_then(digits).map(Part::Fraction);
                 let second = || {
@@ -100,7 +102,8 @@ impl TimeFormat {
     /// `None` for times before 1970 or after 9999.
     pub(super) fn render(&self, time: SystemTime) -> Option<String> {
         let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-        let utc = OffsetDateTime::from_unix_timestamp_nanos(i128::try_from(since_epoch.as_nanos()).ok()?).ok()?;
+        let utc =
+            OffsetDateTime::from_unix_timestamp_nanos(i128::try_from(since_epoch.as_nanos()).ok()?).ok()?;
         let mut out = String::with_capacity(32);
         // Writing to a String cannot fail.
         let _ = match self {

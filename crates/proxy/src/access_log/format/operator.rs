@@ -94,7 +94,9 @@ pub(super) fn parse(text: &str) -> Result<(Field, &str), FieldError> {
     let mut limit = None;
     if let Some(number) = rest.strip_prefix(':') {
         let end = number.find('%').ok_or_else(|| unclosed(text))?;
-        let parsed = number[..end].parse().map_err(|_| error(format!("%{name}%: not a length: {}", &number[..end])))?;
+        let parsed = number[..end]
+            .parse()
+            .map_err(|_| error(format!("%{name}%: not a length: {}", &number[..end])))?;
         limit = Some(parsed);
         rest = &number[end..];
     }
@@ -126,7 +128,8 @@ fn operator(name: &str, argument: Option<&str>) -> Result<Operator, FieldError> 
 
 fn with_argument(name: &str, argument: Option<&str>) -> Result<Option<Operator>, FieldError> {
     let headers = || {
-        let argument = argument.ok_or_else(|| error(format!("operator %{name}% needs a header name in parentheses")))?;
+        let argument =
+            argument.ok_or_else(|| error(format!("operator %{name}% needs a header name in parentheses")))?;
         HeaderChoice::parse(argument)
     };
     Ok(Some(match name {
@@ -228,7 +231,8 @@ impl HeaderSource {
             ":scheme" => Self::Scheme,
             ":status" => Self::Status,
             _ => Self::Header(
-                HeaderName::from_bytes(name.as_bytes()).map_err(|_| error(format!("not a header name: {name:?}")))?,
+                HeaderName::from_bytes(name.as_bytes())
+                    .map_err(|_| error(format!("not a header name: {name:?}")))?,
             ),
         })
     }

@@ -29,7 +29,9 @@ impl Field {
         let Some(value) = self.operator.value(context) else { return false };
         match (&value, self.limit) {
             (Value::Number(number), None) => write_display(out, number),
-            (Value::Number(number), Some(_)) => out.extend_from_slice(cut(number.to_string().as_bytes(), self.limit)),
+            (Value::Number(number), Some(_)) => {
+                out.extend_from_slice(cut(number.to_string().as_bytes(), self.limit))
+            }
             (Value::Text(text), _) => out.extend_from_slice(cut(text.as_bytes(), self.limit)),
             (Value::Bytes(bytes), _) => out.extend_from_slice(cut(bytes, self.limit)),
         }
@@ -74,7 +76,9 @@ impl Operator {
             Self::ResponseCode => Some(Value::Number(entry.response_code.unwrap_or(0).into())),
             Self::ResponseCodeDetails => entry.details.as_deref().map(without_spaces),
             Self::ConnectionTerminationDetails => entry.termination_details.as_deref().map(borrowed),
-            Self::ResponseFlags => Some(if entry.flags.is_empty() { borrowed("-") } else { text(entry.flags) }),
+            Self::ResponseFlags => {
+                Some(if entry.flags.is_empty() { borrowed("-") } else { text(entry.flags) })
+            }
             Self::UpstreamTransportFailureReason => entry.upstream_failure.as_deref().map(without_spaces),
             Self::BytesReceived => Some(Value::Number(entry.bytes_received)),
             Self::BytesSent => Some(Value::Number(entry.bytes_sent)),
@@ -201,9 +205,10 @@ impl HeaderSource {
             Self::Status => context.entry.response_code.map(|code| Value::Number(code.into())),
             Self::Header(name) => match headers {
                 Headers::Map(map) => map.get(name).map(|value| Value::Bytes(value.as_bytes())),
-                Headers::List(list) => {
-                    list.iter().find(|(known, _)| known == name).map(|(_, value)| Value::Bytes(value.as_bytes()))
-                }
+                Headers::List(list) => list
+                    .iter()
+                    .find(|(known, _)| known == name)
+                    .map(|(_, value)| Value::Bytes(value.as_bytes())),
             },
         }
     }

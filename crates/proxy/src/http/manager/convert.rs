@@ -134,9 +134,11 @@ impl HttpManager {
         limits.max_header_bytes = max_request_headers_kb.unwrap_or(MAX_HEADER_KB).saturating_mul(1024);
         limits.stream_idle =
             unless_zero(duration(stream_idle_timeout.as_ref(), "stream_idle_timeout", STREAM_IDLE)?);
-        limits.request = optional_duration(request_timeout.as_ref(), "request_timeout")?.and_then(unless_zero);
+        limits.request =
+            optional_duration(request_timeout.as_ref(), "request_timeout")?.and_then(unless_zero);
         limits.request_headers =
-            optional_duration(request_headers_timeout.as_ref(), "request_headers_timeout")?.and_then(unless_zero);
+            optional_duration(request_headers_timeout.as_ref(), "request_headers_timeout")?
+                .and_then(unless_zero);
         let access_logs = access_logs(access_log)?;
         let mut wanted = WantedHeaders::default();
         access_logs.iter().for_each(|log| log.want(&mut wanted));
@@ -190,8 +192,11 @@ fn refuse_internal_addresses(pb: Option<&InternalAddressConfig>) -> Result<(), F
     refuse_if(pb.is_some_and(|pb| *pb != InternalAddressConfig::default()), "internal_address_config")
 }
 
-fn access_logs(pb: &[carrick_xds::pb::envoy::config::accesslog::v3::AccessLog]) -> Result<Vec<AccessLog>, FieldError> {
-    let convert = |(index, pb)| AccessLog::from_proto(pb).map_err(|error| error.within(format!("access_log[{index}]")));
+fn access_logs(
+    pb: &[carrick_xds::pb::envoy::config::accesslog::v3::AccessLog],
+) -> Result<Vec<AccessLog>, FieldError> {
+    let convert =
+        |(index, pb)| AccessLog::from_proto(pb).map_err(|error| error.within(format!("access_log[{index}]")));
     pb.iter().enumerate().map(convert).collect()
 }
 
@@ -229,7 +234,9 @@ fn xfcc(forward: i32, details: Option<&SetCurrentClientCertDetails>) -> Result<X
         Ok(ForwardClientCertDetails::AppendForward) => ForwardClientCert::AppendForward,
         Ok(ForwardClientCertDetails::SanitizeSet) => ForwardClientCert::SanitizeSet,
         Ok(ForwardClientCertDetails::AlwaysForwardOnly) => ForwardClientCert::AlwaysForwardOnly,
-        Err(_) => return Err(FieldError::new("forward_client_cert_details", format!("unknown value {forward}"))),
+        Err(_) => {
+            return Err(FieldError::new("forward_client_cert_details", format!("unknown value {forward}")));
+        }
     };
     let Some(SetCurrentClientCertDetails { subject, cert, chain, dns, uri, issuer, format }) = details else {
         return Ok(XfccPolicy { forward, details: CertDetails::default() });
@@ -257,9 +264,10 @@ fn escaped_slashes(value: i32) -> Result<EscapedSlashes, FieldError> {
 
 fn strip_port(matching: bool, mode: Option<&StripPortMode>) -> Result<StripPort, FieldError> {
     match (matching, mode) {
-        (true, Some(StripPortMode::StripAnyHostPort(true))) => {
-            Err(FieldError::new("strip_any_host_port", "cannot be given together with strip_matching_host_port"))
-        }
+        (true, Some(StripPortMode::StripAnyHostPort(true))) => Err(FieldError::new(
+            "strip_any_host_port",
+            "cannot be given together with strip_matching_host_port",
+        )),
         (true, _) => Ok(StripPort::Matching),
         (false, Some(StripPortMode::StripAnyHostPort(true))) => Ok(StripPort::Any),
         (false, _) => Ok(StripPort::None),
@@ -279,7 +287,8 @@ fn server_header(name: &str, transformation: i32) -> Result<ServerHeader, FieldE
 }
 
 fn header_value(text: &str, field: &str) -> Result<HeaderValue, FieldError> {
-    HeaderValue::from_str(text).map_err(|_| FieldError::new(field, format!("{text:?} cannot be a header value")))
+    HeaderValue::from_str(text)
+        .map_err(|_| FieldError::new(field, format!("{text:?} cannot be a header value")))
 }
 
 fn upgrades(configs: &[UpgradeConfig]) -> Result<Vec<(String, bool)>, FieldError> {

@@ -52,7 +52,10 @@ fn one(pb: &HttpFilter) -> Result<Option<Filters>, FieldError> {
     }
     let known = has_no_effect(any).map_err(place)?;
     if !known && !is_optional {
-        return Err(place(FieldError::new("", format!("HTTP filter {name} ({}) is not supported", any.type_url))));
+        return Err(place(FieldError::new(
+            "",
+            format!("HTTP filter {name} ({}) is not supported", any.type_url),
+        )));
     }
     Ok(None)
 }

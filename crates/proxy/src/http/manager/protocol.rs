@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use carrick_xds::FieldError;
 use carrick_xds::pb::envoy::config::core::v3::http_protocol_options::HeadersWithUnderscoresAction;
-use carrick_xds::pb::envoy::config::core::v3::{Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions};
+use carrick_xds::pb::envoy::config::core::v3::{
+    Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions,
+};
 use http::HeaderValue;
 
 use super::unless_zero;

@@ -88,8 +88,14 @@ pub(crate) enum HostRewrite {
 #[derive(Debug)]
 pub(crate) enum PathRewrite {
     /// Replaces the first `matched` bytes of the path.
-    Prefix { matched: usize, with: String },
-    Regex { pattern: Regex, with: String },
+    Prefix {
+        matched: usize,
+        with: String,
+    },
+    Regex {
+        pattern: Regex,
+        with: String,
+    },
 }
 
 impl PathRewrite {

@@ -53,7 +53,8 @@ impl RouteTable {
     /// Refuses what is not implemented, by field path.
     pub fn from_proto(pb: &pb::RouteConfiguration) -> Result<Self, FieldError> {
         let pb::RouteConfiguration {
-            name,
+            // Route tables are filed under this name by whoever receives them.
+            name: _,
             virtual_hosts,
             vhds,
             // Nothing is internal to Carrick, and these are removed only from external requests by the edge's filters.
@@ -91,7 +92,7 @@ impl RouteTable {
         let rules = (!rules.is_empty()).then(|| Arc::new(rules));
         let limit = max_direct_response_body_size_bytes.map_or(DIRECT_RESPONSE_LIMIT, |limit| limit as usize);
 
-        let mut domains = Domains { ignore_port: *ignore_port_in_host_matching, ..Domains::default() };
+        let mut domains = Domains::new(*ignore_port_in_host_matching);
         let mut hosts = Vec::with_capacity(virtual_hosts.len());
         for (index, host) in virtual_hosts.iter().enumerate() {
             let place = |error: FieldError| error.within(format!("virtual_hosts[{index}]"));
@@ -99,13 +100,18 @@ impl RouteTable {
                 return Err(place(FieldError::new("domains", "at least one is required")));
             }
             for (number, domain) in host.domains.iter().enumerate() {
-                domains.add(domain, index).map_err(|error| place(error.within(format!("domains[{number}]"))))?;
+                domains
+                    .add(domain, index)
+                    .map_err(|error| place(error.within(format!("domains[{number}]"))))?;
             }
-            let table = TableScope { rules: rules.as_ref(), most_specific_wins: *most_specific_header_mutations_wins, limit };
+            let table = TableScope {
+                rules: rules.as_ref(),
+                most_specific_wins: *most_specific_header_mutations_wins,
+                limit,
+            };
             hosts.push(virtual_host(host, &table).map_err(place)?);
         }
         Ok(Self {
-            name: name.as_str().into(),
             domains,
             virtual_hosts: hosts,
             ignore_path_parameters: *ignore_path_parameters_in_path_matching,

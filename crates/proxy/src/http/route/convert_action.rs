@@ -45,9 +45,11 @@ pub(super) fn action(
         Some(pb::route::Action::Redirect(pb)) => {
             redirect(pb, matching).map(Action::Redirect).map_err(|error| error.within("redirect"))
         }
-        Some(pb::route::Action::DirectResponse(pb)) => direct_response(pb, surroundings.direct_response_limit)
-            .map(Action::Respond)
-            .map_err(|error| error.within("direct_response")),
+        Some(pb::route::Action::DirectResponse(pb)) => {
+            direct_response(pb, surroundings.direct_response_limit)
+                .map(Action::Respond)
+                .map_err(|error| error.within("direct_response"))
+        }
         Some(pb::route::Action::FilterAction(_)) => Err(refused("filter_action")),
         Some(pb::route::Action::NonForwardingAction(_)) => Err(refused("non_forwarding_action")),
         None => Err(FieldError::new("action", "is required")),
@@ -118,11 +120,15 @@ fn forward(
         }
     };
     let retry = match retry_policy {
-        Some(pb) => Some(Arc::new(RetryPolicy::from_proto(pb).map_err(|error| error.within("retry_policy"))?)),
+        Some(pb) => {
+            Some(Arc::new(RetryPolicy::from_proto(pb).map_err(|error| error.within("retry_policy"))?))
+        }
         None => surroundings.retry.clone(),
     };
-    let grpc_header_max =
-        optional_duration(stream.grpc_timeout_header_max.as_ref(), "max_stream_duration.grpc_timeout_header_max")?;
+    let grpc_header_max = optional_duration(
+        stream.grpc_timeout_header_max.as_ref(),
+        "max_stream_duration.grpc_timeout_header_max",
+    )?;
     Ok(Forward {
         cluster: cluster_choice(cluster_specifier.as_ref())?,
         cluster_not_found,
@@ -130,7 +136,8 @@ fn forward(
         host_rewrite: host_rewrite(host_rewrite_specifier.as_ref())?,
         append_forwarded_host: *append_x_forwarded_host,
         timeout: some_if_set(duration(timeout.as_ref(), "timeout", ROUTE_TIMEOUT)?),
-        grpc_timeout_max: grpc_header_max.or(optional_duration(max_grpc_timeout.as_ref(), "max_grpc_timeout")?),
+        grpc_timeout_max: grpc_header_max
+            .or(optional_duration(max_grpc_timeout.as_ref(), "max_grpc_timeout")?),
         idle_timeout: optional_duration(idle_timeout.as_ref(), "idle_timeout")?,
         max_stream_duration: optional_duration(
             stream.max_stream_duration.as_ref(),
@@ -160,14 +167,18 @@ fn upgrades(configs: &[UpgradeConfig]) -> Result<Vec<(String, bool)>, FieldError
 
 fn cluster_choice(pb: Option<&ClusterSpecifier>) -> Result<ClusterChoice, FieldError> {
     match pb {
-        Some(ClusterSpecifier::Cluster(name)) if name.is_empty() => Err(FieldError::new("cluster", "is empty")),
+        Some(ClusterSpecifier::Cluster(name)) if name.is_empty() => {
+            Err(FieldError::new("cluster", "is empty"))
+        }
         Some(ClusterSpecifier::Cluster(name)) => Ok(ClusterChoice::One(name.as_str().into())),
         Some(ClusterSpecifier::WeightedClusters(pb)) => {
             weighted(pb).map_err(|error| error.within("weighted_clusters"))
         }
         Some(ClusterSpecifier::ClusterHeader(_)) => Err(refused("cluster_header")),
         Some(ClusterSpecifier::ClusterSpecifierPlugin(_)) => Err(refused("cluster_specifier_plugin")),
-        Some(ClusterSpecifier::InlineClusterSpecifierPlugin(_)) => Err(refused("inline_cluster_specifier_plugin")),
+        Some(ClusterSpecifier::InlineClusterSpecifierPlugin(_)) => {
+            Err(refused("inline_cluster_specifier_plugin"))
+        }
         None => Err(FieldError::new("cluster_specifier", "is required")),
     }
 }
@@ -260,7 +271,10 @@ fn regex_rewrite(pb: &RegexMatchAndSubstitute) -> Result<PathRewrite, FieldError
                 }
                 other => {
                     let what = other.map(String::from).unwrap_or_default();
-                    return Err(FieldError::new("substitution", format!("\\{what} names no group of the pattern")));
+                    return Err(FieldError::new(
+                        "substitution",
+                        format!("\\{what} names no group of the pattern"),
+                    ));
                 }
             },
             c => with.push(c),
@@ -304,13 +318,13 @@ fn redirect(pb: &pb::RedirectAction, matching: &RouteMatch) -> Result<Redirect, 
         Ok(RedirectResponseCode::PermanentRedirect) => StatusCode::PERMANENT_REDIRECT,
         Err(_) => return Err(FieldError::new("response_code", format!("unknown value {response_code}"))),
     };
-    let port = match port_redirect {
-        0 => None,
-        port => Some(
-            u16::try_from(*port)
-                .map_err(|_| FieldError::new("port_redirect", format!("{port} is not a port (1 to 65535)")))?,
-        ),
-    };
+    let port =
+        match port_redirect {
+            0 => None,
+            port => Some(u16::try_from(*port).map_err(|_| {
+                FieldError::new("port_redirect", format!("{port} is not a port (1 to 65535)"))
+            })?),
+        };
     let path = match path_rewrite_specifier {
         None => RedirectPath::Keep,
         Some(PathRewriteSpecifier::PathRedirect(path)) => RedirectPath::Replace(path.clone()),
@@ -341,7 +355,8 @@ fn direct_response(pb: &pb::DirectResponseAction, limit: usize) -> Result<Direct
     refuse_if(body_format.is_some(), "body_format")?;
     let code = u16::try_from(*status).ok().filter(|code| (200..600).contains(code));
     let status = code.and_then(|code| StatusCode::from_u16(code).ok());
-    let status = status.ok_or_else(|| FieldError::new("status", format!("{} is not in 200 to 599", pb.status)))?;
+    let status =
+        status.ok_or_else(|| FieldError::new("status", format!("{} is not in 200 to 599", pb.status)))?;
     let body = match body.as_ref().map(|DataSource { specifier, .. }| specifier) {
         None => Vec::new(),
         Some(Some(Specifier::InlineString(text))) => text.clone().into_bytes(),

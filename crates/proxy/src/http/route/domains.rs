@@ -16,10 +16,14 @@ pub(super) struct Domains {
     suffixes: BTreeMap<usize, HashMap<String, usize>>,
     prefixes: BTreeMap<usize, HashMap<String, usize>>,
     any: Option<usize>,
-    pub(super) ignore_port: bool,
+    ignore_port: bool,
 }
 
 impl Domains {
+    pub(super) fn new(ignore_port: bool) -> Self {
+        Self { ignore_port, ..Self::default() }
+    }
+
     /// A domain may belong to one virtual host only.
     pub(super) fn add(&mut self, domain: &str, index: usize) -> Result<(), FieldError> {
         let domain = domain.to_ascii_lowercase();
@@ -36,7 +40,9 @@ impl Domains {
         };
         match taken {
             None => Ok(()),
-            Some(_) => Err(FieldError::new("", format!("domain {domain} is already that of another virtual host"))),
+            Some(_) => {
+                Err(FieldError::new("", format!("domain {domain} is already that of another virtual host")))
+            }
         }
     }
 

@@ -66,7 +66,8 @@ impl RouteMatch {
             HeaderMatcher::from_proto(header).map_err(|error| error.within(format!("headers[{index}]")))
         });
         let query = query_parameters.iter().enumerate().map(|(index, query)| {
-            QueryMatcher::from_proto(query).map_err(|error| error.within(format!("query_parameters[{index}]")))
+            QueryMatcher::from_proto(query)
+                .map_err(|error| error.within(format!("query_parameters[{index}]")))
         });
         Ok(Self {
             path: PathMatch::from_proto(path_specifier.as_ref(), case)?,
@@ -133,7 +134,8 @@ impl PathMatch {
             Self::Prefix(prefix, case) => case.starts_with(path, prefix.as_bytes()),
             Self::Exact(wanted, case) => case.equal(path, wanted.as_bytes()),
             Self::Segments(prefix, case) => {
-                case.starts_with(path, prefix.as_bytes()) && matches!(path.get(prefix.len()), None | Some(b'/'))
+                case.starts_with(path, prefix.as_bytes())
+                    && matches!(path.get(prefix.len()), None | Some(b'/'))
             }
             Self::Regex(regex) => regex.is_match(path),
         }

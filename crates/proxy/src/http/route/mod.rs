@@ -27,7 +27,6 @@ pub(crate) use retry::{Failure, RetryPolicy};
 /// One route configuration, converted.
 #[derive(Debug)]
 pub struct RouteTable {
-    pub(crate) name: Arc<str>,
     domains: Domains,
     virtual_hosts: Vec<VirtualHost>,
     ignore_path_parameters: bool,

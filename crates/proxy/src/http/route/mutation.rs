@@ -87,7 +87,9 @@ impl Mutations {
                 AddedValue::Fixed(value) => value.clone(),
                 AddedValue::Formatted(format) => {
                     // A fact may hold what a header cannot; then there is no such header.
-                    let Ok(value) = HeaderValue::from_maybe_shared(bytes::Bytes::from(render(headers, format))) else {
+                    let Ok(value) =
+                        HeaderValue::from_maybe_shared(bytes::Bytes::from(render(headers, format)))
+                    else {
                         continue;
                     };
                     value
@@ -154,13 +156,13 @@ impl Addition {
             _ => return Err(FieldError::new("header", "value and raw_value cannot both be given")),
         };
         let format = Format::parse(text).map_err(|error| error.within("header.value"))?;
-        let value = match format.literal() {
-            Some(literal) => AddedValue::Fixed(
-                HeaderValue::from_str(literal)
-                    .map_err(|_| FieldError::new("header.value", "has characters that a header cannot have"))?,
-            ),
-            None => AddedValue::Formatted(format),
-        };
+        let value =
+            match format.literal() {
+                Some(literal) => AddedValue::Fixed(HeaderValue::from_str(literal).map_err(|_| {
+                    FieldError::new("header.value", "has characters that a header cannot have")
+                })?),
+                None => AddedValue::Formatted(format),
+            };
         Ok(Self { name, value, action, keep_empty: *keep_empty_value })
     }
 }

@@ -84,7 +84,9 @@ pub(crate) enum Failure {
     /// The upstream said that it did nothing (HTTP/2 REFUSED_STREAM).
     Refused,
     /// Broken off; `request_sent` if the upstream may have seen all of the request.
-    Reset { request_sent: bool },
+    Reset {
+        request_sent: bool,
+    },
     PerTryTimeout,
 }
 
@@ -137,12 +139,16 @@ impl RetryPolicy {
         }
         let mut avoid_previous_hosts = false;
         for (index, predicate) in retry_host_predicate.iter().enumerate() {
-            previous_hosts(predicate).map_err(|error| error.within(format!("retry_host_predicate[{index}]")))?;
+            previous_hosts(predicate)
+                .map_err(|error| error.within(format!("retry_host_predicate[{index}]")))?;
             avoid_previous_hosts = true;
         }
         let codes = retriable_status_codes.iter().enumerate().map(|(index, code)| {
             u16::try_from(*code).map_err(|_| {
-                FieldError::new(format!("retriable_status_codes[{index}]"), format!("{code} is not a status code"))
+                FieldError::new(
+                    format!("retriable_status_codes[{index}]"),
+                    format!("{code} is not a status code"),
+                )
             })
         });
         Ok(Self {
@@ -172,8 +178,11 @@ impl RetryPolicy {
         let on = self.on;
         match failure {
             Failure::Connect => {
-                on.has(RetryOn::CONNECT_FAILURE) || on.has(RetryOn::SERVER_ERROR) || on.has(RetryOn::GATEWAY_ERROR)
-                    || on.has(RetryOn::RESET) || on.has(RetryOn::RESET_BEFORE_REQUEST)
+                on.has(RetryOn::CONNECT_FAILURE)
+                    || on.has(RetryOn::SERVER_ERROR)
+                    || on.has(RetryOn::GATEWAY_ERROR)
+                    || on.has(RetryOn::RESET)
+                    || on.has(RetryOn::RESET_BEFORE_REQUEST)
             }
             Failure::Refused => {
                 on.has(RetryOn::REFUSED_STREAM) || on.has(RetryOn::SERVER_ERROR) || on.has(RetryOn::RESET)
@@ -191,7 +200,8 @@ impl RetryPolicy {
     /// A random pause before retry number `retry` (the first is 1): fully jittered, doubling up to the maximum.
     pub(crate) fn pause(&self, retry: u32) -> Duration {
         let ceiling = self.back_off.base.saturating_mul(1 << retry.min(16)) - self.back_off.base;
-        let ceiling = ceiling.clamp(Duration::from_millis(1), self.back_off.max.max(Duration::from_millis(1)));
+        let ceiling =
+            ceiling.clamp(Duration::from_millis(1), self.back_off.max.max(Duration::from_millis(1)));
         rand::rng().random_range(Duration::ZERO..ceiling)
     }
 }

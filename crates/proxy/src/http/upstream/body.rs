@@ -83,7 +83,10 @@ pub(crate) enum RequestBody {
     Empty,
     Once(Source),
     /// One reading of a body that can be read again.
-    Again { replay: Arc<Replay>, next: usize },
+    Again {
+        replay: Arc<Replay>,
+        next: usize,
+    },
 }
 
 /// A client's body, counted.

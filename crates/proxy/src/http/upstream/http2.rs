@@ -2,6 +2,8 @@
 //!
 //! It must not know which pool it belongs to.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -22,7 +24,10 @@ pub(crate) struct Http2 {
     sender: SendRequest<RequestBody>,
     pub(crate) facts: Arc<Facts>,
     streams: Arc<AtomicU32>,
+    /// Ours.
     limit: u32,
+    /// What the other side says that it takes (SETTINGS_MAX_CONCURRENT_STREAMS).
+    taken_by_peer: Arc<AtomicU32>,
 }
 
 /// Counts one stream on its connection until dropped.
@@ -53,19 +58,26 @@ impl Http2 {
             .initial_stream_window_size(options.initial_stream_window_size.unwrap_or(1 << 20))
             .initial_connection_window_size(options.initial_connection_window_size.unwrap_or(4 << 20))
             .max_header_list_size(60 * 1024);
-        let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
+        let (sender, mut connection) = builder.handshake(TokioIo::new(stream)).await?;
+        let limit = options.max_concurrent_streams.unwrap_or(MAX_STREAMS);
         let streams = Arc::new(AtomicU32::new(0));
+        let taken_by_peer = Arc::new(AtomicU32::new(limit));
         let idle = options.idle_timeout;
-        let counted = streams.clone();
+        let (counted, peer) = (streams.clone(), taken_by_peer.clone());
         tokio::spawn(async move {
+            let driven = std::future::poll_fn(|cx| {
+                let ended = Pin::new(&mut connection).poll(cx);
+                let taken = connection.current_max_send_streams();
+                peer.store(u32::try_from(taken).unwrap_or(u32::MAX), Ordering::Release);
+                ended
+            });
             // An error ends every stream on it, and is reported there.
             tokio::select! {
-                _ended = connection => {}
+                _ended = driven => {}
                 () = idle_for(counted, idle) => {}
             }
         });
-        let limit = options.max_concurrent_streams.unwrap_or(MAX_STREAMS);
-        Ok(Self { sender, facts, streams, limit })
+        Ok(Self { sender, facts, streams, limit, taken_by_peer })
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -74,7 +86,7 @@ impl Http2 {
 
     /// A place for one more stream, if there is one.
     pub(crate) fn lease(&self) -> Option<Lease> {
-        let limit = self.limit.min(u32::try_from(self.sender.current_max_send_streams()).unwrap_or(u32::MAX));
+        let limit = self.limit.min(self.taken_by_peer.load(Ordering::Acquire));
         let taken = self.streams.fetch_update(Ordering::AcqRel, Ordering::Acquire, |streams| {
             (streams < limit.max(1)).then_some(streams + 1)
         });

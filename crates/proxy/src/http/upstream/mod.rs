@@ -109,7 +109,9 @@ pub(crate) struct Answer {
 pub(crate) enum Carrier {
     Http1(Box<Http1>),
     /// Its task reads on; the lease counts the stream until the body has ended.
-    Http2(Lease),
+    Http2 {
+        _lease: Lease,
+    },
     /// A task of its own drives the connection, and ends it.
     Detached,
 }

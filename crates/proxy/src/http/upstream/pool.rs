@@ -88,9 +88,16 @@ impl Pool {
     }
 
     /// Gives a connection back, if it can serve another request.
-    pub(crate) fn put_http1(&self, cluster: &UpstreamCluster, host: Host, mut connection: Box<Http1>, secrets: u64) {
+    pub(crate) fn put_http1(
+        &self,
+        cluster: &UpstreamCluster,
+        host: Host,
+        mut connection: Box<Http1>,
+        secrets: u64,
+    ) {
         let options = &cluster.config().http;
-        let used_up = options.max_requests_per_connection.is_some_and(|max| max > 0 && connection.requests >= max);
+        let used_up =
+            options.max_requests_per_connection.is_some_and(|max| max > 0 && connection.requests >= max);
         if used_up || !connection.facts.is_current(secrets) || !connection.is_ready() {
             return;
         }
@@ -108,7 +115,10 @@ impl Pool {
         let inner = Arc::downgrade(&self.inner);
         tokio::spawn(async move {
             loop {
-                tokio::time::sleep(limit.map_or(SWEEP, |limit| limit.clamp(Duration::from_millis(20), SWEEP))).await;
+                tokio::time::sleep(
+                    limit.map_or(SWEEP, |limit| limit.clamp(Duration::from_millis(20), SWEEP)),
+                )
+                .await;
                 let Some(inner) = inner.upgrade() else { return };
                 let mut inner = inner.lock().unwrap_or_else(PoisonError::into_inner);
                 inner.idle.retain(|_, idle| {
