@@ -123,7 +123,7 @@ fn route(port: &InboundPort) -> crate::envoy::route::Route {
     };
     let called = match &port.serving {
         Some(serving) => names::host_port(&serving.service.host, serving.port().number),
-        None => "".into(),
+        None => names::host_port("", 0),
     };
-    routes::to_everything("default", action, port.responsible.as_deref().unwrap_or_default(), &called)
+    routes::to_everything("default", action, port.responsible.as_deref(), &called)
 }

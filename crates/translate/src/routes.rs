@@ -123,17 +123,17 @@ pub fn default_route(context: &Context<'_>, service: &Service, port: &ServicePor
     to_everything(
         "default",
         action,
-        &service.meta.config_path(),
+        Some(&service.meta.config_path()),
         &names::host_port(&service.host, port.number),
     )
 }
 
 /// A route that takes every request, with its responsible resource and its telemetry name.
-pub fn to_everything(name: &str, action: RouteAction, config_path: &str, host_port: &str) -> Route {
+pub fn to_everything(name: &str, action: RouteAction, config_path: Option<&str>, host_port: &str) -> Route {
     Route {
         name: name.into(),
         r#match: Some(everything()),
-        metadata: Some(rule::config(config_path)),
+        metadata: config_path.map(rule::config),
         decorator: Some(Decorator { operation: format!("{host_port}/*"), ..Default::default() }),
         action: Some(route::Action::Route(action)),
         ..Default::default()

@@ -152,10 +152,6 @@ fn skeleton(destination: &Destination<'_>) -> Cluster {
 
 /// Istio's settings for DNS: refreshed when the answer's TTL ends, and no resolver socket is used for ever (c-ares would keep
 /// asking through one whose answers are lost).
-#[expect(
-    deprecated,
-    reason = "what replaces these is a cluster extension; Istio and every Envoy in use speak these"
-)]
 fn resolve_by_dns(cluster: &mut Cluster) {
     let cares = CaresDnsResolverConfig { udp_max_queries: Some(100), ..Default::default() };
     cluster.dns_lookup_family = DnsLookupFamily::V4Only as i32;

@@ -1,5 +1,8 @@
 //! The real Envoy as a judge of what translate writes.
 
+pub mod case;
+pub mod shown;
+
 use std::path::PathBuf;
 use std::process::Command;
 

@@ -1,0 +1,105 @@
+//! Pairs of Istio resources and what each proxy makes of them, by section of Istio's semantics. Every result is loaded by Envoy.
+//!
+//! `UPDATE_GOLDEN=1 cargo test -p carrick-translate` writes the files anew; read the difference before you commit it.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use carrick_translate::translate;
+use serde_json::{Map, Value};
+use support::case::Case;
+use support::shown;
+
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+/// All cases, or those whose path holds the text in `GOLDEN`.
+fn cases() -> Vec<Case> {
+    let only = std::env::var("GOLDEN").unwrap_or_default();
+    let mut folders = Vec::new();
+    for section in entries(&golden()) {
+        folders.extend(entries(&section).into_iter().filter(|folder| folder.join("input.yaml").is_file()));
+    }
+    folders.retain(|folder| folder.to_string_lossy().contains(&only));
+    assert!(!folders.is_empty(), "no golden case");
+    folders.iter().map(|folder| Case::read(folder)).collect()
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let mut all: Vec<PathBuf> = match folder.is_dir() {
+        true => fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect(),
+        false => vec![],
+    };
+    all.sort();
+    all
+}
+
+#[test]
+fn every_case_is_translated_as_written_down() {
+    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    let abbreviations: Map<String, Value> =
+        serde_json::from_str(&fs::read_to_string(golden().join("abbreviations.json")).unwrap()).unwrap();
+    let mut differences = Vec::new();
+    for case in cases() {
+        let snapshot = case.snapshot(&case.files);
+        for node in case.nodes(&snapshot) {
+            let resources = translate(&snapshot, &node);
+            let shown = shown::normal(&resources, &case.show, &abbreviations);
+            let text = shown::text(&shown);
+            let file = case.folder.join(format!("{}.json", node.name));
+            if update {
+                fs::write(&file, text).unwrap();
+            } else if fs::read_to_string(&file).unwrap_or_default() != text {
+                differences.push(difference(&file, &text));
+            }
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+/// The first line that differs, with its place.
+fn difference(file: &Path, now: &str) -> String {
+    let before = fs::read_to_string(file).unwrap_or_default();
+    let (mut was, mut is) = (before.lines(), now.lines());
+    let mut line = 1;
+    loop {
+        match (was.next(), is.next()) {
+            (Some(one), Some(other)) if one == other => line += 1,
+            (one, other) => {
+                let (one, other) = (one.unwrap_or("(end)"), other.unwrap_or("(end)"));
+                return format!("{}:{line}:\n  was {one}\n  is  {other}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn envoy_loads_every_case() {
+    for case in cases() {
+        let snapshot = case.snapshot(&case.files);
+        for node in case.nodes(&snapshot) {
+            let resources = translate(&snapshot, &node);
+            let name = format!("{} for {}", case.folder.display(), node.id());
+            support::validate(&name, &shown::as_bootstrap(&node, &resources, false));
+            support::validate(&name, &shown::as_bootstrap(&node, &resources, true));
+        }
+    }
+}
+
+#[test]
+fn the_order_of_files_and_the_number_of_times_change_no_byte() {
+    for case in cases() {
+        let snapshot = case.snapshot(&case.files);
+        let mut reversed = case.files.clone();
+        reversed.reverse();
+        let other = case.snapshot(&reversed);
+        for node in case.nodes(&snapshot) {
+            let once = translate(&snapshot, &node);
+            assert_eq!(once, translate(&snapshot, &node));
+            assert_eq!(once, translate(&other, &node), "{}", case.folder.display());
+        }
+    }
+}
