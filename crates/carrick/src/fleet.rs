@@ -1,0 +1,18 @@
+//! A federation on one machine: its layout on disk, its plan, the supervisor that runs it, and how other commands talk to that.
+//!
+//! It must not know what a demo is.
+
+pub mod layout;
+
+pub mod pods;
+pub mod plan;
+
+mod programs;
+mod runtime_facts;
+mod world;
+
+pub mod api;
+pub mod supervisor;
+
+pub mod client;
+pub mod outer;

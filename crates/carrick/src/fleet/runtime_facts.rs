@@ -1,0 +1,35 @@
+//! What the runtime tells a control plane: the running pods as `v1` Pods, as Kubernetes would show them.
+//!
+//! It must not know how pods are made.
+
+use std::net::Ipv4Addr;
+
+use serde_json::{Value, json};
+
+use super::pods::PodSpec;
+
+/// A pod, its address, and its network namespace, by which the control plane recognises its processes.
+pub fn pod(spec: &PodSpec, address: Ipv4Addr, netns: u64) -> Value {
+    let mut labels = spec.labels.clone();
+    if spec.role.has_proxy() {
+        labels.insert("security.istio.io/tlsMode".into(), "istio".into());
+    }
+    let containers: Vec<Value> = spec.containers.iter().map(|program| json!({ "name": program.name })).collect();
+    json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": spec.name,
+            "namespace": spec.namespace,
+            "labels": labels,
+            "annotations": { "carrick.dev/netns": netns.to_string(), "carrick.dev/workload": spec.owner },
+        },
+        "spec": { "serviceAccountName": spec.service_account, "containers": containers },
+        "status": { "phase": "Running", "podIP": address.to_string() },
+    })
+}
+
+/// Many pods as one text: JSON documents are YAML documents.
+pub fn text(pods: &[Value]) -> String {
+    pods.iter().map(|pod| format!("---\n{pod:#}\n")).collect()
+}
