@@ -244,7 +244,12 @@ impl From<&LogEntry> for FlowRecord {
             request_id: http.and_then(|http| http.request_id.as_ref()?.to_str().ok().map(str::to_owned)),
             response_code: entry.response_code,
             response_flags: entry.flags.to_string(),
-            details: entry.details.as_deref().or(entry.termination_details.as_deref()).unwrap_or_default().into(),
+            details: entry
+                .details
+                .as_deref()
+                .or(entry.termination_details.as_deref())
+                .unwrap_or_default()
+                .into(),
             bytes_received: entry.bytes_received,
             bytes_sent: entry.bytes_sent,
             downstream_handshake_micros: info.and_then(|info| info.handshake_micros),

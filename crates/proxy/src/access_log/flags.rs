@@ -4,11 +4,16 @@
 
 use std::fmt;
 
-/// A set of response flags; shown comma-separated in Envoy's order, or `-` when empty.
+/// A set of response flags; shown comma-separated in the order in which they were set, as Envoy does, or `-` when empty.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct ResponseFlags(u32);
+pub struct ResponseFlags {
+    bits: u32,
+    /// The first ones in order; nothing that happens to a request sets more, but a filter may name more.
+    order: [u8; 8],
+    ordered: u8,
+}
 
-/// One flag, named by what it means. The order is the order in which Envoy prints them.
+/// One flag, named by what it means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ResponseFlag {
@@ -84,26 +89,33 @@ impl ResponseFlag {
 
 impl ResponseFlags {
     pub fn set(&mut self, flag: ResponseFlag) {
-        self.0 |= 1 << flag as u8;
+        if self.has(flag) {
+            return;
+        }
+        self.bits |= 1 << flag as u8;
+        if let Some(place) = self.order.get_mut(usize::from(self.ordered)) {
+            *place = flag as u8;
+            self.ordered += 1;
+        }
     }
 
     pub fn has(self, flag: ResponseFlag) -> bool {
-        self.0 & (1 << flag as u8) != 0
+        self.bits & (1 << flag as u8) != 0
     }
 
     pub fn is_empty(self) -> bool {
-        self.0 == 0
+        self.bits == 0
     }
 
     /// Whether the two sets share a flag.
     pub fn intersects(self, other: Self) -> bool {
-        self.0 & other.0 != 0
+        self.bits & other.bits != 0
     }
 }
 
 impl From<ResponseFlag> for ResponseFlags {
     fn from(flag: ResponseFlag) -> Self {
-        Self(1 << flag as u8)
+        Self::from_iter([flag])
     }
 }
 
@@ -120,12 +132,10 @@ impl fmt::Display for ResponseFlags {
         if self.is_empty() {
             return f.write_str("-");
         }
-        let mut separator = "";
-        for (flag, short) in ResponseFlag::ALL {
-            if self.has(flag) {
-                write!(f, "{separator}{short}")?;
-                separator = ",";
-            }
+        for (place, flag) in self.order.iter().take(self.ordered.into()).enumerate() {
+            let separator = if place == 0 { "" } else { "," };
+            let (_, short) = ResponseFlag::ALL[usize::from(*flag)];
+            write!(f, "{separator}{short}")?;
         }
         Ok(())
     }

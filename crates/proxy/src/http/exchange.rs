@@ -271,6 +271,7 @@ fn request_for(
         UpstreamHttp::SameAsDownstream => record.downstream.is_http2,
     };
     if http2 {
+        headers.remove(HOST);
         let uri = absolute(&prepared.parts.uri, prepared.scheme, &authority);
         return ((headers, uri, Version::HTTP_2), authority);
     }

@@ -15,6 +15,7 @@ use crate::connection::ConnectionInfo;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_ENVOY_EXTERNAL_ADDRESS: HeaderName = HeaderName::from_static("x-envoy-external-address");
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Control headers of Envoy's router: from a client that is not ours they are removed (Envoy docs, "Header sanitizing").
@@ -82,8 +83,18 @@ pub(crate) fn identify(headers: &mut HeaderMap, info: &ConnectionInfo, policy: &
         }
     };
     remove_control_headers(headers, policy.use_remote_address);
+    if policy.use_remote_address {
+        set_external_address(headers, address.unwrap_or(info.remote.ip()));
+    }
     request_id(headers, policy);
     Client { scheme, address: address.map(|ip| SocketAddr::new(ip, 0)) }
+}
+
+/// An edge tells the hops behind it whom it takes for the client (Envoy docs, "x-envoy-external-address").
+fn set_external_address(headers: &mut HeaderMap, address: IpAddr) {
+    if let Ok(value) = HeaderValue::from_str(&address.to_canonical().to_string()) {
+        headers.insert(X_ENVOY_EXTERNAL_ADDRESS, value);
+    }
 }
 
 fn remove_control_headers(headers: &mut HeaderMap, edge: bool) {

@@ -67,12 +67,7 @@ impl StringMatcher {
             Some(MatchPattern::Prefix(text)) => Self::Prefix(not_empty(text, "prefix")?, case),
             Some(MatchPattern::Suffix(text)) => Self::Suffix(not_empty(text, "suffix")?, case),
             Some(MatchPattern::Contains(text)) => Self::Contains(not_empty(text, "contains")?, case),
-            Some(MatchPattern::SafeRegex(_)) if pb.ignore_case => {
-                return Err(FieldError::new(
-                    "ignore_case",
-                    "has no effect on a regular expression; write (?i) in it",
-                ));
-            }
+            // Envoy lets ignore_case have no effect on regular expressions.
             Some(MatchPattern::SafeRegex(regex)) => {
                 Self::Regex(full_match_regex(regex).map_err(|error| error.within("safe_regex"))?)
             }

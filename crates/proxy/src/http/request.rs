@@ -122,7 +122,7 @@ fn prepare(mut parts: Parts, body: &Incoming, record: &mut Record) -> Result<Pre
         return Err(reply);
     }
     sanitize::check(&parts)?;
-    let authority = authority(&mut parts, &downstream)?;
+    let authority = authority(&parts, &downstream)?;
     record.http().authority = authority.to_str().unwrap_or_default().to_owned();
     let upgrade = upgrade::wanted(&parts);
     sanitize::remove_hop_by_hop(&mut parts.headers)?;
@@ -153,9 +153,9 @@ fn prepare(mut parts: Parts, body: &Incoming, record: &mut Record) -> Result<Pre
     Ok(prepared)
 }
 
-/// The authority: of an absolute URI or HTTP/2's pseudo-header, else the Host header, which is taken out here.
-fn authority(parts: &mut Parts, downstream: &Downstream) -> Result<HeaderValue, LocalReply> {
-    let host = parts.headers.remove(HOST);
+/// The authority: of an absolute URI or HTTP/2's pseudo-header, else the Host header.
+fn authority(parts: &Parts, downstream: &Downstream) -> Result<HeaderValue, LocalReply> {
+    let host = parts.headers.get(HOST).cloned();
     let manager = &downstream.manager;
     let of_uri = parts.uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
     let default = || manager.http1.default_host.clone().filter(|_| parts.version < Version::HTTP_11);

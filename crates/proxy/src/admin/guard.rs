@@ -1,0 +1,58 @@
+//! Who may ask the admin interface for what.
+//!
+//! Others on the network may learn whether the proxy is ready and how much it does, no more. And a page in somebody's browser may
+//! not read anything through a name that its owner pointed at this machine (DNS rebinding): a request must name the address.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::{HeaderMap, Method, StatusCode, header};
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// From this machine, or through a socket file.
+    Local,
+    Remote,
+}
+
+impl Asker {
+    pub(super) fn at(peer: SocketAddr) -> Self {
+        if peer.ip().to_canonical().is_loopback() { Self::Local } else { Self::Remote }
+    }
+}
+
+/// Pages that anyone who reaches the address may see.
+const PUBLIC: [&str; 2] = ["/ready", "/stats/prometheus"];
+
+/// Why a request is turned away.
+pub(super) fn refuse(
+    method: &Method,
+    path: &str,
+    headers: &HeaderMap,
+    asker: Asker,
+) -> Option<(StatusCode, &'static str)> {
+    if method != Method::GET && method != Method::HEAD {
+        return Some((StatusCode::METHOD_NOT_ALLOWED, "the admin interface only answers GET and HEAD\n"));
+    }
+    if !names_an_address(headers) {
+        return Some((StatusCode::FORBIDDEN, "ask by IP address or as localhost, not by another name\n"));
+    }
+    if asker == Asker::Remote && !PUBLIC.contains(&path) {
+        return Some((StatusCode::FORBIDDEN, "from other machines, only /ready and /stats/prometheus\n"));
+    }
+    None
+}
+
+/// Exactly one Host, with an IP address or `localhost`.
+fn names_an_address(headers: &HeaderMap) -> bool {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
+    let Ok(host) = host.to_str() else { return false };
+    let is_address = host.parse::<SocketAddr>().is_ok() || host.parse::<IpAddr>().is_ok();
+    let name = host.rsplit_once(':').map_or(host, |(name, _port)| name);
+    let name = name.trim_start_matches('[').trim_end_matches(']');
+    is_address || name.parse::<IpAddr>().is_ok() || name.eq_ignore_ascii_case("localhost")
+}
+
+#[cfg(test)]
+mod tests;
