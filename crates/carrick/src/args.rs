@@ -30,8 +30,6 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Start two clusters on this machine, send a request through four proxies, attack them, clean up
-    Demo(DemoArgs),
     /// Start a federation folder on this machine and keep it running
     Up(UpArgs),
     /// Stop a running federation and remove what it made
@@ -59,12 +57,6 @@ pub enum Command {
     /// The test server that answers with what it received
     #[command(hide = true)]
     App(crate::app::AppArgs),
-    /// Steps of starting namespaces; not for use by hand
-    #[command(name = carrick_local::HIDDEN_COMMAND, hide = true)]
-    Sandbox {
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        rest: Vec<std::ffi::OsString>,
-    },
     /// Runs a federation inside its namespaces; not for use by hand
     #[command(hide = true)]
     Supervise(SuperviseArgs),
@@ -280,4 +272,19 @@ pub struct SuperviseArgs {
     pub run: PathBuf,
     #[arg(long)]
     pub state: PathBuf,
+}
+
+/// The few environment variables that matter, read nowhere else.
+#[derive(Debug)]
+pub struct Environment {
+    pub runtime_dir: Option<PathBuf>,
+    pub state_home: Option<PathBuf>,
+    pub home: Option<PathBuf>,
+}
+
+impl Environment {
+    pub fn read() -> Self {
+        let path = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        Self { runtime_dir: path("XDG_RUNTIME_DIR"), state_home: path("XDG_STATE_HOME"), home: path("HOME") }
+    }
 }

@@ -7,7 +7,7 @@ pub mod layout;
 pub mod pods;
 pub mod plan;
 
-mod programs;
+pub mod programs;
 mod runtime_facts;
 mod world;
 

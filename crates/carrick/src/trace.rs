@@ -2,7 +2,8 @@
 //!
 //! Everything here comes from what proxies recorded. It must not know what the configuration would make one expect.
 
+pub mod measure;
 pub mod path;
 pub mod render;
 
-pub use path::{Hop, MeasuredPath, Observation, Rule};
+pub use path::{MeasuredPath, Observation, Rule};

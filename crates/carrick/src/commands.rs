@@ -1,0 +1,64 @@
+//! One module for each command; here is who runs which, and on what kind of runtime.
+
+mod config;
+mod down;
+mod exec;
+mod homes;
+mod logs;
+mod parts;
+mod ps;
+mod trace;
+mod up;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::args::{Cli, Command, ConfigCommand};
+use crate::style::Style;
+
+/// Runs the command to its end.
+pub fn run(cli: Cli) -> Result<ExitCode> {
+    let style = Style::for_stdout(cli.no_color);
+    match cli.command {
+        Command::Proxy(args) => parts::proxy(args),
+        command => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(run_async(command, style, &cli.log))
+        }
+    }
+}
+
+async fn run_async(command: Command, style: Style, log: &str) -> Result<ExitCode> {
+    match command {
+        Command::Proxy(args) => parts::proxy(args),
+        Command::Control(args) => parts::control(args).await,
+        Command::Agent(args) => parts::agent(args).await,
+        Command::RootCa(command) => parts::root_ca(command).await,
+        Command::App(args) => crate::app::run(args).await.map(|()| ExitCode::SUCCESS),
+        Command::Supervise(args) => parts::supervise(args).await,
+        Command::Up(args) => up::run(args, log).await,
+        Command::Down(args) => down::run(args).await,
+        Command::Ps(args) => ps::run(args, style).await,
+        Command::Exec(args) => exec::run(args).await,
+        Command::Logs(args) => logs::run(args).await,
+        Command::Trace(args) => trace::run(args, style).await,
+        Command::Config(ConfigCommand::Dump { which, pod }) => config::dump(which, pod).await,
+    }
+}
+
+/// Data for whoever reads standard output. A closed pipe (`| head`) is no failure.
+fn print(text: &str) -> Result<()> {
+    use std::io::Write;
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
+}
+
+/// Progress for people, on standard error.
+fn progress(text: &str) {
+    use std::io::Write;
+    // With standard error closed there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

@@ -1,0 +1,16 @@
+//! `carrick config dump POD`: what a proxy runs.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use super::{homes, print};
+use crate::args::Which;
+
+pub async fn dump(which: Which, pod: String) -> Result<ExitCode> {
+    let federation = homes::find(&which)?;
+    let pod = federation.find(&pod).await?;
+    let text = federation.fetch(&pod.name(), "/config_dump").await?;
+    print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}

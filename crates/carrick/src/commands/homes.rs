@@ -1,0 +1,43 @@
+//! Where this user's federations live, by the XDG base directory specification.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+use crate::args::{Environment, Which};
+use crate::fleet::client::{Federation, running};
+use crate::fleet::layout::RunDir;
+use crate::fleet::outer::Homes;
+
+/// `$XDG_RUNTIME_DIR/carrick` (else one below /tmp) and `$XDG_STATE_HOME/carrick` (else below the home folder).
+pub fn of_user() -> Result<Homes> {
+    let environment = Environment::read();
+    let run = match environment.runtime_dir {
+        Some(dir) => dir.join("carrick"),
+        None => PathBuf::from(format!("/tmp/carrick-{}", rustix::process::geteuid().as_raw())),
+    };
+    let state = match (environment.state_home, environment.home) {
+        (Some(dir), _) => dir.join("carrick"),
+        (None, Some(home)) => home.join(".local/state/carrick"),
+        (None, None) => bail!("neither XDG_STATE_HOME nor HOME is set; set one, certificates are kept there"),
+    };
+    Ok(Homes { run, state })
+}
+
+/// The running federation that is meant: the only one, or the named one.
+pub fn find(which: &Which) -> Result<Federation> {
+    let homes = of_user()?;
+    let all = running(&homes.run);
+    let names = || all.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+    let path = match (&which.federation, all.as_slice()) {
+        (Some(name), _) => all
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, path)| path)
+            .with_context(|| format!("no federation {name} runs here; running: {}", names()))?,
+        (None, []) => bail!("no federation runs here; start one with `carrick up FOLDER`"),
+        (None, [(_, path)]) => path,
+        (None, _) => bail!("several federations run here; name one with --federation: {}", names()),
+    };
+    Ok(Federation::new(RunDir::new(path)))
+}

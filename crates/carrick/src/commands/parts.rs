@@ -1,0 +1,111 @@
+//! The long-running parts: proxy, control plane, agent, root CA, supervisor. Each ends on SIGTERM and on Ctrl-C.
+
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result};
+use carrick_control::agent::{self, AgentOptions};
+use carrick_control::cluster::{self, ControlOptions};
+use carrick_control::root_ca::{self, RootStore};
+use carrick_identity::TrustDomain;
+use carrick_translate::{NodeKind, ProxyNode};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::args::{AgentArgs, ControlArgs, ProxyArgs, RootCaCommand, SuperviseArgs};
+use crate::fleet::programs::NodeFacts;
+use crate::fleet::supervisor::{self, SupervisorOptions};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// A token that is cancelled when the process is asked to end.
+pub fn stop_on_signals() -> Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let asked = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        asked.cancel();
+    });
+    Ok(stop)
+}
+
+pub fn proxy(args: ProxyArgs) -> Result<ExitCode> {
+    anyhow::bail!("carrick proxy -c {} is not built in yet", args.config_path.display())
+}
+
+pub async fn control(args: ControlArgs) -> Result<ExitCode> {
+    let options = ControlOptions {
+        federation: args.federation,
+        cluster: args.cluster,
+        resources: args.resources,
+        state: args.state,
+        listen: args.listen,
+        admin: args.admin,
+        dns: args.dns,
+        root_ca: args.root_ca,
+        token: args.token,
+        workload_ttl: Duration::from_secs(args.workload_ttl),
+    };
+    cluster::run(options, stop_on_signals()?).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub async fn agent(args: AgentArgs) -> Result<ExitCode> {
+    let text = std::fs::read_to_string(&args.node)
+        .with_context(|| format!("cannot read the node's description {}", args.node.display()))?;
+    let facts: NodeFacts = serde_json::from_str(&text)
+        .with_context(|| format!("{} does not describe a node", args.node.display()))?;
+    let options = AgentOptions {
+        control: args.control,
+        dir: args.dir,
+        own_traffic_mark: facts.own_traffic_mark,
+        node: node(facts),
+        ttl_seconds: i64::try_from(args.ttl).unwrap_or(i64::MAX),
+        proxy: args.proxy,
+    };
+    let code = agent::run(options, stop_on_signals()?).await?;
+    Ok(ExitCode::from(code))
+}
+
+fn node(facts: NodeFacts) -> ProxyNode {
+    ProxyNode {
+        kind: if facts.gateway { NodeKind::Router } else { NodeKind::Sidecar },
+        ip: facts.ip,
+        name: facts.name,
+        dns_domain: format!("{}.svc.cluster.local", facts.namespace),
+        namespace: facts.namespace,
+        network: facts.cluster.clone(),
+        cluster_id: facts.cluster,
+        service_account: facts.service_account,
+        workload_name: facts.workload,
+        labels: facts.labels,
+    }
+}
+
+pub async fn root_ca(command: RootCaCommand) -> Result<ExitCode> {
+    match command {
+        RootCaCommand::Init { state, days } => {
+            RootStore::init(&state, "Carrick root CA", DAY * days, SystemTime::now())?;
+        }
+        RootCaCommand::Token { state, trust_domain, expires_in } => {
+            let domain = TrustDomain::new(&trust_domain)?;
+            let token = RootStore::open(&state)?.issue_token(&domain, Duration::from_secs(expires_in))?;
+            super::print(&format!("{}\n", token.expose()))?;
+        }
+        RootCaCommand::Serve { state, listen } => {
+            let stop = stop_on_signals()?;
+            root_ca::serve(RootStore::open(&state)?, &listen, stop.cancelled_owned()).await?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub async fn supervise(args: SuperviseArgs) -> Result<ExitCode> {
+    let options = SupervisorOptions { folder: args.folder, run: args.run, state: args.state };
+    supervisor::run(options, stop_on_signals()?).await?;
+    Ok(ExitCode::SUCCESS)
+}

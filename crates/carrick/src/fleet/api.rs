@@ -1,0 +1,156 @@
+//! The supervisor's socket: what runs, how to enter a pod, a pod's own HTTP servers, stopping.
+//!
+//! Only the user who started the federation can open it. It must not know what its answers are used for.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use carrick_local::{Pod, PodEntry, Status};
+use serde::{Deserialize, Serialize};
+use tokio::net::UnixListener;
+use tokio_util::sync::CancellationToken;
+
+use super::client;
+use super::supervisor::Shared;
+
+/// The port of a proxy's admin interface, on the pod's loopback.
+pub const ADMIN_PORT: u16 = 15000;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// `GET /ps`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Fleet {
+    pub name: String,
+    pub pods: Vec<PodRow>,
+    /// Root CA and control planes.
+    pub system: BTreeMap<String, ProcessRow>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PodRow {
+    pub cluster: String,
+    pub namespace: String,
+    pub pod: String,
+    pub role: String,
+    pub address: String,
+    pub has_proxy: bool,
+    pub processes: BTreeMap<String, ProcessRow>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ProcessRow {
+    /// `running`, `waiting`, `ended` or `failed`.
+    pub state: String,
+    pub restarts: u32,
+}
+
+/// Names one pod.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PodName {
+    pub cluster: String,
+    pub namespace: String,
+    pub pod: String,
+}
+
+#[derive(Clone)]
+struct Facts {
+    world: Shared,
+    stop: CancellationToken,
+}
+
+/// Serves until `stop` is cancelled, which `POST /down` does too.
+pub async fn serve(socket: PathBuf, world: Shared, stop: CancellationToken) -> Result<()> {
+    let router = Router::new()
+        .route("/ps", get(ps))
+        .route("/entry", get(entry))
+        .route("/fetch", get(fetch))
+        .route("/down", post(down))
+        .with_state(Facts { world, stop: stop.clone() });
+    let listener = UnixListener::bind(socket)?;
+    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await?;
+    Ok(())
+}
+
+async fn ps(State(facts): State<Facts>) -> Json<Fleet> {
+    let world = facts.world.lock().await;
+    let pods = world.pods.values().map(|running| PodRow {
+        cluster: running.cluster.clone(),
+        namespace: running.spec.namespace.clone(),
+        pod: running.spec.name.clone(),
+        role: running.spec.role.describe().into(),
+        address: running.address.to_string(),
+        has_proxy: running.spec.role.has_proxy(),
+        processes: running.processes.iter().map(|process| (process.name().into(), row(process.status()))).collect(),
+    });
+    let system = world.system.iter().map(|(name, _, process)| (name.clone(), row(process.status())));
+    Json(Fleet { name: world.name.clone(), pods: pods.collect(), system: system.collect() })
+}
+
+fn row(status: Status) -> ProcessRow {
+    let (state, restarts) = match status {
+        Status::Running { restarts, .. } => ("running", restarts),
+        Status::Waiting { restarts, .. } => ("waiting", restarts),
+        Status::Ended(_) => ("ended", 0),
+        Status::Failed => ("failed", 0),
+    };
+    ProcessRow { state: state.into(), restarts }
+}
+
+/// The pod of that name; `stranger` stands on the internet, in no cluster.
+async fn find(facts: &Facts, name: &PodName) -> Result<Pod, (StatusCode, String)> {
+    let world = facts.world.lock().await;
+    if name.cluster.is_empty() && name.pod == "stranger" {
+        return Ok(world.stranger.clone());
+    }
+    let key = (name.cluster.clone(), name.namespace.clone(), name.pod.clone());
+    let running = world.pods.get(&key).ok_or_else(|| {
+        (StatusCode::NOT_FOUND, format!("there is no pod {}/{} in {}", name.namespace, name.pod, name.cluster))
+    })?;
+    Ok(running.pod.clone())
+}
+
+async fn entry(
+    State(facts): State<Facts>,
+    Query(name): Query<PodName>,
+) -> Result<Json<PodEntry>, (StatusCode, String)> {
+    Ok(Json(find(&facts, &name).await?.entry()))
+}
+
+#[derive(Debug, Deserialize)]
+struct Fetch {
+    cluster: String,
+    namespace: String,
+    pod: String,
+    path: String,
+}
+
+/// `GET /fetch?…&path=/flows`: an answer of the pod's proxy, whose admin interface listens on the pod's loopback only.
+async fn fetch(State(facts): State<Facts>, Query(fetch): Query<Fetch>) -> Result<String, (StatusCode, String)> {
+    let name = PodName { cluster: fetch.cluster, namespace: fetch.namespace, pod: fetch.pod };
+    let pod = find(&facts, &name).await?;
+    let failed = |error: anyhow::Error| (StatusCode::BAD_GATEWAY, format!("{error:#}"));
+    let address = SocketAddr::from(([127, 0, 0, 1], ADMIN_PORT));
+    let stream = tokio::task::spawn_blocking(move || pod.connect(address, CONNECT_TIMEOUT))
+        .await
+        .map_err(|error| failed(error.into()))?
+        .and_then(|stream| stream.set_nonblocking(true).map(|()| stream))
+        .and_then(tokio::net::TcpStream::from_std)
+        .map_err(|error| failed(anyhow::Error::new(error).context("the proxy's admin interface does not answer")))?;
+    let (status, body) = client::get_over(stream, &fetch.path).await.map_err(failed)?;
+    match status.is_success() {
+        true => Ok(body),
+        false => Err((StatusCode::BAD_GATEWAY, format!("the proxy answered {status}: {body}"))),
+    }
+}
+
+async fn down(State(facts): State<Facts>) -> StatusCode {
+    facts.stop.cancel();
+    StatusCode::ACCEPTED
+}

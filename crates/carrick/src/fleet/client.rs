@@ -1,0 +1,190 @@
+//! Talks to the sockets of a running federation: HTTP/1.1 and JSON over Unix sockets.
+//!
+//! It must not know what the answers are used for.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use bytes::Bytes;
+use carrick_proxy::flow::FlowRecord;
+use http_body_util::{BodyExt, Empty};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::UnixStream;
+
+use super::api::{Fleet, PodName, PodRow};
+use super::layout::RunDir;
+use crate::trace::Rule;
+
+/// A running federation, from outside.
+#[derive(Debug, Clone)]
+pub struct Federation {
+    pub run: RunDir,
+}
+
+impl Federation {
+    pub fn new(run: RunDir) -> Self {
+        Self { run }
+    }
+
+    pub async fn ps(&self) -> Result<Fleet> {
+        get_json(&self.run.supervisor(), "/ps").await
+    }
+
+    /// An answer of a proxy's admin interface.
+    pub async fn fetch(&self, pod: &PodName, path: &str) -> Result<String> {
+        let query = query(pod)?;
+        get(&self.run.supervisor(), &format!("/fetch?{query}&path={}", escape(path))).await
+    }
+
+    /// What a pod's proxy recorded after the record numbered `since`.
+    pub async fn flows(&self, pod: &PodName, since: u64) -> Result<Vec<FlowRecord>> {
+        let text = self.fetch(pod, &format!("/flows?since={since}")).await?;
+        serde_json::from_str(&text).context("the proxy's flow records cannot be read")
+    }
+
+    pub async fn is_ready(&self, pod: &PodName) -> bool {
+        self.fetch(pod, "/ready").await.is_ok()
+    }
+
+    pub async fn entry(&self, pod: &PodName) -> Result<carrick_local::PodEntry> {
+        get_json(&self.run.supervisor(), &format!("/entry?{}", query(pod)?)).await
+    }
+
+    /// The resource behind a path in a proxy's record.
+    pub async fn resolve(&self, cluster: &str, path: &str) -> Rule {
+        #[derive(serde::Deserialize)]
+        struct Resolved {
+            resource: String,
+            place: String,
+        }
+        let answer = get_json::<Resolved>(&self.run.admin(cluster), &format!("/resolve?path={}", escape(path)));
+        match answer.await {
+            Ok(found) => Rule { resource: found.resource, place: Some(found.place) },
+            // What the control plane does not know any more keeps the name that the proxy knows.
+            Err(_) => Rule { resource: path.to_owned(), place: None },
+        }
+    }
+
+    /// A control plane's state, once it is newer than `after`.
+    pub async fn status(&self, cluster: &str, after: Option<u64>) -> Result<serde_json::Value> {
+        let query = after.map_or_else(String::new, |version| format!("?after={version}"));
+        get_json(&self.run.admin(cluster), &format!("/status{query}")).await
+    }
+
+    /// The supervisor's process number as this process sees it.
+    pub fn supervisor_pid(&self) -> Result<u32> {
+        let stream = std::os::unix::net::UnixStream::connect(self.run.supervisor())?;
+        let credentials = rustix::net::sockopt::socket_peercred(&stream)?;
+        u32::try_from(credentials.pid.as_raw_nonzero().get()).context("the supervisor has no process number")
+    }
+
+    pub async fn down(&self) -> Result<()> {
+        let stream = connect(&self.run.supervisor()).await?;
+        let (status, text) = send(stream, Method::POST, "/down").await?;
+        if !status.is_success() {
+            bail!("the supervisor answered {status}: {text}");
+        }
+        Ok(())
+    }
+
+    /// The pod that a name means: `[CLUSTER/][NAMESPACE/]POD`, where a unique beginning of the pod's name is enough.
+    pub async fn find(&self, name: &str) -> Result<PodRow> {
+        let fleet = self.ps().await?;
+        let parts: Vec<&str> = name.split('/').collect();
+        let (scope, pod) = parts.split_at(parts.len() - 1);
+        let in_scope = |row: &&PodRow| match scope {
+            [] => true,
+            [one] => row.cluster == *one || row.namespace == *one,
+            [cluster, namespace] => row.cluster == *cluster && row.namespace == *namespace,
+            _ => false,
+        };
+        let candidates: Vec<&PodRow> = fleet.pods.iter().filter(in_scope).collect();
+        let exact = candidates.iter().filter(|row| row.pod == pod[0]);
+        let owner = candidates.iter().filter(|row| row.pod.rsplit_once('-').is_some_and(|(owner, _)| owner == pod[0]));
+        let prefix = candidates.iter().filter(|row| row.pod.starts_with(pod[0]));
+        let found: Vec<Vec<&&PodRow>> = vec![exact.collect(), owner.collect(), prefix.collect()];
+        match found.iter().find(|rows| !rows.is_empty()).map(Vec::as_slice) {
+            Some([row]) => Ok((**row).clone()),
+            Some(rows) => bail!("{name} may be any of {}; write more of the name", names(rows.iter().copied().copied())),
+            None => bail!("there is no pod {name}; there are {}", names(fleet.pods.iter())),
+        }
+    }
+}
+
+fn names<'a>(rows: impl Iterator<Item = &'a PodRow>) -> String {
+    rows.map(|row| format!("{}/{}/{}", row.cluster, row.namespace, row.pod)).collect::<Vec<_>>().join(", ")
+}
+
+impl PodRow {
+    pub fn name(&self) -> PodName {
+        PodName { cluster: self.cluster.clone(), namespace: self.namespace.clone(), pod: self.pod.clone() }
+    }
+}
+
+/// The run directories of this user, one for each federation that runs (or was killed).
+pub fn running(parent: &Path) -> Vec<(String, PathBuf)> {
+    let Ok(entries) = std::fs::read_dir(parent) else { return Vec::new() };
+    let mut found: Vec<_> = entries
+        .flatten()
+        .filter(|entry| entry.path().join("supervisor.sock").exists())
+        .map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()))
+        .collect();
+    found.sort();
+    found
+}
+
+fn query(pod: &PodName) -> Result<String> {
+    let parts = [("cluster", &pod.cluster), ("namespace", &pod.namespace), ("pod", &pod.pod)];
+    Ok(parts.map(|(name, value)| format!("{name}={}", escape(value))).join("&"))
+}
+
+/// Percent-encodes everything that could end a query's value (RFC 3986 §2.3 keeps the rest).
+fn escape(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => char::from(byte).to_string(),
+            other => format!("%{other:02X}"),
+        })
+        .collect()
+}
+
+pub async fn get_json<T: DeserializeOwned>(socket: &Path, path: &str) -> Result<T> {
+    let text = get(socket, path).await?;
+    serde_json::from_str(&text).with_context(|| format!("{} answered {path} in an unknown form", socket.display()))
+}
+
+async fn get(socket: &Path, path: &str) -> Result<String> {
+    let (status, body) = send(connect(socket).await?, Method::GET, path).await?;
+    if !status.is_success() {
+        bail!("{}", if body.is_empty() { status.to_string() } else { body });
+    }
+    Ok(body)
+}
+
+async fn connect(socket: &Path) -> Result<UnixStream> {
+    UnixStream::connect(socket).await.with_context(|| format!("nothing answers at {}", socket.display()))
+}
+
+/// `GET` over a connection that is there already.
+pub async fn get_over(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, path: &str) -> Result<(StatusCode, String)> {
+    send(stream, Method::GET, path).await
+}
+
+async fn send(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    method: Method,
+    path: &str,
+) -> Result<(StatusCode, String)> {
+    let (mut client, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let connection = tokio::spawn(connection);
+    let request =
+        Request::builder().method(method).uri(path).header("host", "localhost").body(Empty::<Bytes>::new())?;
+    let response = client.send_request(request).await?;
+    let status = response.status();
+    let body = response.into_body().collect().await?.to_bytes();
+    connection.abort();
+    Ok((status, String::from_utf8_lossy(&body).into_owned()))
+}

@@ -1,0 +1,221 @@
+//! Runs a federation inside its namespaces: networks, pods, processes; follows the operator's files; answers the operator.
+//!
+//! It must not know what configuration means to proxies; control planes do.
+
+mod reconcile;
+mod services;
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result};
+use carrick_control::root_ca::RootStore;
+use carrick_identity::TrustDomain;
+use carrick_local::{Network, Pod, Process};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use super::layout::{RunDir, StateDir};
+use super::plan::{FederationPlan, PodAddresses};
+use super::pods::PodSpec;
+use super::world::{Dirs, Networks};
+use super::{api, plan, programs, runtime_facts, world};
+
+const ROOT_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+const TOKEN_LIFETIME: Duration = Duration::from_secs(600);
+
+/// Where a federation's files are.
+#[derive(Debug, Clone)]
+pub struct SupervisorOptions {
+    pub folder: PathBuf,
+    pub run: PathBuf,
+    pub state: PathBuf,
+}
+
+/// A pod that runs.
+pub struct RunningPod {
+    pub cluster: String,
+    pub spec: PodSpec,
+    pub address: Ipv4Addr,
+    pub pod: Pod,
+    /// The operator's containers, and the agent with its proxy.
+    pub processes: Vec<Process>,
+}
+
+/// Everything that runs. One task changes it; answers to the operator read it.
+pub struct World {
+    pub name: String,
+    pub run: RunDir,
+    pub state: StateDir,
+    pub networks: Networks,
+    pub pods: BTreeMap<(String, String, String), RunningPod>,
+    /// Control planes and the root CA, with their pods.
+    pub system: Vec<(String, Pod, Process)>,
+    pub addresses: PodAddresses,
+    /// A place on the internet that belongs to no cluster, from where exposure can be tested.
+    pub stranger: Pod,
+}
+
+pub type Shared = Arc<Mutex<World>>;
+
+/// Runs until `stop` is cancelled; everything made goes with the namespaces.
+pub async fn run(options: SupervisorOptions, stop: CancellationToken) -> Result<()> {
+    let plan = plan::read(&options.folder)?;
+    let mut world = World::create(&plan, RunDir::new(options.run), StateDir::new(options.state))?;
+    world.prepare_trust(&plan)?;
+    for cluster in &plan.clusters {
+        world.make_pods(&plan, &cluster.spec.name, &cluster.pods)?;
+        world.write_facts(&cluster.spec.name, &cluster.install)?;
+    }
+    world.start_system(&plan)?;
+    world.start_pods()?;
+
+    let clusters: Vec<(String, Network)> =
+        world.networks.clusters.iter().map(|(name, network)| (name.clone(), network.clone())).collect();
+    let run = world.run.clone();
+    let shared: Shared = Arc::new(Mutex::new(world));
+    let services = clusters.into_iter().map(|(name, network)| {
+        let admin = run.admin(&name);
+        tokio::spawn(services::follow(admin, network))
+    });
+    let services: Vec<_> = services.collect();
+    let watching = reconcile::follow(plan, shared.clone());
+    let answering = api::serve(run.supervisor(), shared.clone(), stop.clone());
+    let ended = tokio::select! {
+        result = watching => result.context("following the folder failed"),
+        result = answering => result.context("the supervisor's socket failed"),
+        () = stop.cancelled() => Ok(()),
+    };
+    services.iter().for_each(tokio::task::JoinHandle::abort);
+    ended
+}
+
+impl World {
+    fn create(plan: &FederationPlan, run: RunDir, state: StateDir) -> Result<Self> {
+        let networks = Networks::create(plan)?;
+        let internet = plan.federation.spec.networks.internet;
+        let last = u32::try_from(internet.size().saturating_sub(2)).unwrap_or(u32::MAX);
+        let stranger = world::stranger(&networks, FederationPlan::address(internet, last)?)?;
+        Ok(Self {
+            name: plan.name.clone(),
+            run,
+            state,
+            networks,
+            pods: BTreeMap::new(),
+            system: Vec::new(),
+            addresses: PodAddresses::default(),
+            stranger,
+        })
+    }
+
+    /// Makes the root CA if there is none, and an enrolment token for each cluster that has no CA yet.
+    fn prepare_trust(&self, plan: &FederationPlan) -> Result<()> {
+        let dir = self.state.root_ca();
+        let root = match dir.join("root-cert.pem").exists() {
+            true => RootStore::open(&dir)?,
+            false => RootStore::init(&dir, &format!("{} root CA", plan.name), ROOT_LIFETIME, SystemTime::now())?,
+        };
+        // `carrick down --purge` finds it here.
+        write_private(&self.run.path().join("state"), &self.state.path().to_string_lossy())?;
+        for cluster in &plan.clusters {
+            private_dir(&self.run.proxies_dir(&cluster.spec.name))?;
+            private_dir(&self.run.runtime_resources(&cluster.spec.name))?;
+            if !self.state.cluster(&cluster.spec.name).join("cacerts").exists() {
+                let token = root.issue_token(&TrustDomain::new(cluster.spec.trust_domain())?, TOKEN_LIFETIME)?;
+                write_private(&self.run.token(&cluster.spec.name), token.expose())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes pods without starting anything in them.
+    fn make_pods(&mut self, plan: &FederationPlan, cluster: &str, pods: &[PodSpec]) -> Result<()> {
+        let network = plan.federation.spec.networks.pods;
+        let resolver = plan.control_plane_address()?;
+        let spec = plan.cluster(cluster).map(|cluster| &cluster.spec).context("the plan has no such cluster")?;
+        for pod in pods {
+            let address = self.addresses.get(network, cluster, pod)?;
+            let dir = self.run.pod(cluster, &pod.namespace, &pod.name);
+            private_dir(&dir)?;
+            private_dir(self.run.log(cluster, &pod.namespace, &pod.name, "x").parent().unwrap_or(&dir))?;
+            let node = programs::NodeFacts::of(cluster, pod, address);
+            write_private(&dir.join("node.json"), &serde_json::to_string_pretty(&node)?)?;
+            let dirs = Dirs { run: &self.run, state: &self.state };
+            let internet = plan.internet_address(spec, pod);
+            let made = world::pod(&self.networks, cluster, pod, address, internet, resolver, &dirs)?;
+            let key = (cluster.to_owned(), pod.namespace.clone(), pod.name.clone());
+            let running =
+                RunningPod { cluster: cluster.into(), spec: pod.clone(), address, pod: made, processes: Vec::new() };
+            self.pods.insert(key, running);
+        }
+        Ok(())
+    }
+
+    /// Tells the control plane which pods there are. Written before anything in them calls it.
+    fn write_facts(&self, cluster: &str, install: &str) -> Result<()> {
+        let pods = self.pods.values().filter(|pod| pod.cluster == cluster);
+        let pods: Vec<_> = pods
+            .map(|running| runtime_facts::pod(&running.spec, running.address, running.pod.network_inode()))
+            .collect();
+        let dir = self.run.runtime_resources(cluster);
+        write_private(&dir.join("install.yaml"), install)?;
+        write_private(&dir.join("pods.yaml"), &runtime_facts::text(&pods))
+    }
+
+    fn start_system(&mut self, plan: &FederationPlan) -> Result<()> {
+        private_dir(self.run.system_log("x").parent().unwrap_or(self.run.path()))?;
+        let pod = world::isolated("root-ca")?;
+        let process = Process::start(&pod, programs::root_ca(&self.run, &self.state))?;
+        self.system.push(("root-ca".into(), pod, process));
+        let address = plan.control_plane_address()?;
+        for cluster in &plan.clusters {
+            let name = &cluster.spec.name;
+            let pod = world::control_plane(&self.networks, name, address)?;
+            let program = programs::control(&self.run, &self.state, &plan.folder, name, address);
+            let process = Process::start(&pod, program)?;
+            self.system.push((format!("{name}/control"), pod, process));
+        }
+        Ok(())
+    }
+
+    /// Starts what each pod that has nothing running yet should run.
+    fn start_pods(&mut self) -> Result<()> {
+        for running in self.pods.values_mut().filter(|running| running.processes.is_empty()) {
+            if running.spec.role.has_proxy() {
+                let agent = programs::agent(&self.run, &running.cluster, &running.spec);
+                running.processes.push(Process::start(&running.pod, agent)?);
+            }
+            for program in &running.spec.containers {
+                let program = programs::container(&self.run, &running.cluster, &running.spec, program);
+                running.processes.push(Process::start(&running.pod, program)?);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn private_dir(path: &std::path::Path) -> Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .with_context(|| format!("cannot make the folder {}", path.display()))
+}
+
+/// Replaces a file as a whole, so that a reader never sees half of it.
+fn write_private(path: &std::path::Path, content: &str) -> Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let temporary = path.with_extension("new");
+    let write = || -> std::io::Result<()> {
+        let mut file =
+            std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        file.write_all(content.as_bytes())?;
+        std::fs::rename(&temporary, path)
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
