@@ -69,7 +69,7 @@ pub fn of_virtual_service(
                 r#match: Some(matching::of(condition)),
                 metadata: Some(metadata.clone()),
                 action: Some(action),
-                decorator: Some(decorator(context, http, side.port)),
+                decorator: decorator(context, http, side.port),
                 ..Default::default()
             };
             headers::apply(http.headers.as_ref(), &mut route);
@@ -99,15 +99,11 @@ fn route_name(http: &HttpRoute, condition: Option<&HttpMatchRequest>) -> String 
     }
 }
 
-fn decorator(context: &Context<'_>, http: &HttpRoute, called: u16) -> Decorator {
-    let first = http.route.first().and_then(|to| to.destination.as_ref());
-    let operation = match first {
-        Some(to) => {
-            format!("{}/*", names::host_port(&to.host, crate::destination::port(context, to, called)))
-        }
-        None => String::new(),
-    };
-    Decorator { operation, ..Default::default() }
+/// What the route is called in traces: its first destination. Redirects and answers have none.
+fn decorator(context: &Context<'_>, http: &HttpRoute, called: u16) -> Option<Decorator> {
+    let first = http.route.first()?.destination.as_ref()?;
+    let port = crate::destination::port(context, first, called);
+    Some(Decorator { operation: format!("{}/*", names::host_port(&first.host, port)), ..Default::default() })
 }
 
 /// The route of a service that no VirtualService speaks about.

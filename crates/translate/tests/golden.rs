@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -45,9 +46,11 @@ fn every_case_is_translated_as_written_down() {
     let mut differences = Vec::new();
     for case in cases() {
         let snapshot = case.snapshot(&case.files);
+        let mut absent: BTreeSet<String> = case.show.iter().cloned().collect();
         for node in case.nodes(&snapshot) {
             let resources = translate(&snapshot, &node);
             let shown = shown::normal(&resources, &case.show, &abbreviations);
+            absent.retain(|wanted| shown.get(wanted).is_none());
             let text = shown::text(&shown);
             let file = case.folder.join(format!("{}.json", node.name));
             if update {
@@ -56,6 +59,7 @@ fn every_case_is_translated_as_written_down() {
                 differences.push(difference(&file, &text));
             }
         }
+        assert!(absent.is_empty(), "{}: nothing to show for {absent:?}", case.folder.display());
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
@@ -82,9 +86,11 @@ fn envoy_loads_every_case() {
         let snapshot = case.snapshot(&case.files);
         for node in case.nodes(&snapshot) {
             let resources = translate(&snapshot, &node);
-            let name = format!("{} for {}", case.folder.display(), node.id());
-            support::validate(&name, &shown::as_bootstrap(&node, &resources, false));
-            support::validate(&name, &shown::as_bootstrap(&node, &resources, true));
+            let case = case.folder.strip_prefix(golden()).unwrap().display();
+            for (how, inlined) in [("as sent", false), ("inlined", true)] {
+                let name = format!("{case} for {} {how}", node.name);
+                support::validate(&name, &shown::as_bootstrap(&node, &resources, inlined));
+            }
         }
     }
 }
