@@ -20,13 +20,12 @@ use crate::style::Style;
 /// Runs the command to its end.
 pub fn run(cli: Cli) -> Result<ExitCode> {
     let style = Style::for_stdout(cli.no_color);
-    match cli.command {
-        Command::Proxy(args) => parts::proxy(args),
-        command => {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(run_async(command, style, &cli.log))
-        }
+    // The proxy has worker threads of its own.
+    if let Command::Proxy(args) = cli.command {
+        return parts::proxy(args);
     }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(run_async(cli.command, style, &cli.log))
 }
 
 async fn run_async(command: Command, style: Style, log: &str) -> Result<ExitCode> {

@@ -6,4 +6,4 @@ pub mod measure;
 pub mod path;
 pub mod render;
 
-pub use path::{MeasuredPath, Observation, Rule};
+pub use path::Rule;

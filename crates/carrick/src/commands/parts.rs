@@ -8,6 +8,8 @@ use carrick_control::agent::{self, AgentOptions};
 use carrick_control::cluster::{self, ControlOptions};
 use carrick_control::root_ca::{self, RootStore};
 use carrick_identity::TrustDomain;
+use carrick_proxy::bootstrap::Bootstrap;
+use carrick_proxy::runtime::{ProxyOptions, run_blocking};
 use carrick_translate::{NodeKind, ProxyNode};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -34,7 +36,24 @@ pub fn stop_on_signals() -> Result<CancellationToken> {
 }
 
 pub fn proxy(args: ProxyArgs) -> Result<ExitCode> {
-    anyhow::bail!("carrick proxy -c {} is not built in yet", args.config_path.display())
+    let bootstrap = Bootstrap::from_file(&args.config_path)?;
+    if args.mode == "validate" {
+        super::progress(&format!("{} is a bootstrap that this proxy can run", args.config_path.display()));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let options = ProxyOptions {
+        bootstrap,
+        concurrency: Some(args.concurrency.into()),
+        drain_time: Duration::from_secs(args.drain_time_s),
+    };
+    run_blocking(options, async {
+        match stop_on_signals() {
+            Ok(stop) => stop.cancelled().await,
+            // Without signals nobody can ask us to drain; the kernel's default ends the process.
+            Err(_) => std::future::pending().await,
+        }
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 pub async fn control(args: ControlArgs) -> Result<ExitCode> {

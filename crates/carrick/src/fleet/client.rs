@@ -60,8 +60,7 @@ impl Federation {
             resource: String,
             place: String,
         }
-        let answer = get_json::<Resolved>(&self.run.admin(cluster), &format!("/resolve?path={}", escape(path)));
-        match answer.await {
+        match get_json::<Resolved>(&self.run.admin(cluster), &format!("/resolve?path={}", escape(path))).await {
             Ok(found) => Rule { resource: found.resource, place: Some(found.place) },
             // What the control plane does not know any more keeps the name that the proxy knows.
             Err(_) => Rule { resource: path.to_owned(), place: None },
