@@ -55,7 +55,7 @@ pub enum Command {
     #[command(subcommand)]
     RootCa(RootCaCommand),
     /// The test server that answers with what it received
-    #[command(hide = true)]
+    #[command(hide = true, disable_version_flag = true)]
     App(crate::app::AppArgs),
     /// Runs a federation inside its namespaces; not for use by hand
     #[command(hide = true)]
