@@ -9,7 +9,7 @@ use carrick_model::snapshot::bound_hosts;
 
 use super::servers::BoundServer;
 use super::{server_names, server_tls};
-use crate::chains::{When, caused_by, chain, encrypted};
+use crate::chains::{TLS, When, caused_by, chain, encrypted};
 use crate::context::Context;
 use crate::envoy::listener::{Filter, FilterChain};
 use crate::l4;
@@ -37,6 +37,8 @@ pub fn passthrough(
                 let any_name = wanted.sni_hosts.iter().any(|name| name == "*");
                 let when = When {
                     server_names: if any_name { vec![] } else { wanted.sni_hosts.clone() },
+                    // With names, only TLS can match. "Any name" must not come to mean plain text too, as it does in Istio.
+                    transport: if any_name { TLS } else { "" },
                     ranges: l4::ranges(&wanted.destination_subnets),
                     ..Default::default()
                 };

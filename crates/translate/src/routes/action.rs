@@ -1,6 +1,8 @@
 //! What a rule does with a request: send it on, redirect it, or answer it (`pilot/pkg/networking/core/route/route.go`,
 //! `applyHTTPRouteDestination`, `ApplyRedirect`, `ApplyDirectResponse`).
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use carrick_model::resources::{
     Destination, HttpDirectResponse, HttpRedirect, HttpRewrite, HttpRoute, HttpRouteDestination, RedirectPort,
 };
@@ -138,11 +140,12 @@ fn redirected(redirect: &HttpRedirect, called: u16) -> RedirectAction {
 }
 
 fn answered(response: &HttpDirectResponse) -> DirectResponseAction {
-    let text = response.body.as_ref().and_then(|body| body.string.clone());
-    let body = text.map(|text| DataSource {
-        specifier: Some(data_source::Specifier::InlineString(text)),
-        ..Default::default()
+    let body = response.body.as_ref().and_then(|body| match (&body.string, &body.bytes) {
+        (Some(text), _) => Some(data_source::Specifier::InlineString(text.clone())),
+        (None, Some(encoded)) => BASE64.decode(encoded).ok().map(data_source::Specifier::InlineBytes),
+        (None, None) => None,
     });
+    let body = body.map(|specifier| DataSource { specifier: Some(specifier), ..Default::default() });
     DirectResponseAction { status: response.status, body, ..Default::default() }
 }
 

@@ -1,8 +1,5 @@
 //! The real Envoy as a judge of what translate writes.
 
-pub mod case;
-pub mod shown;
-
 use std::path::PathBuf;
 use std::process::Command;
 

@@ -1,12 +1,12 @@
 //! The bootstrap that the agent writes starts Envoy as well as Carrick's own proxy.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use carrick_translate::{BootstrapPlan, NodeKind, ProxyNode, bootstrap};
 use carrick_xds::json;
+
+use crate::envoy;
 
 fn plan() -> BootstrapPlan {
     let node = ProxyNode {
@@ -26,7 +26,7 @@ fn plan() -> BootstrapPlan {
 
 #[test]
 fn envoy_loads_the_bootstrap_of_a_captured_sidecar() {
-    support::validate("a sidecar's bootstrap", &json::to_json(&bootstrap(&plan())).unwrap());
+    envoy::validate("a sidecar's bootstrap", &json::to_json(&bootstrap(&plan())).unwrap());
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn envoy_loads_the_bootstrap_of_a_gateway_with_probes() {
     plan.node.kind = NodeKind::Router;
     plan.own_traffic_mark = None;
     plan.probes = true;
-    support::validate("a gateway's bootstrap", &json::to_json(&bootstrap(&plan)).unwrap());
+    envoy::validate("a gateway's bootstrap", &json::to_json(&bootstrap(&plan)).unwrap());
 }
 
 #[test]

@@ -2,16 +2,16 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo test -p carrick-translate` writes the files anew; read the difference before you commit it.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::case::Case;
+use crate::{envoy, shown};
+use carrick_model::SourceFile;
 use carrick_translate::translate;
+use proptest::prelude::*;
 use serde_json::{Map, Value};
-use support::case::Case;
-use support::shown;
 
 fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
@@ -89,23 +89,44 @@ fn envoy_loads_every_case() {
             let case = case.folder.strip_prefix(golden()).unwrap().display();
             for (how, inlined) in [("as sent", false), ("inlined", true)] {
                 let name = format!("{case} for {} {how}", node.name);
-                support::validate(&name, &shown::as_bootstrap(&node, &resources, inlined));
+                envoy::validate(&name, &shown::as_bootstrap(&node, &resources, inlined));
             }
         }
     }
 }
 
-#[test]
-fn the_order_of_files_and_the_number_of_times_change_no_byte() {
-    for case in cases() {
-        let snapshot = case.snapshot(&case.files);
-        let mut reversed = case.files.clone();
-        reversed.reverse();
-        let other = case.snapshot(&reversed);
-        for node in case.nodes(&snapshot) {
-            let once = translate(&snapshot, &node);
-            assert_eq!(once, translate(&snapshot, &node));
-            assert_eq!(once, translate(&other, &node), "{}", case.folder.display());
+/// Every document of a case as a file of its own.
+fn documents(case: &Case) -> Vec<SourceFile> {
+    let mut files = Vec::new();
+    for file in &case.files {
+        for (number, part) in file.text.split("\n---\n").enumerate() {
+            files.push(SourceFile::new(format!("{}-{number}", file.path), part));
+        }
+    }
+    files
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4, ..Default::default() })]
+
+    #[test]
+    fn neither_the_order_of_files_nor_repetition_changes_a_byte(seed in any::<u64>()) {
+        for case in cases() {
+            let snapshot = case.snapshot(&case.files);
+            let mut shuffled = documents(&case);
+            let length = shuffled.len() as u64;
+            shuffled.sort_by_key(|file| {
+                let salt = file.path.bytes().fold(seed, |mix, byte| {
+                    mix.wrapping_mul(0x0100_0000_01b3) ^ u64::from(byte)
+                });
+                (salt % (length * 7), file.path.clone())
+            });
+            let other = case.snapshot(&shuffled);
+            for node in case.nodes(&snapshot) {
+                let once = translate(&snapshot, &node);
+                prop_assert_eq!(&once, &translate(&snapshot, &node));
+                prop_assert_eq!(&once, &translate(&other, &node), "{}", case.folder.display());
+            }
         }
     }
 }
