@@ -14,7 +14,9 @@ pub fn pod(spec: &PodSpec, address: Ipv4Addr, netns: u64) -> Value {
     if spec.role.has_proxy() {
         labels.insert("security.istio.io/tlsMode".into(), "istio".into());
     }
-    let containers: Vec<Value> = spec.containers.iter().map(|program| json!({ "name": program.name })).collect();
+    let proxy = spec.role.has_proxy().then_some("istio-proxy");
+    let names = spec.containers.iter().map(|program| program.name.as_str()).chain(proxy);
+    let containers: Vec<Value> = names.map(|name| json!({ "name": name })).collect();
     json!({
         "apiVersion": "v1",
         "kind": "Pod",

@@ -93,7 +93,7 @@ impl ListenerConfig {
             ipv4_compat: address::ipv4_compat(pb.address.as_ref()),
             bind: pb.bind_to_port.or(legacy).unwrap_or(true),
             use_original_dst: pb.use_original_dst.unwrap_or(false),
-            filters: filters(&pb.listener_filters)?,
+            filters: filters(&pb.listener_filters, pb.use_original_dst.unwrap_or(false))?,
             filters_timeout: (!timeout.is_zero()).then_some(timeout),
             continue_on_timeout: pb.continue_on_listener_filters_timeout,
             table,
@@ -123,10 +123,14 @@ pub(crate) fn access_logs(pb: &[AccessLogPb]) -> Result<Vec<AccessLog>, FieldErr
 
 /// Filters run in this order, whichever way they are listed: an inspector needs the destination that is restored before it to know
 /// whether it is disabled, and plain HTTP is looked for only where there is no TLS.
-fn filters(pb: &[ListenerFilterPb]) -> Result<Vec<ListenerFilter>, FieldError> {
+fn filters(pb: &[ListenerFilterPb], use_original_dst: bool) -> Result<Vec<ListenerFilter>, FieldError> {
     let mut filters = Vec::new();
     for (n, pb) in pb.iter().enumerate() {
         filters.push(filter(pb).map_err(|error| error.within(format!("listener_filters[{n}]")))?);
+    }
+    // Handing over by original destination implies looking it up (Envoy `listener_impl.cc`, buildOriginalDstListenerFilter).
+    if use_original_dst && !filters.iter().any(|filter| matches!(filter.kind, ListenerFilterKind::OriginalDst)) {
+        filters.push(ListenerFilter { kind: ListenerFilterKind::OriginalDst, disabled: None });
     }
     filters.sort_by_key(|filter| match filter.kind {
         ListenerFilterKind::OriginalDst => 0,
