@@ -31,6 +31,9 @@ pub(crate) struct ServerTls {
 struct Built {
     loaded: Loaded,
     config: Arc<ServerConfig>,
+    /// For clients that offer none of our protocols: they are served without one, as Envoy does, where rustls would refuse them
+    /// (RFC 7301 §3.2 allows both). Istio's clients offer `istio` and its servers never list it.
+    without_alpn: Arc<ServerConfig>,
 }
 
 /// A finished handshake.
@@ -51,7 +54,8 @@ pub(crate) enum HandshakeError {
 
 impl ServerTls {
     pub fn new(config: DownstreamTlsConfig, secrets: &Secrets) -> Result<Self, FieldError> {
-        let material = Material::new(&config.settings, secrets).map_err(|e| e.within("common_tls_context"))?;
+        let material =
+            Material::new(&config.settings, secrets).map_err(|e| e.within("common_tls_context"))?;
         Ok(Self { config, material, built: ArcSwapOption::empty() })
     }
 
@@ -63,7 +67,13 @@ impl ServerTls {
     pub async fn accept(&self, stream: Prefixed, hello: &ClientHello) -> Result<Accepted, HandshakeError> {
         let built = self.current()?;
         let started = Instant::now();
-        let handshake = TlsAcceptor::from(Arc::clone(&built.config)).accept(stream);
+        let shared = built
+            .config
+            .alpn_protocols
+            .iter()
+            .any(|own| hello.alpn.iter().any(|theirs| theirs.as_bytes() == own));
+        let config = if shared { &built.config } else { &built.without_alpn };
+        let handshake = TlsAcceptor::from(Arc::clone(config)).accept(stream);
         let stream = handshake.await.map_err(|error| HandshakeError::Failed(error.to_string()))?;
         let handshake_micros = started.elapsed().as_micros() as u64;
         let sni = hello.server_name.clone();
@@ -79,7 +89,10 @@ impl ServerTls {
             return Ok(built);
         }
         let config = self.build(&loaded).map_err(HandshakeError::Failed)?;
-        let built = Arc::new(Built { loaded, config: Arc::new(config) });
+        let mut without_alpn = config.clone();
+        without_alpn.alpn_protocols.clear();
+        let (config, without_alpn) = (Arc::new(config), Arc::new(without_alpn));
+        let built = Arc::new(Built { loaded, config, without_alpn });
         self.built.store(Some(Arc::clone(&built)));
         Ok(built)
     }
@@ -106,8 +119,6 @@ impl ServerTls {
         // A resumed session would skip verification: it could outlive the trust in its client's root, or move between services.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
-        // A client without ALPN, or with none of ours, is served all the same, as Envoy does.
-        config.ignore_client_order = false;
         Ok(config)
     }
 }
