@@ -23,7 +23,7 @@ pub fn cluster(context: &Context<'_>, destination: &Destination, called: u16) ->
 }
 
 /// Weighted destinations without those that get nothing; a single one needs no weight.
-pub fn with_share<'a, T>(all: &'a [T], weight: impl Fn(&T) -> u32) -> Vec<&'a T> {
+pub fn with_share<T>(all: &[T], weight: impl Fn(&T) -> u32) -> Vec<&T> {
     match all {
         [only] => vec![only],
         several => several.iter().filter(|one| weight(one) > 0).collect(),

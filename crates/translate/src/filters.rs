@@ -6,7 +6,7 @@ pub mod http;
 pub mod listener;
 pub mod tcp;
 
-use prost::{Message, Name};
+use prost::Name;
 
 use crate::envoy::listener::{Filter, filter::ConfigType};
 use crate::envoy::{any, core};
@@ -21,6 +21,6 @@ pub fn ads() -> core::ConfigSource {
     }
 }
 
-fn network_filter(name: &str, config: &(impl Message + Name)) -> Filter {
+fn network_filter(name: &str, config: &impl Name) -> Filter {
     Filter { name: name.into(), config_type: Some(ConfigType::TypedConfig(any(config))) }
 }

@@ -4,7 +4,7 @@
 //!
 //! Reading order: [`node`] (who asks), `context` (what it sees), then the three sides of a proxy: `outbound`, `inbound`, `gateway`.
 //! They are made of `clusters`, `routes`, `l4`, `chains`, `filters`, `tls`; `names` and `rule` are Istio's conventions.
-//! [`bootstrap`](mod@bootstrap) is the file that a proxy starts from.
+//! [`bootstrap`](mod@bootstrap) is the file that a proxy starts from; [`unsupported`] finds what none of this says.
 
 mod access_log;
 mod address;
@@ -24,12 +24,14 @@ mod outbound;
 mod routes;
 mod rule;
 mod tls;
+mod unsupported;
 
 use carrick_model::snapshot::MeshSnapshot;
 use carrick_xds::ProxyResources;
 
 pub use bootstrap::{BootstrapPlan, bootstrap};
 pub use node::{NodeError, NodeKind, ProxyNode};
+pub use unsupported::unsupported;
 
 /// Everything that one proxy should run. The same snapshot and node give the same bytes, always.
 pub fn translate(snapshot: &MeshSnapshot, node: &ProxyNode) -> ProxyResources {

@@ -5,7 +5,7 @@ mod downstream;
 pub mod secrets;
 mod upstream;
 
-use prost::{Message, Name};
+use prost::Name;
 
 use crate::envoy::any;
 use crate::envoy::core::{TransportSocket, transport_socket::ConfigType};
@@ -110,7 +110,7 @@ fn parameters() -> TlsParameters {
     }
 }
 
-fn transport_socket(context: &(impl Message + Name)) -> TransportSocket {
+fn transport_socket(context: &impl Name) -> TransportSocket {
     TransportSocket {
         name: "envoy.transport_sockets.tls".into(),
         config_type: Some(ConfigType::TypedConfig(any(context))),

@@ -1,6 +1,6 @@
 //! The HTTP connection manager as Istio sets it up, for the three places where Istio terminates HTTP.
 
-use prost::{Message, Name};
+use prost::Name;
 
 use crate::envoy::accesslog::AccessLog;
 use crate::envoy::hcm::http_connection_manager::{
@@ -99,7 +99,7 @@ fn router() -> HttpFilter {
     http_filter("envoy.filters.http.router", &Router::default())
 }
 
-fn http_filter(name: &str, config: &(impl Message + Name)) -> HttpFilter {
+fn http_filter(name: &str, config: &impl Name) -> HttpFilter {
     HttpFilter {
         name: name.into(),
         config_type: Some(http_filter::ConfigType::TypedConfig(any(config))),

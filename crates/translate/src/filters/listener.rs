@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use prost::{Message, Name};
+use prost::Name;
 
 use crate::envoy::any;
 use crate::envoy::listener::listener_filter::ConfigType;
@@ -45,7 +45,7 @@ fn destination_port(port: u16) -> ListenerFilterChainMatchPredicate {
     ListenerFilterChainMatchPredicate { rule: Some(Rule::DestinationPortRange(range)) }
 }
 
-fn listener_filter(name: &str, config: &(impl Message + Name)) -> ListenerFilter {
+fn listener_filter(name: &str, config: &impl Name) -> ListenerFilter {
     ListenerFilter {
         name: name.into(),
         config_type: Some(ConfigType::TypedConfig(any(config))),

@@ -1,0 +1,135 @@
+//! What operators may write, and what this crate cannot say in stock Envoy yet: each such field is a finding, so that nothing is passed
+//! over in silence. It must not know what is wrong in itself; the model says that.
+
+use carrick_model::diagnostic::codes;
+use carrick_model::resources::{
+    ConnectionPoolSettings, DestinationRule, Gateway, HttpRoute, LoadBalancerSettings, ServiceEntry,
+    ServiceEntryResolution, TrafficPolicy, VirtualService,
+};
+use carrick_model::snapshot::{MeshSnapshot, Resolution, ServiceKind};
+use carrick_model::{AnyResource, Diagnostic, Meta, Severity};
+
+/// A warning for every field whose meaning no proxy will get.
+pub fn unsupported(snapshot: &MeshSnapshot) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for resource in snapshot.resources() {
+        let mut fields = Fields { meta: resource.meta(), found: &mut found };
+        match resource {
+            AnyResource::VirtualService(one) => virtual_service(&one.spec, &mut fields),
+            AnyResource::DestinationRule(one) => destination_rule(&one.spec, &mut fields),
+            AnyResource::ServiceEntry(one) => service_entry(&one.spec, &mut fields),
+            AnyResource::Gateway(one) => gateway(&one.spec, &mut fields),
+            _ => {}
+        }
+    }
+    for service in snapshot.services().iter().filter(|service| service.kind == ServiceKind::Kubernetes) {
+        if let Resolution::Alias(_) = service.resolution {
+            Fields { meta: &service.meta, found: &mut found }.add("spec.externalName", true);
+        }
+    }
+    found
+}
+
+struct Fields<'a> {
+    meta: &'a Meta,
+    found: &'a mut Vec<Diagnostic>,
+}
+
+impl Fields<'_> {
+    fn add(&mut self, field: &str, is_set: bool) {
+        if !is_set {
+            return;
+        }
+        self.found.push(Diagnostic {
+            code: codes::UNSUPPORTED,
+            severity: Severity::Warning,
+            location: self.meta.locate(field),
+            resource: Some(self.meta.resource_name()),
+            field: field.to_owned(),
+            reason: "Carrick does not support this field yet; the rest of the resource is applied without it"
+                .into(),
+            mend: "remove it, or do not rely on it".into(),
+        });
+    }
+}
+
+fn virtual_service(spec: &VirtualService, fields: &mut Fields<'_>) {
+    for (index, http) in spec.http.iter().enumerate() {
+        http_route(&format!("spec.http[{index}]"), http, fields);
+    }
+}
+
+fn http_route(at: &str, http: &HttpRoute, fields: &mut Fields<'_>) {
+    let remote = http.retries.as_ref().is_some_and(|retries| retries.retry_remote_localities.is_some());
+    fields.add(&format!("{at}.fault"), http.fault.is_some());
+    fields.add(&format!("{at}.corsPolicy"), http.cors_policy.is_some());
+    fields.add(&format!("{at}.retries.retryRemoteLocalities"), remote);
+}
+
+fn destination_rule(spec: &DestinationRule, fields: &mut Fields<'_>) {
+    if let Some(policy) = &spec.traffic_policy {
+        traffic_policy("spec.trafficPolicy", policy, fields);
+    }
+    for (index, subset) in spec.subsets.iter().enumerate() {
+        if let Some(policy) = &subset.traffic_policy {
+            traffic_policy(&format!("spec.subsets[{index}].trafficPolicy"), policy, fields);
+        }
+    }
+}
+
+fn traffic_policy(at: &str, policy: &TrafficPolicy, fields: &mut Fields<'_>) {
+    fields.add(&format!("{at}.tunnel"), policy.tunnel.is_some());
+    fields.add(&format!("{at}.proxyProtocol"), policy.proxy_protocol.is_some());
+    fields.add(&format!("{at}.retryBudget"), policy.retry_budget.is_some());
+    blocks(at, policy.load_balancer.as_ref(), policy.connection_pool.as_ref(), fields);
+    crl(at, policy.tls.as_ref().map(|tls| tls.ca_crl.as_str()), fields);
+    for (index, port) in policy.port_level_settings.iter().enumerate() {
+        let at = format!("{at}.portLevelSettings[{index}]");
+        blocks(&at, port.load_balancer.as_ref(), port.connection_pool.as_ref(), fields);
+        crl(&at, port.tls.as_ref().map(|tls| tls.ca_crl.as_str()), fields);
+    }
+}
+
+fn blocks(
+    at: &str,
+    balancer: Option<&LoadBalancerSettings>,
+    pool: Option<&ConnectionPoolSettings>,
+    fields: &mut Fields<'_>,
+) {
+    if let Some(balancer) = balancer {
+        let at = format!("{at}.loadBalancer");
+        fields.add(&format!("{at}.localityLbSetting"), balancer.locality_lb_setting.is_some());
+        fields.add(&format!("{at}.warmupDurationSecs"), balancer.warmup_duration_secs.is_some());
+        fields.add(&format!("{at}.warmup"), balancer.warmup.is_some());
+    }
+    if let Some(tcp) = pool.and_then(|pool| pool.tcp.as_ref()) {
+        let at = format!("{at}.connectionPool.tcp");
+        fields.add(&format!("{at}.maxConnectionDuration"), tcp.max_connection_duration.is_some());
+        fields.add(&format!("{at}.idleTimeout"), tcp.idle_timeout.is_some());
+    }
+    if let Some(http) = pool.and_then(|pool| pool.http.as_ref()) {
+        let at = format!("{at}.connectionPool.http");
+        fields.add(&format!("{at}.maxConcurrentStreams"), http.max_concurrent_streams > 0);
+    }
+}
+
+fn crl(at: &str, file: Option<&str>, fields: &mut Fields<'_>) {
+    fields.add(&format!("{at}.tls.caCrl"), file.is_some_and(|file| !file.is_empty()));
+}
+
+fn service_entry(spec: &ServiceEntry, fields: &mut Fields<'_>) {
+    fields.add("spec.resolution", spec.resolution == ServiceEntryResolution::DynamicDns);
+}
+
+fn gateway(spec: &Gateway, fields: &mut Fields<'_>) {
+    for (index, server) in spec.servers.iter().enumerate() {
+        let Some(tls) = &server.tls else { continue };
+        let at = format!("spec.servers[{index}].tls");
+        fields.add(&format!("{at}.caCrl"), !tls.ca_crl.is_empty());
+        fields.add(&format!("{at}.credentialNames"), tls.credential_names.len() > 1);
+        fields.add(&format!("{at}.tlsCertificates"), tls.tls_certificates.len() > 1);
+    }
+}
+
+#[cfg(test)]
+mod tests;
