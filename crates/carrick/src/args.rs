@@ -30,6 +30,8 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Start two clusters on this machine, send a request through four proxies, attack them, clean up
+    Demo(DemoArgs),
     /// Start a federation folder on this machine and keep it running
     Up(UpArgs),
     /// Stop a running federation and remove what it made
@@ -57,6 +59,9 @@ pub enum Command {
     /// The test server that answers with what it received
     #[command(hide = true, disable_version_flag = true)]
     App(crate::app::AppArgs),
+    /// Makes one connection and tells what came of it; not for use by hand
+    #[command(hide = true)]
+    Probe,
     /// Runs a federation inside its namespaces; not for use by hand
     #[command(hide = true)]
     Supervise(SuperviseArgs),
@@ -70,9 +75,6 @@ pub struct DemoArgs {
     /// Leave the federation running afterwards, as `carrick up` does
     #[arg(long)]
     pub keep: bool,
-    /// A federation folder instead of the built-in example
-    #[arg(value_name = "FOLDER")]
-    pub folder: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! One module for each command; here is who runs which, and on what kind of runtime.
 
 mod config;
+mod demo;
 mod down;
 mod exec;
 mod homes;
@@ -30,7 +31,9 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
 
 async fn run_async(command: Command, style: Style, log: &str) -> Result<ExitCode> {
     match command {
+        Command::Demo(args) => demo::run(args, style, log).await,
         Command::Proxy(args) => parts::proxy(args),
+        Command::Probe => crate::demo::probe::run().map(|()| ExitCode::SUCCESS),
         Command::Control(args) => parts::control(args).await,
         Command::Agent(args) => parts::agent(args).await,
         Command::RootCa(command) => parts::root_ca(command).await,

@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use tokio_util::sync::CancellationToken;
+
 use super::{homes, parts, progress};
 use crate::args::UpArgs;
 use crate::fleet::client::Federation;
 use crate::fleet::layout::RunDir;
-use crate::fleet::{outer, plan};
+use crate::fleet::outer::{self, Running};
+use crate::fleet::plan;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -34,18 +37,24 @@ pub async fn run(args: UpArgs, log: &str) -> Result<ExitCode> {
         running.stop().await?;
         return Err(error);
     }
-    if !stop.is_cancelled() {
-        progress(&format!("{name} runs; Ctrl-C or `carrick down` stops it"));
-        let reports = running.plan.clusters.iter().map(|cluster| {
-            tokio::spawn(report(running.federation.clone(), cluster.spec.name.clone()))
-        });
-        let _reports: Vec<_> = reports.collect();
-        let federation = running.federation.clone();
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = gone(&federation) => {}
-        }
+    if stop.is_cancelled() {
+        running.stop().await?;
+        return Ok(ExitCode::SUCCESS);
     }
+    stay(running, &stop).await
+}
+
+/// Keeps a federation running until it is stopped, and tells what the operator's edits do.
+pub async fn stay(running: Running, stop: &CancellationToken) -> Result<ExitCode> {
+    let name = &running.plan.name;
+    progress(&format!("{name} runs; Ctrl-C or `carrick down` stops it"));
+    let clusters = running.plan.clusters.iter().map(|cluster| cluster.spec.name.clone());
+    let reports: Vec<_> = clusters.map(|cluster| tokio::spawn(report(running.federation.clone(), cluster))).collect();
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = gone(&running.federation) => {}
+    }
+    reports.iter().for_each(tokio::task::JoinHandle::abort);
     progress(&format!("stopping {name}"));
     running.stop().await?;
     Ok(ExitCode::SUCCESS)

@@ -25,11 +25,6 @@ impl RunDir {
         self.0.join("supervisor.sock")
     }
 
-    /// What `up --detach` prints.
-    pub fn output(&self) -> PathBuf {
-        self.0.join("up.log")
-    }
-
     pub fn root_ca(&self) -> PathBuf {
         self.0.join("root-ca.sock")
     }

@@ -109,14 +109,6 @@ impl Running {
         drop(self.lifeline);
         Ok(tokio::task::spawn_blocking(move || self.sandbox.wait()).await??)
     }
-
-    /// Waits until the federation ends by itself (`carrick down`, or a failure).
-    pub async fn ended(self) -> Result<i32> {
-        let lifeline = self.lifeline;
-        let code = tokio::task::spawn_blocking(move || self.sandbox.wait()).await??;
-        drop(lifeline);
-        Ok(code)
-    }
 }
 
 impl Homes {

@@ -1,0 +1,89 @@
+//! `carrick demo`: the whole of it in seconds, on this machine, leaving nothing behind.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use super::{homes, parts, print, progress, up};
+use crate::args::DemoArgs;
+use crate::demo::report::{self, Report};
+use crate::demo::{attacks, example};
+use crate::fleet::layout::StateDir;
+use crate::fleet::outer::{self, Running};
+use crate::style::Style;
+use crate::trace::measure;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The demo's own folder, removed whatever happens.
+struct Workshop(PathBuf);
+
+impl Workshop {
+    fn new(parent: &Path) -> Result<Self> {
+        use std::os::unix::fs::DirBuilderExt;
+        let path = parent.join(format!("demo-{}.files", std::process::id()));
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&path)
+            .with_context(|| format!("cannot make the folder {}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Workshop {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!("{} stays behind: {error}", self.0.display());
+        }
+    }
+}
+
+pub async fn run(args: DemoArgs, style: Style, log: &str) -> Result<ExitCode> {
+    let began = Instant::now();
+    let stop = parts::stop_on_signals()?;
+    let homes = homes::of_user()?;
+    let workshop = Workshop::new(&homes.run)?;
+    let folder = workshop.0.join("two-clusters");
+    example::write(&folder)?;
+    let state = StateDir::new(workshop.0.join("state"));
+    progress("starting a root CA, two clusters, and their workloads");
+    let run = homes.run_of(&format!("demo-{}", std::process::id()));
+    let running = outer::start(&folder, run, state.path().to_owned(), log)?;
+    let outcome = tokio::select! {
+        outcome = tell(&running, &state, began, &args, style) => outcome,
+        () = stop.cancelled() => Err(anyhow::anyhow!("interrupted")),
+    };
+    let held = match outcome {
+        Ok(held) => held,
+        Err(error) => {
+            running.stop().await?;
+            return Err(error);
+        }
+    };
+    if args.keep {
+        up::stay(running, &stop).await?;
+    } else {
+        running.stop().await?;
+    }
+    Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn tell(running: &Running, state: &StateDir, began: Instant, args: &DemoArgs, style: Style) -> Result<bool> {
+    running.ready(PATIENCE).await?;
+    progress(&format!("ready after {} ms; the client calls {}", began.elapsed().as_millis(), example::URL));
+    let client = running.federation.find(example::CLIENT).await?;
+    let request = measure::request(&running.federation, &client, example::URL).await?;
+    let first = u64::try_from(began.elapsed().as_millis())?;
+    progress("trying what must be refused");
+    let checks = attacks::run(&running.federation, state).await?;
+    let report = Report::new(request, checks, first);
+    match args.json {
+        true => print(&format!("{:#}\n", serde_json::to_value(&report)?))?,
+        false => print(&report::render(&report, style))?,
+    }
+    Ok(report.held)
+}
+

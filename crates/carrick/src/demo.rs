@@ -1,0 +1,9 @@
+//! The demo: two clusters, one request through four proxies, then attacks that must all be refused.
+//!
+//! It must not decide what is true: the path and the refusals are what proxies recorded.
+
+pub mod attacks;
+pub mod example;
+pub mod probe;
+pub mod report;
+pub mod witness;
