@@ -48,10 +48,10 @@ fn names_an_address(headers: &HeaderMap) -> bool {
     let mut hosts = headers.get_all(header::HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
     let Ok(host) = host.to_str() else { return false };
-    let is_address = host.parse::<SocketAddr>().is_ok() || host.parse::<IpAddr>().is_ok();
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let is_address = host.parse::<SocketAddr>().is_ok() || bare.parse::<IpAddr>().is_ok();
     let name = host.rsplit_once(':').map_or(host, |(name, _port)| name);
-    let name = name.trim_start_matches('[').trim_end_matches(']');
-    is_address || name.parse::<IpAddr>().is_ok() || name.eq_ignore_ascii_case("localhost")
+    is_address || name.eq_ignore_ascii_case("localhost")
 }
 
 #[cfg(test)]

@@ -3,13 +3,15 @@
 //! It must not know what becomes of its requests.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::Future;
+use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -17,10 +19,13 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 
 use super::guard::FloodGuard;
 use super::manager::{Codec, HttpManager, RouteSource};
+use super::record::Record;
 use super::request;
 use super::response::ResponseBody;
 use super::rewind::{Preface, read_preface};
+use super::slow_head::{self, SlowHead};
 use super::tables::RouteSlot;
+use crate::access_log::{HttpLog, ResponseFlag};
 use crate::connection::{ConnectionInfo, Stream};
 use crate::env::ProxyEnv;
 use crate::stats::HttpStats;
@@ -64,10 +69,19 @@ impl Downstream {
         self.stats.downstream_rq_active.decrement();
     }
 
+    /// How many requests there have been.
+    pub(super) fn requests(&self) -> u32 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Whether no request is in progress.
+    pub(super) fn is_idle(&self) -> bool {
+        self.active.load(Ordering::Acquire) == 0
+    }
+
     /// Since when there has been no request, if there is none now.
     fn idle_since(&self) -> Option<Instant> {
-        let idle = self.active.load(Ordering::Acquire) == 0;
-        idle.then(|| self.began + Duration::from_millis(self.idle_since.load(Ordering::Acquire)))
+        self.is_idle().then(|| self.began + Duration::from_millis(self.idle_since.load(Ordering::Acquire)))
     }
 }
 
@@ -136,31 +150,26 @@ async fn serve_http1(stream: Stream, downstream: &Arc<Downstream>) {
     downstream.stats.downstream_cx_http1_total.increment();
     let limits = &downstream.manager.limits;
     let mut builder = http1::Builder::new();
-    // One more than the limit, so that it is we who answer that there are too many.
     builder
         .timer(TokioTimer::new())
         .half_close(false)
         .max_header_size(limits.max_header_bytes as usize)
         .max_buf_size((limits.max_header_bytes as usize).max(64 * 1024))
-        // Envoy bounds the head by the idle timeout of the stream where it has no timeout of its own.
-        .header_read_timeout(header_timeout(downstream));
+        // hyper would count the time between requests, too.
+        .header_read_timeout(None);
     if limits.max_headers != DEFAULT_MAX_HEADERS {
         builder.max_headers(limits.max_headers);
     }
     let service = service_fn(|request| handle(request, downstream.clone()));
+    let limit = limits.request_headers.or(limits.request).unwrap_or(slow_head::DEFAULT_LIMIT);
+    let stream = SlowHead::new(stream, downstream.clone(), limit);
     let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
-    drive(connection, downstream, |connection| connection.graceful_shutdown()).await;
+    let ended = drive(connection, downstream, |connection| connection.graceful_shutdown()).await;
+    note_bad_message(ended, downstream);
 }
 
 /// hyper's own, which costs nothing to keep.
 const DEFAULT_MAX_HEADERS: usize = 100;
-
-/// How long the head of the next request may take. hyper counts from the end of the last answer, so this is also the idle
-/// timeout of a connection that keeps alive.
-fn header_timeout(downstream: &Downstream) -> Option<Duration> {
-    let limits = &downstream.manager.limits;
-    limits.request_headers.or(limits.request).or(limits.stream_idle).or(limits.connection_idle)
-}
 
 async fn serve_http2(stream: Stream, downstream: &Arc<Downstream>) {
     downstream.stats.downstream_cx_http2_total.increment();
@@ -177,14 +186,38 @@ async fn serve_http2(stream: Stream, downstream: &Arc<Downstream>) {
     let shared = downstream.clone();
     let service = service_fn(move |request| handle(request, shared.clone()));
     let connection = builder.serve_connection(TokioIo::new(FloodGuard::new(stream)), service);
-    drive(connection, downstream, |connection| connection.graceful_shutdown()).await;
+    let ended = drive(connection, downstream, |connection| connection.graceful_shutdown()).await;
+    note_bad_message(ended, downstream);
+}
+
+/// A message that the codec itself refused never became a request, but it is logged and recorded as one.
+fn note_bad_message(ended: Result<(), hyper::Error>, downstream: &Arc<Downstream>) {
+    let Err(error) = ended else { return };
+    tracing::debug!(connection = downstream.info.id, %error, "downstream connection ended");
+    let slow = error.source().and_then(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
+    let (code, details) = match slow {
+        Some(io::ErrorKind::TimedOut) => (408, "request_header_timeout"),
+        _ if error.is_parse_too_large() => (431, "http1.headers_too_large"),
+        _ if error.is_parse() => (400, "http1.codec_error"),
+        _ => return,
+    };
+    downstream.stats.downstream_cx_protocol_error.increment();
+    let version = if downstream.is_http2 { Version::HTTP_2 } else { Version::HTTP_11 };
+    let mut record = Record::new(downstream, HttpLog { version, ..HttpLog::default() });
+    record.entry.response_code = Some(code);
+    record.flag(ResponseFlag::DownstreamProtocolError);
+    record.details(details);
+    record.completed();
 }
 
 /// Runs a connection to its end, and brings that end about when it is drained, too old, or idle for too long.
-async fn drive<C, E>(connection: C, downstream: &Arc<Downstream>, drain: impl Fn(Pin<&mut C>))
+async fn drive<C>(
+    connection: C,
+    downstream: &Arc<Downstream>,
+    drain: impl Fn(Pin<&mut C>),
+) -> Result<(), hyper::Error>
 where
-    C: Future<Output = Result<(), E>>,
-    E: std::fmt::Display,
+    C: Future<Output = Result<(), hyper::Error>>,
 {
     let limits = &downstream.manager.limits;
     let began = tokio::time::Instant::from_std(downstream.began);
@@ -202,12 +235,7 @@ where
     loop {
         tokio::select! {
             biased;
-            ended = connection.as_mut() => {
-                if let Err(error) = ended {
-                    tracing::debug!(connection = downstream.info.id, %error, "downstream connection ended");
-                }
-                return;
-            }
+            ended = connection.as_mut() => return ended,
             () = begun.as_mut(), if !draining => {
                 draining = true;
                 downstream.closing.store(true, Ordering::Release);

@@ -5,9 +5,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::header::HOST;
+use http::header::{CONTENT_LENGTH, HOST};
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 
 use super::attempt::{self, Attempt, Outcome, Timing};
@@ -276,7 +276,15 @@ fn request_for(
         return ((headers, uri, Version::HTTP_2), authority);
     }
     headers.insert(HOST, authority.clone());
+    if !prepared.has_body && expects_body(&prepared.parts.method) {
+        headers.entry(CONTENT_LENGTH).or_insert(HeaderValue::from_static("0"));
+    }
     ((headers, prepared.parts.uri.clone(), Version::HTTP_11), authority)
+}
+
+/// Without a body such a request says so (RFC 9110 §8.6).
+fn expects_body(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::DELETE | Method::OPTIONS | Method::TRACE)
 }
 
 /// HTTP/2 takes scheme and authority from the URI.

@@ -24,6 +24,7 @@ mod response;
 mod rewind;
 mod route;
 mod sanitize;
+mod slow_head;
 mod tables;
 mod upgrade;
 mod upstream;

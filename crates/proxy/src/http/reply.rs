@@ -34,9 +34,15 @@ impl LocalReply {
         }
     }
 
-    /// What a client gets that broke the protocol.
+    /// What a client gets whose message makes no sense: the status in words, as Envoy's codec gives it.
+    pub(crate) fn malformed(status: StatusCode, details: &'static str) -> Self {
+        let words = status.canonical_reason().unwrap_or_default();
+        Self::new(status, details).with_body(words).flagged(ResponseFlag::DownstreamProtocolError).closing()
+    }
+
+    /// What a client gets whose message can be read, but not be forwarded.
     pub(crate) fn bad_request(details: &'static str) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, details).flagged(ResponseFlag::DownstreamProtocolError).closing()
+        Self::new(StatusCode::BAD_REQUEST, details).closing()
     }
 
     pub(crate) fn with_body(mut self, body: impl Into<Bytes>) -> Self {

@@ -115,7 +115,7 @@ fn prepare(mut parts: Parts, body: &Incoming, record: &mut Record) -> Result<Pre
     let downstream = record.downstream.clone();
     let manager = &downstream.manager;
     if parts.version < Version::HTTP_11 && !manager.http1.accept_http_10 {
-        return Err(LocalReply::new(StatusCode::UPGRADE_REQUIRED, "low_version").closing());
+        return Err(LocalReply::malformed(StatusCode::UPGRADE_REQUIRED, "low_version"));
     }
     if downstream.is_http2 && parts.headers.len() > manager.limits.max_headers {
         let reply = LocalReply::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "http2.too_many_headers");
@@ -127,7 +127,9 @@ fn prepare(mut parts: Parts, body: &Incoming, record: &mut Record) -> Result<Pre
     let upgrade = upgrade::wanted(&parts);
     sanitize::remove_hop_by_hop(&mut parts.headers)?;
     // hyper answers `expect: 100-continue` when the body is first read; for the next hop it is no longer a question.
-    parts.headers.remove(EXPECT);
+    if parts.headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+        parts.headers.remove(EXPECT);
+    }
     manager.underscores.apply(&mut parts.headers)?;
     let client = forwarded::identify(&mut parts.headers, &downstream.info, &manager.client);
     record.entry.client = client.address;
@@ -164,7 +166,7 @@ fn authority(parts: &Parts, downstream: &Downstream) -> Result<HeaderValue, Loca
     };
     let text = authority.to_str().unwrap_or_default();
     if !sanitize::is_authority(text) {
-        return Err(LocalReply::bad_request("http.invalid_authority"));
+        return Err(LocalReply::malformed(StatusCode::BAD_REQUEST, "http.invalid_authority"));
     }
     let mut stripped = match manager.host.strip {
         StripPort::None => text,
@@ -178,9 +180,8 @@ fn authority(parts: &Parts, downstream: &Downstream) -> Result<HeaderValue, Loca
     }
     match stripped.len() == text.len() {
         true => Ok(authority),
-        false => {
-            HeaderValue::from_str(stripped).map_err(|_| LocalReply::bad_request("http.invalid_authority"))
-        }
+        false => HeaderValue::from_str(stripped)
+            .map_err(|_| LocalReply::malformed(StatusCode::BAD_REQUEST, "http.invalid_authority")),
     }
 }
 

@@ -8,7 +8,6 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 
 use super::reply::LocalReply;
-use crate::access_log::ResponseFlag;
 
 /// Envoy's `headers_with_underscores_action`: some servers take `_` for `-`, and so can be fooled.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -32,20 +31,20 @@ const HOP_BY_HOP: [HeaderName; 5] = [
 pub(crate) fn check(request: &Parts) -> Result<(), LocalReply> {
     let headers = &request.headers;
     if request.method == Method::CONNECT {
-        // Carrick is no tunnel (reliability: "no open proxy").
-        return Err(LocalReply::new(StatusCode::FORBIDDEN, "upgrade_failed").closing());
+        // Carrick is no tunnel (reliability: "no open proxy"): no route leads anywhere for it.
+        return Err(super::plan::not_found().closing());
     }
     let is_http1 = request.version < Version::HTTP_2;
     if headers.get_all(HOST).iter().nth(1).is_some() {
-        return Err(LocalReply::bad_request("http1.codec_error"));
+        return Err(LocalReply::malformed(StatusCode::BAD_REQUEST, "http1.codec_error"));
     }
     if is_http1 {
         check_transfer_encoding(headers)?;
     }
     let path = request.uri.path();
     let asterisk = path == "*" && request.method == Method::OPTIONS;
-    if !path.starts_with('/') && !asterisk {
-        return Err(LocalReply::bad_request("missing_path_rejected"));
+    if !path.starts_with('/') && !asterisk || !path.is_ascii() {
+        return Err(LocalReply::malformed(StatusCode::BAD_REQUEST, "http1.invalid_url"));
     }
     Ok(())
 }
@@ -55,11 +54,11 @@ fn check_transfer_encoding(headers: &HeaderMap) -> Result<(), LocalReply> {
     let mut values = headers.get_all(TRANSFER_ENCODING).iter();
     let Some(first) = values.next() else { return Ok(()) };
     if headers.contains_key(CONTENT_LENGTH) {
-        return Err(LocalReply::bad_request("http1.content_length_and_chunked_not_allowed"));
+        let details = "http1.content_length_and_chunked_not_allowed";
+        return Err(LocalReply::malformed(StatusCode::BAD_REQUEST, details));
     }
     if values.next().is_some() || !first.as_bytes().eq_ignore_ascii_case(b"chunked") {
-        let reply = LocalReply::new(StatusCode::NOT_IMPLEMENTED, "http1.invalid_transfer_encoding");
-        return Err(reply.flagged(ResponseFlag::DownstreamProtocolError).closing());
+        return Err(LocalReply::malformed(StatusCode::NOT_IMPLEMENTED, "http1.invalid_transfer_encoding"));
     }
     Ok(())
 }
@@ -97,12 +96,19 @@ fn remove_nominated(headers: &mut HeaderMap) -> Result<(), LocalReply> {
     for value in headers.get_all(CONNECTION) {
         for token in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
             match token.to_ascii_lowercase().as_slice() {
-                b"" | b"close" | b"keep-alive" | b"upgrade" | b"te" | b"http2-settings" => {}
-                b"host" | b"content-length" | b"cookie" | b"authorization" => {
-                    return Err(LocalReply::bad_request("http1.connection_header_rejected"));
+                b"" | b"close" | b"keep-alive" | b"upgrade" | b"te" => {}
+                b"host" => return Err(LocalReply::bad_request("http1.connection_header_rejected")),
+                b"content-length" | b"cookie" | b"authorization" => {
+                    return Err(LocalReply::malformed(
+                        StatusCode::BAD_REQUEST,
+                        "http1.connection_header_rejected",
+                    ));
                 }
                 name if name.starts_with(b":") || name.starts_with(b"x-forwarded-") => {
-                    return Err(LocalReply::bad_request("http1.connection_header_rejected"));
+                    return Err(LocalReply::malformed(
+                        StatusCode::BAD_REQUEST,
+                        "http1.connection_header_rejected",
+                    ));
                 }
                 name => nominated.extend(HeaderName::from_bytes(name)),
             }
@@ -122,7 +128,7 @@ impl Underscores {
         let with_underscore: Vec<_> =
             headers.keys().filter(|name| name.as_str().contains('_')).cloned().collect();
         if self == Self::Reject && !with_underscore.is_empty() {
-            return Err(LocalReply::bad_request("http1.unexpected_underscore"));
+            return Err(LocalReply::malformed(StatusCode::BAD_REQUEST, "http1.unexpected_underscore"));
         }
         for name in with_underscore {
             headers.remove(name);
