@@ -68,7 +68,9 @@ impl Bootstrap {
                 Ok(Fetch { source: Source::Ads, .. }) => {
                     Err(FieldError::new("dynamic_resources.ads_config", "is required"))
                 }
-                Ok(_) => Err(FieldError::new(format!("dynamic_resources.{field}"), "only ads is implemented")),
+                Ok(_) => {
+                    Err(FieldError::new(format!("dynamic_resources.{field}"), "only ads is implemented"))
+                }
                 Err(error) => Err(error.within(field).within("dynamic_resources")),
             },
         };
@@ -89,9 +91,10 @@ impl Bootstrap {
     pub(crate) fn static_resources(&self) -> Vec<(ResourceType, String, Any, String)> {
         let resources = self.message.static_resources.clone().unwrap_or_default();
         let place = |field: &str, n: usize| format!("static_resources.{field}[{n}]");
-        let secrets = resources.secrets.iter().enumerate().map(|(n, secret)| {
-            (ResourceType::Secret, secret.name.clone(), any(secret), place("secrets", n))
-        });
+        let secrets =
+            resources.secrets.iter().enumerate().map(|(n, secret)| {
+                (ResourceType::Secret, secret.name.clone(), any(secret), place("secrets", n))
+            });
         let clusters = resources.clusters.iter().enumerate().map(|(n, cluster)| {
             (ResourceType::Cluster, cluster.name.clone(), any(cluster), place("clusters", n))
         });
@@ -106,7 +109,10 @@ fn ads(dynamic: &DynamicResources) -> Result<Option<GrpcSource>, FieldError> {
     let Some(pb) = &dynamic.ads_config else { return Ok(None) };
     let source = GrpcSource::from_proto(pb).map_err(|error| error.within("ads_config"))?;
     if !source.delta {
-        return Err(FieldError::new("ads_config.api_type", "GRPC is not implemented for ADS; use DELTA_GRPC"));
+        return Err(FieldError::new(
+            "ads_config.api_type",
+            "GRPC is not implemented for ADS; use DELTA_GRPC",
+        ));
     }
     Ok(Some(source))
 }

@@ -131,7 +131,11 @@ fn source_type(facts: &ChainFacts<'_>, types: &BySourceType) -> SourceType {
         return SourceType::Any;
     }
     let (source, destination) = (facts.source.0.to_canonical(), facts.destination.0.to_canonical());
-    if source.is_loopback() || source == destination { SourceType::SameIpOrLoopback } else { SourceType::External }
+    if source.is_loopback() || source == destination {
+        SourceType::SameIpOrLoopback
+    } else {
+        SourceType::External
+    }
 }
 
 fn in_range<T>(by_ip: &ByIp<T>, ip: IpAddr) -> Option<&T> {

@@ -98,7 +98,13 @@ impl ResourceLog {
         self.lock().remove(&(kind, name.to_owned()));
     }
 
-    fn update(&self, kind: ResourceType, name: &str, origin: Origin, change: impl FnOnce(&mut LoadedResource)) {
+    fn update(
+        &self,
+        kind: ResourceType,
+        name: &str,
+        origin: Origin,
+        change: impl FnOnce(&mut LoadedResource),
+    ) {
         let mut resources = self.lock();
         let entry = resources.entry((kind, name.to_owned()));
         let (known_origin, resource) = entry.or_insert_with(|| (origin, LoadedResource::default()));

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use carrick_xds::ResourceType;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::task::AbortHandle;
 use tracing::{info, warn};
 
 use crate::admin::AdminListener;
@@ -29,6 +30,11 @@ pub struct ProxyOptions {
 
 /// How long a stopping process goes on to accept connections, so that clients can learn that it is going: each answer says so.
 const LAST_CALL: Duration = Duration::from_millis(500);
+
+/// Envoy's numbers for the state of a server (`admin.v3.ServerInfo.State`).
+const LIVE: i64 = 0;
+const DRAINING: i64 = 1;
+const BEFORE_INITIALIZATION: i64 = 2;
 
 /// Why the proxy could not start.
 #[derive(Debug, thiserror::Error)]
@@ -55,45 +61,103 @@ pub fn run_blocking(options: ProxyOptions, shutdown: impl Future<Output = ()>) -
 
 /// Runs a proxy on the caller's runtime.
 pub async fn run(options: ProxyOptions, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
-    raise_descriptor_limit();
-    let bootstrap = options.bootstrap;
-    let env = Arc::new(ProxyEnv::new(bootstrap.node.id.clone()));
-    env.stats.server.state.set(2);
-    let workers = options.concurrency.or_else(|| std::thread::available_parallelism().ok().map(Into::into));
-    env.stats.server.concurrency.set(workers.unwrap_or(1) as i64);
-
-    // The admin interface comes first: it can tell what the rest is waiting for.
-    if let Some(address) = bootstrap.message.admin.as_ref().and_then(|admin| admin.address.as_ref()) {
-        let admin = AdminListener::bind(address).await.map_err(StartError::Admin)?;
-        tokio::spawn(admin.serve(Arc::clone(&env), Arc::clone(&bootstrap.message)));
-    }
-
-    // What the bootstrap itself has. It must be good as a whole.
-    let resolver = Resolver::new(SystemFiles::read());
-    let sockets = bootstrap.default_sockets.clone();
-    let store = Store::new(Arc::clone(&env), resolver, sockets, options.drain_time);
-    store.expect(bootstrap.dynamic_clusters, bootstrap.dynamic_listeners);
-    for (kind, name, body, place) in bootstrap.static_resources() {
-        let outcome = store.apply(kind, Origin::Static, &name, "", &body);
-        outcome.map_err(|error| StartError::Resource { place, error })?;
-    }
-    check_bound(&env)?;
-    tokio::spawn(store.clone().keep_settling());
-
-    // What comes from elsewhere, for as long as the process lives.
-    tokio::spawn(session::follow_secrets(Arc::clone(&env), store.clone(), bootstrap.node.clone()));
-    if let Some(server) = bootstrap.ads.clone() {
-        let clusters = bootstrap.dynamic_clusters.then_some(ResourceType::Cluster);
-        let listeners = bootstrap.dynamic_listeners.then_some(ResourceType::Listener);
-        let kinds = clusters.into_iter().chain(listeners).collect();
-        let node = bootstrap.node.clone();
-        tokio::spawn(session::follow_ads(Arc::clone(&env), store.clone(), server, node, kinds));
-    }
-    tokio::spawn(announce(Arc::clone(&env), store));
-
+    let proxy = Proxy::start(options).await?;
     shutdown.await;
-    drain(&env, options.drain_time).await;
+    proxy.drain().await;
     Ok(())
+}
+
+/// A proxy that runs.
+pub struct Proxy {
+    env: Arc<ProxyEnv>,
+    store: Store,
+    drain_time: Duration,
+    /// Tasks that live as long as the proxy.
+    tasks: Vec<AbortHandle>,
+}
+
+impl Proxy {
+    /// Returns when all that the bootstrap itself has is in use; what comes from servers arrives later, see [`ready`](Self::ready).
+    pub async fn start(options: ProxyOptions) -> Result<Self, StartError> {
+        raise_descriptor_limit();
+        let bootstrap = options.bootstrap;
+        let node = bootstrap.node.clone();
+        let env = Arc::new(ProxyEnv::new(node.id.clone()));
+        env.stats.server.state.set(BEFORE_INITIALIZATION);
+        let workers =
+            options.concurrency.or_else(|| std::thread::available_parallelism().ok().map(Into::into));
+        env.stats.server.concurrency.set(workers.unwrap_or(1) as i64);
+        let resolver = Resolver::new(SystemFiles::read());
+        let store =
+            Store::new(Arc::clone(&env), resolver, bootstrap.default_sockets.clone(), options.drain_time);
+        let mut proxy = Self { env, store, drain_time: options.drain_time, tasks: Vec::new() };
+        let (env, store) = (Arc::clone(&proxy.env), proxy.store.clone());
+
+        // The admin interface comes first: it can tell what the rest is waiting for.
+        if let Some(address) = bootstrap.message.admin.as_ref().and_then(|admin| admin.address.as_ref()) {
+            let admin = AdminListener::bind(address).await.map_err(StartError::Admin)?;
+            proxy.spawn(admin.serve(Arc::clone(&env), Arc::clone(&bootstrap.message)));
+        }
+
+        // What the bootstrap itself has. It must be good as a whole.
+        store.expect(bootstrap.dynamic_clusters, bootstrap.dynamic_listeners);
+        for (kind, name, body, place) in bootstrap.static_resources() {
+            let outcome = store.apply(kind, Origin::Static, &name, "", &body);
+            outcome.map_err(|error| StartError::Resource { place, error })?;
+        }
+        check_bound(&env)?;
+        proxy.spawn(store.clone().keep_settling());
+
+        // What comes from elsewhere, for as long as the process lives.
+        proxy.spawn(session::follow_secrets(Arc::clone(&env), store.clone(), node.clone()));
+        if let Some(server) = bootstrap.ads.clone() {
+            let clusters = bootstrap.dynamic_clusters.then_some(ResourceType::Cluster);
+            let listeners = bootstrap.dynamic_listeners.then_some(ResourceType::Listener);
+            let kinds = clusters.into_iter().chain(listeners).collect();
+            proxy.spawn(session::follow_ads(Arc::clone(&env), store.clone(), server, node, kinds));
+        }
+        proxy.spawn(announce(env, store));
+        Ok(proxy)
+    }
+
+    pub fn env(&self) -> &Arc<ProxyEnv> {
+        &self.env
+    }
+
+    /// Returns when everything that the proxy started with is in use: what `/ready` says.
+    pub async fn ready(&self) {
+        settled(&self.store).await;
+    }
+
+    /// Lets connections end by themselves: HTTP is told to go, nothing new is begun, and what takes longer than the time to drain is
+    /// cut.
+    pub async fn drain(self) {
+        let env = &self.env;
+        env.stats.server.state.set(DRAINING);
+        env.stats.server.live.set(0);
+        env.drain.begin();
+        env.connections.close();
+        info!(connections = env.connections.len(), "draining");
+        let over = tokio::time::Instant::now() + self.drain_time;
+        // Ends early if nobody is there to be told.
+        let _ = tokio::time::timeout(LAST_CALL.min(self.drain_time), env.connections.wait()).await;
+        crate::listener::stop_all(&env.listeners);
+        if tokio::time::timeout_at(over, env.connections.wait()).await.is_err() {
+            warn!(connections = env.connections.len(), "the time to drain is over");
+        }
+        crate::access_log::flush();
+    }
+
+    fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.push(tokio::spawn(task).abort_handle());
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        crate::listener::stop_all(&self.env.listeners);
+        self.tasks.iter().for_each(AbortHandle::abort);
+    }
 }
 
 /// A static listener whose port is taken is an error at the start, as in Envoy.
@@ -106,36 +170,21 @@ fn check_bound(env: &ProxyEnv) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Says when everything that the proxy started with is in use: `/ready` turns good.
 async fn announce(env: Arc<ProxyEnv>, store: Store) {
-    let mut interest = store.interest();
-    while !store.is_settled() {
-        if interest.changed().await.is_err() {
-            return;
-        }
-    }
+    settled(&store).await;
     if !env.drain.has_begun() {
-        env.stats.server.state.set(0);
+        env.stats.server.state.set(LIVE);
         env.stats.server.live.set(1);
         info!("serving");
     }
 }
 
-/// Lets connections end by themselves: HTTP is told to go, nothing new is begun, and what takes longer than `time` is cut.
-async fn drain(env: &ProxyEnv, time: Duration) {
-    env.stats.server.state.set(1);
-    env.stats.server.live.set(0);
-    env.drain.begin();
-    env.connections.close();
-    info!(connections = env.connections.len(), "draining");
-    let over = tokio::time::Instant::now() + time;
-    // Ends early if nobody is there to be told.
-    let _ = tokio::time::timeout(LAST_CALL.min(time), env.connections.wait()).await;
-    crate::listener::stop_all(&env.listeners);
-    if tokio::time::timeout_at(over, env.connections.wait()).await.is_err() {
-        warn!(connections = env.connections.len(), "the time to drain is over");
+async fn settled(store: &Store) {
+    let mut interest = store.interest();
+    while !store.is_settled() {
+        // The sender is in the store.
+        let _ = interest.changed().await;
     }
-    crate::access_log::flush();
 }
 
 /// A proxy needs two descriptors per connection; the soft limit is often a tenth of what is allowed.

@@ -109,7 +109,8 @@ impl Store {
         body: &Any,
     ) -> Result<(), FieldError> {
         let mut state = self.lock();
-        let version = LoadedVersion { version: version.to_owned(), at: SystemTime::now(), body: body.clone() };
+        let version =
+            LoadedVersion { version: version.to_owned(), at: SystemTime::now(), body: body.clone() };
         let outcome = state.apply(kind, origin, name, &version);
         if let Err(error) = &outcome {
             state.env.resources.refuse(kind, name, origin, version, error.to_string());

@@ -73,7 +73,11 @@ fn a_matched_port_is_never_left_again() {
     let inbound = listener(&[
         (
             "mtls on 80",
-            ChainMatch { destination_port: Some(80), transport_protocol: "tls".into(), ..ChainMatch::default() },
+            ChainMatch {
+                destination_port: Some(80),
+                transport_protocol: "tls".into(),
+                ..ChainMatch::default()
+            },
         ),
         ("any port", ChainMatch::default()),
     ]);

@@ -103,7 +103,8 @@ impl Balancer {
 
 /// Whether `a` has more to do per weight than `b`.
 fn busier(a: &Endpoint, b: &Endpoint) -> bool {
-    u64::from(a.counters.active()) * u64::from(b.weight) > u64::from(b.counters.active()) * u64::from(a.weight)
+    u64::from(a.counters.active()) * u64::from(b.weight)
+        > u64::from(b.counters.active()) * u64::from(a.weight)
 }
 
 /// The host whose turn it is. With unequal weights every host gets exactly its weight's share of each cycle, interleaved:

@@ -207,7 +207,11 @@ fn hosts_of(localities: &[LocalityEndpoints], by_locality: bool, priority: u32, 
         for host in hosts {
             let weight = u64::from(host.weight);
             // Scaled by 1000 so that small locality weights over many hosts do not round to nothing.
-            weights.push(if by_locality { 1000 * u64::from(locality.weight) * weight / sum.max(1) } else { weight });
+            weights.push(if by_locality {
+                1000 * u64::from(locality.weight) * weight / sum.max(1)
+            } else {
+                weight
+            });
             endpoints.push(host);
         }
     }

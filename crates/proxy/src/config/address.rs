@@ -52,7 +52,9 @@ pub(crate) fn numeric(pb: Option<&AddressPb>) -> Result<Address, FieldError> {
 
 /// As [`numeric`], but must not be a Unix socket.
 pub(crate) fn socket(pb: Option<&AddressPb>) -> Result<SocketAddr, FieldError> {
-    numeric(pb)?.socket().ok_or_else(|| FieldError::new("pipe", "only an IP address and port can be used here"))
+    numeric(pb)?
+        .socket()
+        .ok_or_else(|| FieldError::new("pipe", "only an IP address and port can be used here"))
 }
 
 /// Whether an IPv6 address is to take IPv4 connections too.
@@ -74,9 +76,10 @@ fn port(pb: &SocketAddress) -> Result<u16, FieldError> {
     match &pb.port_specifier {
         Some(PortSpecifier::PortValue(port)) => u16::try_from(*port)
             .map_err(|_| FieldError::new("port_value", format!("{port} is not a port (0 to 65535)"))),
-        Some(PortSpecifier::NamedPort(name)) => {
-            Err(FieldError::new("named_port", format!("{name:?}: named ports are not implemented; use a number")))
-        }
+        Some(PortSpecifier::NamedPort(name)) => Err(FieldError::new(
+            "named_port",
+            format!("{name:?}: named ports are not implemented; use a number"),
+        )),
         None => Ok(0),
     }
 }

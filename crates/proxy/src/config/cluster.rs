@@ -147,7 +147,10 @@ fn discovery(pb: &Cluster) -> Result<Discovery, FieldError> {
         Assignment::from_proto(pb, names_allowed).map_err(|e| e.within("load_assignment"))
     };
     if pb.load_assignment.is_some() && matches!(kind, DiscoveryType::Eds | DiscoveryType::OriginalDst) {
-        return Err(FieldError::new("load_assignment", format!("cannot be used with {}", kind.as_str_name())));
+        return Err(FieldError::new(
+            "load_assignment",
+            format!("cannot be used with {}", kind.as_str_name()),
+        ));
     }
     match kind {
         DiscoveryType::Static => Ok(Discovery::Static(assignment(false)?)),
@@ -206,7 +209,8 @@ fn dns_servers(pb: Option<&TypedExtensionConfig>) -> Result<Vec<SocketAddr>, Fie
     let cares = CaresDnsResolverConfig::decode(any.value.as_slice())
         .map_err(|error| FieldError::new("typed_config", error.to_string()))?;
     let convert = |(n, pb)| {
-        let server = address::socket(Some(pb)).map_err(|e| e.within(format!("typed_config.resolvers[{n}]")))?;
+        let server =
+            address::socket(Some(pb)).map_err(|e| e.within(format!("typed_config.resolvers[{n}]")))?;
         Ok(if server.port() == 0 { SocketAddr::new(server.ip(), 53) } else { server })
     };
     cares.resolvers.iter().enumerate().map(convert).collect()

@@ -77,8 +77,7 @@ impl AssignedHost {
         let Some(HostIdentifier::Endpoint(endpoint)) = &pb.host_identifier else {
             return Err(FieldError::new("endpoint", "is required"));
         };
-        let host =
-            host(endpoint.address.as_ref()).map_err(|e| e.within("address").within("endpoint"))?;
+        let host = host(endpoint.address.as_ref()).map_err(|e| e.within("address").within("endpoint"))?;
         if let (Host::Name { name, .. }, false) = (&host, names_allowed) {
             let reason = format!("{name:?} is not an IP address, and this cluster does not resolve names");
             return Err(FieldError::new("endpoint.address.socket_address.address", reason));

@@ -129,7 +129,9 @@ fn filters(pb: &[ListenerFilterPb], use_original_dst: bool) -> Result<Vec<Listen
         filters.push(filter(pb).map_err(|error| error.within(format!("listener_filters[{n}]")))?);
     }
     // Handing over by original destination implies looking it up (Envoy `listener_impl.cc`, buildOriginalDstListenerFilter).
-    if use_original_dst && !filters.iter().any(|filter| matches!(filter.kind, ListenerFilterKind::OriginalDst)) {
+    if use_original_dst
+        && !filters.iter().any(|filter| matches!(filter.kind, ListenerFilterKind::OriginalDst))
+    {
         filters.push(ListenerFilter { kind: ListenerFilterKind::OriginalDst, disabled: None });
     }
     filters.sort_by_key(|filter| match filter.kind {

@@ -59,7 +59,10 @@ impl GrpcSource {
             ApiType::DeltaGrpc => true,
             other => {
                 let name = other.as_str_name();
-                return Err(FieldError::new("api_type", format!("{name} is not implemented; use DELTA_GRPC")));
+                return Err(FieldError::new(
+                    "api_type",
+                    format!("{name} is not implemented; use DELTA_GRPC"),
+                ));
             }
         };
         if pb.transport_api_version() == ApiVersion::V2 {

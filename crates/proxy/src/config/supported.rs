@@ -66,7 +66,10 @@ fn check_message(message: &DynamicMessage) -> Result<(), FieldError> {
     }
     if let Some(unknown) = message.unknown_fields().next() {
         let number = unknown.number();
-        return Err(FieldError::new("", format!("{name} has no field number {number} that this proxy knows")));
+        return Err(FieldError::new(
+            "",
+            format!("{name} has no field number {number} that this proxy knows"),
+        ));
     }
     for (field, value) in message.fields() {
         if row.obeys(field.name()) {

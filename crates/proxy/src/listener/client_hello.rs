@@ -78,8 +78,10 @@ impl HelloReader {
     fn read_header(&mut self, stream: &[u8]) -> Result<(), Hello> {
         let rest = stream.get(self.position..).unwrap_or_default();
         let first_record = self.position == 0;
-        let wrong = if first_record { Hello::NotTls } else { Hello::Broken("a record is not a handshake record") };
-        if rest.first().is_some_and(|kind| *kind != HANDSHAKE) || rest.get(1).is_some_and(|major| *major != 3) {
+        let wrong =
+            if first_record { Hello::NotTls } else { Hello::Broken("a record is not a handshake record") };
+        if rest.first().is_some_and(|kind| *kind != HANDSHAKE) || rest.get(1).is_some_and(|major| *major != 3)
+        {
             return Err(wrong);
         }
         let Some(header) = rest.get(..5) else { return Err(Hello::Incomplete) };

@@ -53,7 +53,11 @@ fn request_line(line: &[u8]) -> Option<Sniff> {
     }
     let version = &rest[target_end + 1..];
     let possible = |text: &[u8]| text.starts_with(version) || version.starts_with(text);
-    if !possible(b"HTTP/1.0\r") && !possible(b"HTTP/1.1\r") && !possible(b"HTTP/1.0\n") && !possible(b"HTTP/1.1\n") {
+    if !possible(b"HTTP/1.0\r")
+        && !possible(b"HTTP/1.1\r")
+        && !possible(b"HTTP/1.0\n")
+        && !possible(b"HTTP/1.1\n")
+    {
         return Some(Sniff::NotHttp);
     }
     match version.get(..9)?.get(..8)? {

@@ -91,11 +91,8 @@ pub(super) async fn inspect(
 /// Where the connection went before netfilter redirected it; `None` if it was not.
 fn original_destination_of(stream: &TcpStream, local: SocketAddr) -> Option<SocketAddr> {
     let socket = socket2::SockRef::from(stream);
-    let original = if local.ip().to_canonical().is_ipv4() {
-        socket.original_dst_v4()
-    } else {
-        socket.original_dst_v6()
-    };
+    let original =
+        if local.ip().to_canonical().is_ipv4() { socket.original_dst_v4() } else { socket.original_dst_v6() };
     let original = original.ok()?.as_socket()?;
     let same = original.ip().to_canonical() == local.ip().to_canonical() && original.port() == local.port();
     (!same).then_some(original)

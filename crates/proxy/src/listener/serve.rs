@@ -164,7 +164,8 @@ async fn terminate(
 ) -> Result<Downstream, String> {
     let mut prefix = prefix;
     if info.client_hello.is_none() {
-        let (read, hello) = read_client_hello(&stream, prefix).await.map_err(|stopped| stopped.to_string())?;
+        let (read, hello) =
+            read_client_hello(&stream, prefix).await.map_err(|stopped| stopped.to_string())?;
         prefix = read;
         info.client_hello = Some(Arc::new(hello.ok_or("the client does not speak TLS")?));
     }

@@ -69,9 +69,8 @@ impl ListenerSet {
             IpAddr::V6(_) => [Ipv6Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
         };
         let exact = by_address.get(&destination);
-        let wildcard = || {
-            everywhere.iter().find_map(|ip| by_address.get(&SocketAddr::new(*ip, destination.port())))
-        };
+        let wildcard =
+            || everywhere.iter().find_map(|ip| by_address.get(&SocketAddr::new(*ip, destination.port())));
         exact.or_else(wildcard).cloned()
     }
 }

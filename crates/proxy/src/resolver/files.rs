@@ -62,8 +62,20 @@ impl SystemFiles {
         let found = match family {
             DnsFamily::V4Only => v4,
             DnsFamily::V6Only => v6,
-            DnsFamily::PreferV4 => if v4.is_empty() { v6 } else { v4 },
-            DnsFamily::PreferV6 => if v6.is_empty() { v4 } else { v6 },
+            DnsFamily::PreferV4 => {
+                if v4.is_empty() {
+                    v6
+                } else {
+                    v4
+                }
+            }
+            DnsFamily::PreferV6 => {
+                if v6.is_empty() {
+                    v4
+                } else {
+                    v6
+                }
+            }
             DnsFamily::All => known.to_vec(),
         };
         (!found.is_empty()).then_some(found)

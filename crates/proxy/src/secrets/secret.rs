@@ -104,9 +104,7 @@ impl Validation {
             None => None,
             Some(source) => {
                 let pem = read(Some(source)).map_err(|e| e.within("trusted_ca"))?;
-                Some(
-                    TrustBundle::from_pem(&pem).map_err(|e| FieldError::new("trusted_ca", e.to_string()))?,
-                )
+                Some(TrustBundle::from_pem(&pem).map_err(|e| FieldError::new("trusted_ca", e.to_string()))?)
             }
         };
         let mut names = Vec::new();
@@ -118,12 +116,14 @@ impl Validation {
                 SanType::Uri => NameKind::Uri,
                 SanType::IpAddress => NameKind::IpAddress,
                 SanType::Unspecified | SanType::OtherName => {
-                    return Err(FieldError::new("san_type", "must be DNS, URI, EMAIL or IP_ADDRESS")
-                        .within(place()));
+                    return Err(
+                        FieldError::new("san_type", "must be DNS, URI, EMAIL or IP_ADDRESS").within(place())
+                    );
                 }
             };
             let matcher = typed.matcher.clone().unwrap_or_default();
-            let matcher = StringMatcher::from_proto(&matcher).map_err(|e| e.within("matcher").within(place()));
+            let matcher =
+                StringMatcher::from_proto(&matcher).map_err(|e| e.within("matcher").within(place()));
             names.push(NameMatcher { kind: Some(kind), matcher: matcher? });
         }
         for (n, untyped) in pb.match_subject_alt_names.iter().enumerate() {

@@ -34,8 +34,8 @@ pub(super) async fn open(env: &Arc<ProxyEnv>, source: &GrpcSource) -> Result<(Ch
     })?;
     let alpn = [b"h2".to_vec()];
     let opened = cluster.open(&picked.endpoint, None, Some(&alpn)).await;
-    let opened = opened
-        .map_err(|error| StreamError::Connect(format!("{}: {error}", picked.endpoint.address)))?;
+    let opened =
+        opened.map_err(|error| StreamError::Connect(format!("{}: {error}", picked.endpoint.address)))?;
     let (sender, connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .keep_alive_interval(PING_INTERVAL)

@@ -19,9 +19,9 @@ use tokio::task::JoinHandle;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tracing::{info, warn};
 
+use super::StreamError;
 use super::backoff::Backoff;
 use super::channel::{self, Channel};
-use super::StreamError;
 use crate::config::source::{GrpcSource, Source};
 use crate::config::supported;
 use crate::env::ProxyEnv;
@@ -45,7 +45,8 @@ pub(crate) async fn follow_all(env: Arc<ProxyEnv>, store: Store, node: Node) {
             used
         });
         for server in servers {
-            let stream = || tokio::spawn(follow(Arc::clone(&env), store.clone(), server.clone(), node.clone()));
+            let stream =
+                || tokio::spawn(follow(Arc::clone(&env), store.clone(), server.clone(), node.clone()));
             if !streams.contains_key(&server) {
                 streams.insert(server.clone(), stream());
             }

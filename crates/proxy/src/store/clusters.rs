@@ -106,8 +106,13 @@ impl State {
         let can = |warming: &Warming<Held>| {
             warming.resource.cluster.is_ready() || warming.deadline.is_some_and(|deadline| now >= deadline)
         };
-        let ready: Vec<String> =
-            self.clusters.warming.iter().filter(|(_, held)| can(held)).map(|(name, _)| name.clone()).collect();
+        let ready: Vec<String> = self
+            .clusters
+            .warming
+            .iter()
+            .filter(|(_, held)| can(held))
+            .map(|(name, _)| name.clone())
+            .collect();
         for name in &ready {
             if let Some(warmed) = self.clusters.warming.remove(name) {
                 self.env.clusters.insert(Arc::clone(&warmed.resource.cluster));
@@ -143,5 +148,7 @@ fn deadline(config: &ClusterConfig) -> Option<Instant> {
     let secrets = secrets.flat_map(|tls| tls.settings.fetches());
     let fetches: Vec<&Fetch> = hosts.into_iter().chain(secrets).collect();
     let longest = fetches.iter().map(|fetch| fetch.timeout).collect::<Option<Vec<_>>>();
-    longest.map(|timeouts| Instant::now() + timeouts.into_iter().max().unwrap_or_default()).filter(|_| !fetches.is_empty())
+    longest
+        .map(|timeouts| Instant::now() + timeouts.into_iter().max().unwrap_or_default())
+        .filter(|_| !fetches.is_empty())
 }

@@ -46,7 +46,10 @@ impl State {
         version: &LoadedVersion,
     ) -> Result<(), FieldError> {
         if pb.name != name {
-            return Err(FieldError::new("name", format!("is {:?}, but the resource is called {name:?}", pb.name)));
+            return Err(FieldError::new(
+                "name",
+                format!("is {:?}, but the resource is called {name:?}", pb.name),
+            ));
         }
         let warming = self.listeners.warming.get(name).map(|warming| &warming.resource);
         let active = self.listeners.active.get(name);
@@ -90,7 +93,8 @@ impl State {
             complete(&warming.resource.listener) || warming.deadline.is_some_and(|deadline| now >= deadline)
         };
         let warming = self.listeners.warming.iter();
-        let ready: Vec<String> = warming.filter(|(_, held)| can(held)).map(|(name, _)| name.clone()).collect();
+        let ready: Vec<String> =
+            warming.filter(|(_, held)| can(held)).map(|(name, _)| name.clone()).collect();
         for name in ready {
             if let Some(warmed) = self.listeners.warming.remove(&name) {
                 self.take_over(name, warmed.resource);
@@ -135,5 +139,6 @@ fn deadline(config: &ListenerConfig) -> Option<Instant> {
     let secrets = config.all_chains().filter_map(|chain| chain.tls.as_ref());
     let fetches = secrets.flat_map(|tls| tls.settings.fetches());
     let timeouts: Option<Vec<Duration>> = fetches.map(|fetch| fetch.timeout).collect();
-    timeouts.map(|timeouts| Instant::now() + timeouts.into_iter().max().unwrap_or_default().max(ROUTES_TIMEOUT))
+    timeouts
+        .map(|timeouts| Instant::now() + timeouts.into_iter().max().unwrap_or_default().max(ROUTES_TIMEOUT))
 }

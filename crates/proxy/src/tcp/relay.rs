@@ -80,7 +80,8 @@ pub(super) async fn relay(
     let (mut out, mut back) = (Pump::default(), Pump::default());
     let mut deadline = next_deadline(config, started, started);
     loop {
-        let pumping = poll_fn(|cx| pump_both(cx, &mut downstream, &mut upstream, &mut out, &mut back, traffic));
+        let pumping =
+            poll_fn(|cx| pump_both(cx, &mut downstream, &mut upstream, &mut out, &mut back, traffic));
         let ended = match deadline {
             None => pumping.await,
             Some(at) => match tokio::time::timeout_at(at, pumping).await {

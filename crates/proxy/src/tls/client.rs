@@ -52,7 +52,8 @@ pub(crate) fn socket_of(stream: &UpstreamTls) -> &Socket {
 
 impl ClientTls {
     pub fn new(config: UpstreamTlsConfig, secrets: &Secrets) -> Result<Self, FieldError> {
-        let material = Material::new(&config.settings, secrets).map_err(|e| e.within("common_tls_context"))?;
+        let material =
+            Material::new(&config.settings, secrets).map_err(|e| e.within("common_tls_context"))?;
         Ok(Self { config, material, built: ArcSwapOption::empty() })
     }
 

@@ -29,13 +29,15 @@ pub(super) fn from_proto(pb: &Cluster, cluster_provided: bool) -> Result<Choice,
         let first = new.policies.first().and_then(|policy| policy.typed_extension_config.as_ref());
         let any = first.and_then(|config| config.typed_config.as_ref());
         let any = any.ok_or_else(|| FieldError::new("load_balancing_policy.policies", "one is required"))?;
-        return new_form(any, cluster_provided).map_err(|e| {
-            e.within("load_balancing_policy.policies[0].typed_extension_config.typed_config")
-        });
+        return new_form(any, cluster_provided)
+            .map_err(|e| e.within("load_balancing_policy.policies[0].typed_extension_config.typed_config"));
     }
     let policy = match pb.lb_policy() {
         LbPolicy::ClusterProvided if !cluster_provided => {
-            return Err(FieldError::new("lb_policy", "CLUSTER_PROVIDED needs a cluster of type ORIGINAL_DST"));
+            return Err(FieldError::new(
+                "lb_policy",
+                "CLUSTER_PROVIDED needs a cluster of type ORIGINAL_DST",
+            ));
         }
         _ if cluster_provided => Policy::RoundRobin,
         LbPolicy::RoundRobin => Policy::RoundRobin,

@@ -129,7 +129,11 @@ fn chain_match(pb: &FilterChainMatch) -> Result<ChainMatch, FieldError> {
 fn server_name(name: &str) -> Result<String, FieldError> {
     let lower = name.to_ascii_lowercase();
     let bare = lower.strip_prefix('*').unwrap_or(&lower);
-    if bare.contains('*') || (bare.len() < lower.len() && !bare.starts_with('.')) || bare.is_empty() || bare == "." {
+    if bare.contains('*')
+        || (bare.len() < lower.len() && !bare.starts_with('.'))
+        || bare.is_empty()
+        || bare == "."
+    {
         let reason = format!("{name:?} is not a host name, nor a wildcard of the form *.example.com");
         return Err(FieldError::new("", reason));
     }

@@ -23,10 +23,16 @@ fn filters_run_in_the_order_that_makes_sense() {
     let kinds: Vec<_> = listener.filters.iter().map(|filter| filter.kind).collect();
     assert!(matches!(
         kinds[..],
-        [ListenerFilterKind::OriginalDst, ListenerFilterKind::TlsInspector { .. }, ListenerFilterKind::HttpInspector]
+        [
+            ListenerFilterKind::OriginalDst,
+            ListenerFilterKind::TlsInspector { .. },
+            ListenerFilterKind::HttpInspector
+        ]
     ));
     let disabled = listener.filters[1].disabled.as_ref().unwrap();
-    assert!(disabled.matches(80) && disabled.matches(3306) && !disabled.matches(81) && !disabled.matches(443));
+    assert!(
+        disabled.matches(80) && disabled.matches(3306) && !disabled.matches(81) && !disabled.matches(443)
+    );
     assert_eq!(listener.name, "0.0.0.0:15001");
 }
 
@@ -41,7 +47,10 @@ fn what_is_wrong_is_told_with_its_place() {
         assert!(error.starts_with("filter_chains[0].filter_chain_match.server_names[0]: "), "{error}");
     }
     let port = of("filter_chains: [{filter_chain_match: {destination_port: 70000}}]");
-    assert_eq!(port, "filter_chains[0].filter_chain_match.destination_port: 70000 is not a port (0 to 65535)");
+    assert_eq!(
+        port,
+        "filter_chains[0].filter_chain_match.destination_port: 70000 is not a port (0 to 65535)"
+    );
     assert_eq!(convert("{}").unwrap_err(), "address: an address is required");
     assert_eq!(
         convert("{address: {socket_address: {address: a.example, port_value: 1}}}").unwrap_err(),

@@ -59,8 +59,9 @@ fn a_field_of_a_newer_api_is_refused_too() {
 
 #[test]
 fn names_of_statistics_and_hints_are_let_through() {
-    let cluster: Cluster =
-        from_yaml("{name: a, alt_stat_name: 'a;', dns_jitter: 0.1s, per_connection_buffer_limit_bytes: 32768}")
-            .unwrap();
+    let cluster: Cluster = from_yaml(
+        "{name: a, alt_stat_name: 'a;', dns_jitter: 0.1s, per_connection_buffer_limit_bytes: 32768}",
+    )
+    .unwrap();
     assert!(check(&any(&cluster)).is_ok());
 }

@@ -116,8 +116,17 @@ fn a_name_means_one_thing_only() {
     assert_eq!(complete(named(b"10.0.0.1")).server_name, None);
     assert_eq!(complete(named(b"::1")).server_name, None);
     let long = [b'a'; 64];
-    let names: [&[u8]; 9] =
-        [b"", b"a.example.", b".example", b"a..b", b"a\0.example", b"*.example", b"a b", b"\xc3\xa4.example", &long];
+    let names: [&[u8]; 9] = [
+        b"",
+        b"a.example.",
+        b".example",
+        b"a..b",
+        b"a\0.example",
+        b"*.example",
+        b"a b",
+        b"\xc3\xa4.example",
+        &long,
+    ];
     for name in names {
         assert!(matches!(named(name), Hello::Broken(_)), "{:?}", String::from_utf8_lossy(name));
     }

@@ -1,0 +1,153 @@
+//! tcp_proxy carries bytes both ways, and tells each side how the other ended.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::world::{
+    ANY_PORT, address, assignment, echo, finished, nobody, proxy, say, static_cluster, tcp_proxy,
+};
+
+fn listener(name: &str, filter: &str) -> String {
+    format!("{{name: {name}, {ANY_PORT}, filter_chains: [{{filters: [{filter}]}}]}}")
+}
+
+fn bootstrap(filter: &str, clusters: &str) -> String {
+    format!("static_resources: {{listeners: [{}], clusters: [{clusters}]}}", listener("a", filter))
+}
+
+#[tokio::test]
+async fn each_half_ends_by_itself() {
+    let proxy = proxy(&bootstrap(&tcp_proxy("b", ""), &static_cluster("b", &[echo("b").await]))).await;
+    // The server says goodbye only after we have ended our half.
+    assert_eq!(say(address(&proxy, "a"), b"hello").await.unwrap(), "b:hello:bye");
+    let record = finished(&proxy, |_| true).await;
+    assert_eq!((record.bytes_received, record.bytes_sent), (5, 11));
+    assert_eq!(record.response_flags, "-");
+}
+
+#[tokio::test]
+async fn large_streams_arrive_whole_against_a_slow_reader() {
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let cluster = static_cluster("b", &[server.local_addr().unwrap()]);
+    let proxy = proxy(&bootstrap(&tcp_proxy("b", ""), &cluster)).await;
+    let mut stream = TcpStream::connect(address(&proxy, "a")).await.unwrap();
+    let (mut upstream, _) = server.accept().await.unwrap();
+    let sent: Vec<u8> = (0..8 << 20).map(|n: u32| (n ^ (n >> 7)) as u8).collect();
+    let expected = sent.clone();
+    let writer = tokio::spawn(async move {
+        stream.write_all(&sent).await.unwrap();
+        stream.shutdown().await.unwrap();
+        stream
+    });
+    let mut got = Vec::new();
+    let mut chunk = vec![0; 1000];
+    while got.len() < 100_000 {
+        let n = upstream.read(&mut chunk).await.unwrap();
+        got.extend_from_slice(&chunk[..n]);
+        tokio::task::yield_now().await;
+    }
+    upstream.read_to_end(&mut got).await.unwrap();
+    assert!(got == expected);
+    writer.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_reset_is_passed_on_as_a_reset() {
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let cluster = static_cluster("b", &[server.local_addr().unwrap()]);
+    let proxy = proxy(&bootstrap(&tcp_proxy("b", ""), &cluster)).await;
+    let mut stream = TcpStream::connect(address(&proxy, "a")).await.unwrap();
+    let (mut upstream, _) = server.accept().await.unwrap();
+    stream.write_all(b"x").await.unwrap();
+    upstream.read_exact(&mut [0]).await.unwrap();
+    socket2::SockRef::from(&upstream).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(upstream);
+    let error = stream.read(&mut [0]).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    assert_eq!(finished(&proxy, |_| true).await.response_flags, "UC");
+}
+
+#[tokio::test]
+async fn silence_ends_after_the_idle_timeout() {
+    let filter = tcp_proxy("b", ", idle_timeout: 0.2s");
+    let proxy = proxy(&bootstrap(&filter, &static_cluster("b", &[echo("b").await]))).await;
+    let mut stream = TcpStream::connect(address(&proxy, "a")).await.unwrap();
+    let mut answer = Vec::new();
+    tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut answer)).await.unwrap().unwrap();
+    assert_eq!(answer, b"b:");
+    let record = finished(&proxy, |_| true).await;
+    assert_eq!(record.details, "tcp_session_idle_timeout");
+}
+
+#[tokio::test]
+async fn a_host_that_is_down_is_passed_over_when_more_attempts_are_allowed() {
+    let (down, up) = (nobody().await, echo("up").await);
+    let filter = tcp_proxy("b", ", max_connect_attempts: 8");
+    let proxy = proxy(&bootstrap(&filter, &static_cluster("b", &[down, up]))).await;
+    for _ in 0..8 {
+        assert_eq!(say(address(&proxy, "a"), b"").await.unwrap(), "up::bye");
+    }
+    assert!(finished(&proxy, |record| record.response_flags == "-").await.upstream_host.is_some());
+}
+
+#[tokio::test]
+async fn failures_are_told_apart() {
+    let down = nobody().await;
+    let clusters = [
+        static_cluster("down", &[down]),
+        format!("{{name: empty, type: STATIC, load_assignment: {}}}", assignment("empty", &[])),
+        "{name: redirected, type: ORIGINAL_DST, lb_policy: CLUSTER_PROVIDED}".to_owned(),
+    ]
+    .join(", ");
+    let listeners: Vec<_> =
+        ["down", "empty", "redirected", "missing"].map(|name| listener(name, &tcp_proxy(name, ""))).to_vec();
+    let yaml = format!("static_resources: {{listeners: [{}], clusters: [{clusters}]}}", listeners.join(", "));
+    let proxy = proxy(&yaml).await;
+    for (name, flags, details) in [
+        ("down", "UF,URX", "delayed connect error: Connection refused"),
+        ("empty", "UH", "no healthy upstream"),
+        (
+            "redirected",
+            "UH",
+            "the connection was not redirected here, so it has no original destination to go to",
+        ),
+        ("missing", "NC", "cluster_not_found"),
+    ] {
+        assert_eq!(say(address(&proxy, name), b"").await.unwrap_or_default(), "");
+        let record = finished(&proxy, |record| record.listener == name).await;
+        assert_eq!((record.response_flags.as_str(), record.details.as_str()), (flags, details), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn weights_share_connections_out() {
+    let clusters = format!(
+        "{}, {}",
+        static_cluster("few", &[echo("few").await]),
+        static_cluster("many", &[echo("many").await])
+    );
+    let filter = "{name: tcp, typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, \
+        stat_prefix: t, weighted_clusters: {clusters: [{name: few, weight: 10}, {name: many, weight: 90}]}}}";
+    let proxy = proxy(&bootstrap(filter, &clusters)).await;
+    let mut few = 0;
+    for _ in 0..200 {
+        few += usize::from(say(address(&proxy, "a"), b"").await.unwrap() == "few::bye");
+    }
+    assert!((4..60).contains(&few), "{few} of 200");
+}
+
+#[tokio::test]
+async fn a_name_server_tells_the_hosts_of_a_dns_cluster() {
+    let app = echo("named").await;
+    let cluster = format!(
+        "{{name: b, type: STRICT_DNS, dns_lookup_family: V4_ONLY, load_assignment: {{cluster_name: b, endpoints: [{{lb_endpoints: \
+         [{{endpoint: {{address: {{socket_address: {{address: localhost, port_value: {}}}}}}}}}]}}]}}}}",
+        app.port()
+    );
+    let proxy = proxy(&bootstrap(&tcp_proxy("b", ""), &cluster)).await;
+    proxy.ready().await;
+    crate::world::eventually(|| proxy.env().clusters.get("b").is_some()).await;
+    assert_eq!(say(address(&proxy, "a"), b"x").await.unwrap(), "named:x:bye");
+}
