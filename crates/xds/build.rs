@@ -17,7 +17,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     files.sort();
 
     let mut descriptors = protox::compile(&files, includes)?;
-    descriptors.file.iter_mut().for_each(|file| file.message_type.iter_mut().for_each(welcome_deprecated));
+    for file in &mut descriptors.file {
+        file.message_type.iter_mut().for_each(welcome_deprecated);
+        file.enum_type.iter_mut().for_each(welcome_deprecated_values);
+    }
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), prost::Message::encode_to_vec(&descriptors))?;
 
@@ -39,10 +42,14 @@ fn welcome_deprecated(message: &mut prost_types::DescriptorProto) {
     for field in &mut message.field {
         field.options.iter_mut().for_each(|options| options.deprecated = None);
     }
-    for value in message.enum_type.iter_mut().flat_map(|kind| &mut kind.value) {
+    message.enum_type.iter_mut().for_each(welcome_deprecated_values);
+    message.nested_type.iter_mut().for_each(welcome_deprecated);
+}
+
+fn welcome_deprecated_values(kind: &mut prost_types::EnumDescriptorProto) {
+    for value in &mut kind.value {
         value.options.iter_mut().for_each(|options| options.deprecated = None);
     }
-    message.nested_type.iter_mut().for_each(welcome_deprecated);
 }
 
 fn collect_protos(dir: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {

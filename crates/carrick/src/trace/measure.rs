@@ -86,9 +86,8 @@ async fn join(federation: &Federation, first: &Observation, all: &[Observation])
     for seen in all {
         for path in [&seen.record.chain_rule, &seen.record.route_rule, &seen.record.cluster_rule].into_iter().flatten() {
             let key = (seen.cluster.clone(), path.clone());
-            if !rules.contains_key(&key) {
-                let rule = federation.resolve(&seen.cluster, path).await;
-                rules.insert(key, rule);
+            if let std::collections::btree_map::Entry::Vacant(unknown) = rules.entry(key) {
+                unknown.insert(federation.resolve(&seen.cluster, path).await);
             }
         }
     }

@@ -39,6 +39,15 @@ impl JsonFormat {
     }
 }
 
+/// Protobuf knows only floating-point numbers here; a whole one is written without a point.
+fn number_value(number: f64) -> serde_json::Value {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match number.fract() == 0.0 && number.abs() < EXACT {
+        true => (number as i64).into(),
+        false => number.into(),
+    }
+}
+
 impl Node {
     fn object(pb: &Struct) -> Result<Self, FieldError> {
         let field = |(key, value): (&String, &Value)| match Self::from_proto(value) {
@@ -59,7 +68,7 @@ impl Node {
             Some(Kind::StringValue(text)) => Ok(Self::Text(Format::parse(text)?)),
             Some(Kind::StructValue(object)) => Self::object(object),
             Some(Kind::ListValue(list)) => Self::list(list),
-            Some(Kind::NumberValue(number)) => Ok(Self::Fixed((*number).into())),
+            Some(Kind::NumberValue(number)) => Ok(Self::Fixed(number_value(*number))),
             Some(Kind::BoolValue(value)) => Ok(Self::Fixed((*value).into())),
             Some(Kind::NullValue(_)) | None => Ok(Self::Fixed(serde_json::Value::Null)),
         }

@@ -6,6 +6,7 @@ use carrick_identity::Certificate;
 use rustls::{CommonState, ProtocolVersion};
 use sha2::{Digest, Sha256};
 
+use super::subject::rfc2253;
 use crate::connection::TlsFacts;
 use crate::secrets::Identity;
 
@@ -37,13 +38,13 @@ pub(super) fn facts(
     if let Some(peer) = peer.and_then(|der| Certificate::from_der(der.clone().into_owned()).ok()) {
         facts.peer_uri_sans = peer.names().uris.clone();
         facts.peer_dns_sans = peer.names().dns_names.clone();
-        facts.peer_subject = peer.subject().to_owned();
+        facts.peer_subject = rfc2253(peer.der());
         facts.peer_certificate_sha256 = Some(hex::encode(Sha256::digest(peer.der())));
         facts.peer_certificate_pem = Some(Arc::from(peer.pem()));
     }
     if let Some(own) = own.and_then(|identity| identity.chain.first()) {
         facts.local_uri_sans = own.names().uris.clone();
-        facts.local_subject = own.subject().to_owned();
+        facts.local_subject = rfc2253(own.der());
     }
     facts
 }

@@ -6,6 +6,7 @@ mod client;
 mod facts;
 mod server;
 mod sniff;
+mod subject;
 mod verify;
 
 pub(crate) use client::{ClientTls, UpstreamTls, socket_of};

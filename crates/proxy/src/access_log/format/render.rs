@@ -136,10 +136,9 @@ fn client(entry: &LogEntry) -> Option<SocketAddr> {
     entry.client.or_else(|| entry.downstream.as_deref().map(|info| info.remote))
 }
 
+/// As the tls_inspector saw it; without that filter Envoy shows none either.
 fn server_name(entry: &LogEntry) -> Option<&str> {
-    let info = entry.downstream.as_deref()?;
-    let seen = info.client_hello.as_deref().and_then(|hello| hello.server_name.as_deref());
-    seen.or_else(|| info.tls.as_deref()?.sni.as_deref())
+    entry.downstream.as_deref()?.client_hello.as_deref()?.server_name.as_deref()
 }
 
 /// As Envoy writes protocols.

@@ -72,7 +72,7 @@ impl UpstreamHttpOptions {
                 return Err(FieldError::new("", reason));
             }
         };
-        let common = pb.common_http_protocol_options.clone().unwrap_or_default();
+        let common = pb.common_http_protocol_options.unwrap_or_default();
         Ok(Self {
             version,
             idle_timeout: idle_timeout(common.idle_timeout.as_ref())?,
@@ -83,7 +83,7 @@ impl UpstreamHttpOptions {
 
     fn from_cluster(pb: &Cluster) -> Result<Self, FieldError> {
         let http2 = pb.http2_protocol_options.as_ref();
-        let common = pb.common_http_protocol_options.clone().unwrap_or_default();
+        let common = pb.common_http_protocol_options.unwrap_or_default();
         Ok(Self {
             version: if http2.is_some() { UpstreamHttp::Http2 } else { UpstreamHttp::Http1 },
             idle_timeout: idle_timeout(common.idle_timeout.as_ref())?,

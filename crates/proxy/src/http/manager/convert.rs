@@ -129,7 +129,7 @@ impl HttpManager {
         refuse_if(forward_proto_config.is_some(), "forward_proto_config")?;
 
         let filters = filters::convert(http_filters)?;
-        let (mut limits, underscores) = common(&common_http_protocol_options.clone().unwrap_or_default())
+        let (mut limits, underscores) = common(&(*common_http_protocol_options).unwrap_or_default())
             .map_err(|error| error.within("common_http_protocol_options"))?;
         limits.max_header_bytes = max_request_headers_kb.unwrap_or(MAX_HEADER_KB).saturating_mul(1024);
         limits.stream_idle =
