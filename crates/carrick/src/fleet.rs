@@ -4,8 +4,8 @@
 
 pub mod layout;
 
-pub mod pods;
 pub mod plan;
+pub mod pods;
 
 pub mod programs;
 mod runtime_facts;

@@ -71,7 +71,13 @@ pub async fn run(args: DemoArgs, style: Style, log: &str) -> Result<ExitCode> {
     Ok(if held { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn tell(running: &Running, state: &StateDir, began: Instant, args: &DemoArgs, style: Style) -> Result<bool> {
+async fn tell(
+    running: &Running,
+    state: &StateDir,
+    began: Instant,
+    args: &DemoArgs,
+    style: Style,
+) -> Result<bool> {
     running.ready(PATIENCE).await?;
     progress(&format!("ready after {} ms; the client calls {}", began.elapsed().as_millis(), example::URL));
     let client = running.federation.find(example::CLIENT).await?;
@@ -86,4 +92,3 @@ async fn tell(running: &Running, state: &StateDir, began: Instant, args: &DemoAr
     }
     Ok(report.held)
 }
-

@@ -12,7 +12,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 pub async fn run(args: DownArgs) -> Result<ExitCode> {
     let federation = homes::find(&args.which)?;
-    let state = args.purge.then(|| std::fs::read_to_string(federation.run.path().join("state"))).transpose()?;
+    let state =
+        args.purge.then(|| std::fs::read_to_string(federation.run.path().join("state"))).transpose()?;
     federation.down().await?;
     let deadline = tokio::time::Instant::now() + PATIENCE;
     while federation.run.path().exists() {

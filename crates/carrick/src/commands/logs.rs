@@ -20,7 +20,11 @@ pub async fn run(args: LogsArgs) -> Result<ExitCode> {
     for name in &names {
         let path = federation.run.log(&pod.cluster, &pod.namespace, &pod.pod, name);
         let file = std::fs::File::open(&path).with_context(|| {
-            format!("{} has no log of {name}; it runs {}", args.pod, pod.processes.keys().cloned().collect::<Vec<_>>().join(", "))
+            format!(
+                "{} has no log of {name}; it runs {}",
+                args.pod,
+                pod.processes.keys().cloned().collect::<Vec<_>>().join(", ")
+            )
         })?;
         files.push((name, file, 0));
     }

@@ -15,7 +15,9 @@ pub async fn run(args: TraceArgs, style: Style) -> Result<ExitCode> {
     let measured = measure::request(&federation, &pod, &args.url).await?;
     match args.json {
         true => print(&format!("{:#}\n", serde_json::to_value(&measured)?))?,
-        false => print(&format!("{}\n{}", measured.answer.trim_end(), render::render(&measured.path, style)))?,
+        false => {
+            print(&format!("{}\n{}", measured.answer.trim_end(), render::render(&measured.path, style)))?
+        }
     }
     Ok(if measured.status == Some(0) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

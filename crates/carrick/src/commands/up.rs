@@ -49,7 +49,8 @@ pub async fn stay(running: Running, stop: &CancellationToken) -> Result<ExitCode
     let name = &running.plan.name;
     progress(&format!("{name} runs; Ctrl-C or `carrick down` stops it"));
     let clusters = running.plan.clusters.iter().map(|cluster| cluster.spec.name.clone());
-    let reports: Vec<_> = clusters.map(|cluster| tokio::spawn(report(running.federation.clone(), cluster))).collect();
+    let reports: Vec<_> =
+        clusters.map(|cluster| tokio::spawn(report(running.federation.clone(), cluster))).collect();
     tokio::select! {
         () = stop.cancelled() => {}
         () = gone(&running.federation) => {}
@@ -69,7 +70,8 @@ async fn gone(federation: &Federation) {
 
 /// Prints what a control plane says of each change.
 async fn report(federation: Federation, cluster: String) {
-    let mut known = federation.status(&cluster, None).await.ok().and_then(|status| status["version"].as_u64());
+    let mut known =
+        federation.status(&cluster, None).await.ok().and_then(|status| status["version"].as_u64());
     loop {
         let Ok(status) = federation.status(&cluster, known).await else {
             tokio::time::sleep(Duration::from_millis(500)).await;
@@ -85,7 +87,9 @@ async fn report(federation: Federation, cluster: String) {
             .is_some_and(|findings| findings.iter().any(|finding| finding["severity"] == "error"));
         let rendered = status["rendered"].as_str().unwrap_or_default();
         match errors {
-            true => progress(&format!("{cluster}: a file has errors; its last good version stays in force\n{rendered}")),
+            true => progress(&format!(
+                "{cluster}: a file has errors; its last good version stays in force\n{rendered}"
+            )),
             false => progress(&format!("{cluster}: the change is in force\n{rendered}")),
         }
     }
@@ -94,7 +98,8 @@ async fn report(federation: Federation, cluster: String) {
 /// Starts the same command in the background, in a session of its own, and returns once everything runs.
 async fn detach(args: &UpArgs, name: &str, run: &RunDir, log: &str) -> Result<ExitCode> {
     let output = tempfile_for(run)?;
-    let file = std::fs::File::create(&output).with_context(|| format!("cannot write {}", output.display()))?;
+    let file =
+        std::fs::File::create(&output).with_context(|| format!("cannot write {}", output.display()))?;
     let mut child = Command::new("/proc/self/exe")
         .args(["--log", log, "up", "--federation", name])
         .arg(&args.folder)

@@ -60,7 +60,11 @@ pub async fn run(federation: &Federation, state: &StateDir) -> Result<Vec<Check>
         host: SERVER.into(),
         certificate: certificate.cloned(),
     };
-    let plain = |address: &str, host: &str| Attempt { address: address.into(), host: host.into(), ..Attempt::default() };
+    let plain = |address: &str, host: &str| Attempt {
+        address: address.into(),
+        host: host.into(),
+        ..Attempt::default()
+    };
     let port = 8080;
     let direct = format!("{}:{port}", server.address);
 
@@ -68,14 +72,20 @@ pub async fn run(federation: &Federation, state: &StateDir) -> Result<Vec<Check>
     let attempt = probe(federation, &From::Stranger, &tls(SERVER, Some(&good))).await?;
     checks.push(Check {
         name: "the right certificate and SNI pass (so that the refusals below mean something)",
-        attempt: format!("TLS to {INGRESS} from the internet, SNI {SERVER}, certificate of cluster1's client"),
+        attempt: format!(
+            "TLS to {INGRESS} from the internet, SNI {SERVER}, certificate of cluster1's client"
+        ),
         held: attempt.response.as_deref().is_some_and(|line| line.contains(" 200 ")),
         outcome: describe(&attempt),
         refused_by: None,
         why: None,
     });
     let refused = [
-        ("a host that is not exposed", From::Pod(client.clone()), plain("240.240.0.1:80", "ledger.ns2.svc.cluster.global")),
+        (
+            "a host that is not exposed",
+            From::Pod(client.clone()),
+            plain("240.240.0.1:80", "ledger.ns2.svc.cluster.global"),
+        ),
         ("a cluster-local service", From::Stranger, tls("ledger.ns2.svc.cluster.local", Some(&good))),
         ("a client without a certificate", From::Stranger, tls(SERVER, None)),
         ("a certificate from another root", From::Stranger, tls(SERVER, Some(&foreign))),
@@ -92,7 +102,12 @@ pub async fn run(federation: &Federation, state: &StateDir) -> Result<Vec<Check>
     Ok(checks)
 }
 
-async fn must_fail(federation: &Federation, name: &'static str, from: &From, attempt: &Attempt) -> Result<Check> {
+async fn must_fail(
+    federation: &Federation,
+    name: &'static str,
+    from: &From,
+    attempt: &Attempt,
+) -> Result<Check> {
     let witness = Witness::start(federation).await?;
     let outcome = probe(federation, from, attempt).await?;
     let refusal = match outcome.error.as_deref() {
@@ -100,14 +115,18 @@ async fn must_fail(federation: &Federation, name: &'static str, from: &From, att
         Some(error) if error.contains("cannot connect") => None,
         _ => witness.refusals(federation).await?.into_iter().next(),
     };
-    let answered = outcome.response.as_deref().and_then(|line| line.split(' ').nth(1)).is_some_and(|code| code < "400");
+    let answered =
+        outcome.response.as_deref().and_then(|line| line.split(' ').nth(1)).is_some_and(|code| code < "400");
     let unreachable = outcome.error.as_deref().is_some_and(|error| error.contains("cannot connect"));
     Ok(Check {
         name,
         attempt: describe_attempt(from, attempt),
         held: !answered && (refusal.is_some() || unreachable),
         outcome: describe(&outcome),
-        refused_by: refusal.as_ref().map(|refusal| refusal.by.clone()).or(unreachable.then(|| "the network".into())),
+        refused_by: refusal
+            .as_ref()
+            .map(|refusal| refusal.by.clone())
+            .or(unreachable.then(|| "the network".into())),
         why: refusal.map(|refusal| refusal.why),
     })
 }
@@ -131,14 +150,17 @@ async fn must_not_resolve(federation: &Federation, client: &PodName, host: &str)
 async fn probe(federation: &Federation, from: &From, attempt: &Attempt) -> Result<Outcome> {
     let name = match from {
         From::Pod(name) => name.clone(),
-        From::Stranger => PodName { cluster: String::new(), namespace: String::new(), pod: "stranger".into() },
+        From::Stranger => {
+            PodName { cluster: String::new(), namespace: String::new(), pod: "stranger".into() }
+        }
     };
     let entry = federation.entry(&name).await?;
     let words = ["/proc/self/exe", "probe"].map(String::from);
     let mut command = entry.command(federation.supervisor_pid()?, Privileges::App, Path::new("/"), &words);
     let input = serde_json::to_string(attempt)?;
     let output = tokio::task::spawn_blocking(move || -> Result<_> {
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         child.stdin.take().context("the probe has no input")?.write_all(input.as_bytes())?;
         Ok(child.wait_with_output()?)
     });
@@ -152,7 +174,8 @@ async fn probe(federation: &Federation, from: &From, attempt: &Attempt) -> Resul
 fn cluster_ca(state: &StateDir) -> Result<CertificateAuthority> {
     use carrick_identity::cacerts::{CA_CERT, CA_KEY, CERT_CHAIN};
     let dir = state.cluster("cluster1").join("cacerts");
-    let read = |name: &str| std::fs::read(dir.join(name)).with_context(|| format!("cannot read {name} of cluster1"));
+    let read =
+        |name: &str| std::fs::read(dir.join(name)).with_context(|| format!("cannot read {name} of cluster1"));
     let certificate = carrick_identity::Certificate::all_from_pem(&read(CA_CERT)?)?.swap_remove(0);
     let chain = carrick_identity::Certificate::all_from_pem(&read(CERT_CHAIN)?)?;
     Ok(CertificateAuthority::from_parts(certificate, PrivateKey::from_pem(&read(CA_KEY)?)?, chain)?)
@@ -161,8 +184,10 @@ fn cluster_ca(state: &StateDir) -> Result<CertificateAuthority> {
 /// A certificate for the identity of cluster1's client, by this authority.
 fn certificate(authority: &CertificateAuthority) -> Result<(String, String)> {
     let key = PrivateKey::generate()?;
-    let leaf = authority.issue_workload(key.public_key(), &SpiffeId::parse(CLIENT)?, HOUR, SystemTime::now())?;
-    let chain = std::iter::once(&leaf).chain(authority.chain()).map(carrick_identity::Certificate::pem).collect();
+    let leaf =
+        authority.issue_workload(key.public_key(), &SpiffeId::parse(CLIENT)?, HOUR, SystemTime::now())?;
+    let chain =
+        std::iter::once(&leaf).chain(authority.chain()).map(carrick_identity::Certificate::pem).collect();
     Ok((chain, key.expose_pem().to_string()))
 }
 

@@ -11,7 +11,10 @@ const FILES: [(&str, &str); 5] = [
         include_str!("../../../../examples/two-clusters/cluster1/server-from-cluster2.yaml"),
     ),
     ("cluster2/server.yaml", include_str!("../../../../examples/two-clusters/cluster2/server.yaml")),
-    ("cluster2/expose-server.yaml", include_str!("../../../../examples/two-clusters/cluster2/expose-server.yaml")),
+    (
+        "cluster2/expose-server.yaml",
+        include_str!("../../../../examples/two-clusters/cluster2/expose-server.yaml"),
+    ),
 ];
 
 /// The request of the demo.

@@ -87,7 +87,11 @@ async fn ps(State(facts): State<Facts>) -> Json<Fleet> {
         role: running.spec.role.describe().into(),
         address: running.address.to_string(),
         has_proxy: running.spec.role.has_proxy(),
-        processes: running.processes.iter().map(|process| (process.name().into(), row(process.status()))).collect(),
+        processes: running
+            .processes
+            .iter()
+            .map(|process| (process.name().into(), row(process.status())))
+            .collect(),
     });
     let system = world.system.iter().map(|(name, _, process)| (name.clone(), row(process.status())));
     Json(Fleet { name: world.name.clone(), pods: pods.collect(), system: system.collect() })
@@ -111,7 +115,10 @@ async fn find(facts: &Facts, name: &PodName) -> Result<Pod, (StatusCode, String)
     }
     let key = (name.cluster.clone(), name.namespace.clone(), name.pod.clone());
     let running = world.pods.get(&key).ok_or_else(|| {
-        (StatusCode::NOT_FOUND, format!("there is no pod {}/{} in {}", name.namespace, name.pod, name.cluster))
+        (
+            StatusCode::NOT_FOUND,
+            format!("there is no pod {}/{} in {}", name.namespace, name.pod, name.cluster),
+        )
     })?;
     Ok(running.pod.clone())
 }
@@ -132,7 +139,10 @@ struct Fetch {
 }
 
 /// `GET /fetch?…&path=/flows`: an answer of the pod's proxy, whose admin interface listens on the pod's loopback only.
-async fn fetch(State(facts): State<Facts>, Query(fetch): Query<Fetch>) -> Result<String, (StatusCode, String)> {
+async fn fetch(
+    State(facts): State<Facts>,
+    Query(fetch): Query<Fetch>,
+) -> Result<String, (StatusCode, String)> {
     let name = PodName { cluster: fetch.cluster, namespace: fetch.namespace, pod: fetch.pod };
     let pod = find(&facts, &name).await?;
     let failed = |error: anyhow::Error| (StatusCode::BAD_GATEWAY, format!("{error:#}"));
@@ -142,7 +152,9 @@ async fn fetch(State(facts): State<Facts>, Query(fetch): Query<Fetch>) -> Result
         .map_err(|error| failed(error.into()))?
         .and_then(|stream| stream.set_nonblocking(true).map(|()| stream))
         .and_then(tokio::net::TcpStream::from_std)
-        .map_err(|error| failed(anyhow::Error::new(error).context("the proxy's admin interface does not answer")))?;
+        .map_err(|error| {
+            failed(anyhow::Error::new(error).context("the proxy's admin interface does not answer"))
+        })?;
     let (status, body) = client::get_over(stream, &fetch.path).await.map_err(failed)?;
     match status.is_success() {
         true => Ok(body),

@@ -60,7 +60,8 @@ impl Federation {
             resource: String,
             place: String,
         }
-        match get_json::<Resolved>(&self.run.admin(cluster), &format!("/resolve?path={}", escape(path))).await {
+        match get_json::<Resolved>(&self.run.admin(cluster), &format!("/resolve?path={}", escape(path))).await
+        {
             Ok(found) => Rule { resource: found.resource, place: Some(found.place) },
             // What the control plane does not know any more keeps the name that the proxy knows.
             Err(_) => Rule { resource: path.to_owned(), place: None },
@@ -102,12 +103,16 @@ impl Federation {
         };
         let candidates: Vec<&PodRow> = fleet.pods.iter().filter(in_scope).collect();
         let exact = candidates.iter().filter(|row| row.pod == pod[0]);
-        let owner = candidates.iter().filter(|row| row.pod.rsplit_once('-').is_some_and(|(owner, _)| owner == pod[0]));
+        let owner = candidates
+            .iter()
+            .filter(|row| row.pod.rsplit_once('-').is_some_and(|(owner, _)| owner == pod[0]));
         let prefix = candidates.iter().filter(|row| row.pod.starts_with(pod[0]));
         let found: Vec<Vec<&&PodRow>> = vec![exact.collect(), owner.collect(), prefix.collect()];
         match found.iter().find(|rows| !rows.is_empty()).map(Vec::as_slice) {
             Some([row]) => Ok((**row).clone()),
-            Some(rows) => bail!("{name} may be any of {}; write more of the name", names(rows.iter().copied().copied())),
+            Some(rows) => {
+                bail!("{name} may be any of {}; write more of the name", names(rows.iter().copied().copied()))
+            }
             None => bail!("there is no pod {name}; there are {}", names(fleet.pods.iter())),
         }
     }
@@ -144,7 +149,9 @@ fn query(pod: &PodName) -> Result<String> {
 fn escape(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => char::from(byte).to_string(),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                char::from(byte).to_string()
+            }
             other => format!("%{other:02X}"),
         })
         .collect()
@@ -152,7 +159,8 @@ fn escape(text: &str) -> String {
 
 pub async fn get_json<T: DeserializeOwned>(socket: &Path, path: &str) -> Result<T> {
     let text = get(socket, path).await?;
-    serde_json::from_str(&text).with_context(|| format!("{} answered {path} in an unknown form", socket.display()))
+    serde_json::from_str(&text)
+        .with_context(|| format!("{} answered {path} in an unknown form", socket.display()))
 }
 
 async fn get(socket: &Path, path: &str) -> Result<String> {
@@ -168,7 +176,10 @@ async fn connect(socket: &Path) -> Result<UnixStream> {
 }
 
 /// `GET` over a connection that is there already.
-pub async fn get_over(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, path: &str) -> Result<(StatusCode, String)> {
+pub async fn get_over(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    path: &str,
+) -> Result<(StatusCode, String)> {
     send(stream, Method::GET, path).await
 }
 

@@ -68,7 +68,8 @@ pub fn start(folder: &Path, run: PathBuf, state: PathBuf, log: &str) -> Result<R
         word("--state"),
         state.into_os_string(),
     ];
-    let (sandbox, lifeline) = Sandbox::launch(&SandboxPlan { run_dir: run.clone(), supervisor, grace: GRACE })?;
+    let (sandbox, lifeline) =
+        Sandbox::launch(&SandboxPlan { run_dir: run.clone(), supervisor, grace: GRACE })?;
     Ok(Running { plan, federation: Federation::new(RunDir::new(run)), sandbox, lifeline })
 }
 

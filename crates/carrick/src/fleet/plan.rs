@@ -10,7 +10,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use carrick_control::source::folder::Folder;
 use carrick_model::{
-    AddressTable, AnyResource, Cidr, ClusterSpec, Diagnostic, Federation, Resource, SourceFile, build, parse_federation, parse_with,
+    AddressTable, AnyResource, Cidr, ClusterSpec, Diagnostic, Federation, Resource, SourceFile, build,
+    parse_federation, parse_with,
 };
 
 use super::pods::{self, Gateway, PodSpec, Role};

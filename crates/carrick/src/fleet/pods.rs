@@ -87,12 +87,15 @@ pub fn desired(resources: &[AnyResource]) -> (Vec<PodSpec>, Vec<Diagnostic>) {
 /// Namespaces whose pods get a sidecar unless they say otherwise (Istio, "Controlling the injection policy").
 fn injected_namespaces(resources: &[AnyResource]) -> BTreeSet<&str> {
     let asks = |labels: &BTreeMap<String, String>| {
-        labels.get("istio-injection").is_some_and(|value| value == "enabled") || labels.contains_key("istio.io/rev")
+        labels.get("istio-injection").is_some_and(|value| value == "enabled")
+            || labels.contains_key("istio.io/rev")
     };
     resources
         .iter()
         .filter_map(|resource| match resource {
-            AnyResource::Namespace(namespace) if asks(&namespace.meta.labels) => Some(namespace.meta.name.as_str()),
+            AnyResource::Namespace(namespace) if asks(&namespace.meta.labels) => {
+                Some(namespace.meta.name.as_str())
+            }
             _ => None,
         })
         .collect()
@@ -126,7 +129,10 @@ fn add_deployment(
                     severity: Severity::Warning,
                     location: meta.locate(&field),
                     resource: Some(meta.resource_name()),
-                    reason: format!("the image `{}` cannot be run here: there is no container engine", container.image),
+                    reason: format!(
+                        "the image `{}` cannot be run here: there is no container engine",
+                        container.image
+                    ),
                     mend: "give the container a `command` that this machine has".into(),
                     field,
                 });

@@ -52,7 +52,13 @@ pub fn root_ca(run: &RunDir, state: &StateDir) -> ProcessPlan {
     own("root-ca", &words, Privileges::App, run.system_log("root-ca"))
 }
 
-pub fn control(run: &RunDir, state: &StateDir, folder: &Path, cluster: &str, address: Ipv4Addr) -> ProcessPlan {
+pub fn control(
+    run: &RunDir,
+    state: &StateDir,
+    folder: &Path,
+    cluster: &str,
+    address: Ipv4Addr,
+) -> ProcessPlan {
     let mut words = vec!["control".to_owned()];
     let mut add = |option: &str, value: String| words.extend([option.to_owned(), value]);
     add("--federation", text(&federation_file(folder)));
@@ -128,7 +134,9 @@ fn own(name: &str, words: &[&str], privileges: Privileges, log: PathBuf) -> Proc
 /// A pod's programs do not inherit the operator's environment, which may hold secrets.
 pub fn environment() -> Vec<(String, String)> {
     let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-    [("PATH", path), ("HOME", "/"), ("LANG", "C.UTF-8")].map(|(name, value)| (name.into(), value.into())).to_vec()
+    [("PATH", path), ("HOME", "/"), ("LANG", "C.UTF-8")]
+        .map(|(name, value)| (name.into(), value.into()))
+        .to_vec()
 }
 
 fn text(path: &Path) -> String {

@@ -116,7 +116,9 @@ impl World {
         let dir = self.state.root_ca();
         let root = match dir.join("root-cert.pem").exists() {
             true => RootStore::open(&dir)?,
-            false => RootStore::init(&dir, &format!("{} root CA", plan.name), ROOT_LIFETIME, SystemTime::now())?,
+            false => {
+                RootStore::init(&dir, &format!("{} root CA", plan.name), ROOT_LIFETIME, SystemTime::now())?
+            }
         };
         // `carrick down --purge` finds it here.
         write_private(&self.run.path().join("state"), &self.state.path().to_string_lossy())?;
@@ -124,7 +126,8 @@ impl World {
             private_dir(&self.run.proxies_dir(&cluster.spec.name))?;
             private_dir(&self.run.runtime_resources(&cluster.spec.name))?;
             if !self.state.cluster(&cluster.spec.name).join("cacerts").exists() {
-                let token = root.issue_token(&TrustDomain::new(cluster.spec.trust_domain())?, TOKEN_LIFETIME)?;
+                let token =
+                    root.issue_token(&TrustDomain::new(cluster.spec.trust_domain())?, TOKEN_LIFETIME)?;
                 write_private(&self.run.token(&cluster.spec.name), token.expose())?;
             }
         }
@@ -135,7 +138,8 @@ impl World {
     fn make_pods(&mut self, plan: &FederationPlan, cluster: &str, pods: &[PodSpec]) -> Result<()> {
         let network = plan.federation.spec.networks.pods;
         let resolver = plan.control_plane_address()?;
-        let spec = plan.cluster(cluster).map(|cluster| &cluster.spec).context("the plan has no such cluster")?;
+        let spec =
+            plan.cluster(cluster).map(|cluster| &cluster.spec).context("the plan has no such cluster")?;
         for pod in pods {
             let address = self.addresses.get(network, cluster, pod)?;
             let dir = self.run.pod(cluster, &pod.namespace, &pod.name);
@@ -147,8 +151,13 @@ impl World {
             let internet = plan.internet_address(spec, pod);
             let made = world::pod(&self.networks, cluster, pod, address, internet, resolver, &dirs)?;
             let key = (cluster.to_owned(), pod.namespace.clone(), pod.name.clone());
-            let running =
-                RunningPod { cluster: cluster.into(), spec: pod.clone(), address, pod: made, processes: Vec::new() };
+            let running = RunningPod {
+                cluster: cluster.into(),
+                spec: pod.clone(),
+                address,
+                pod: made,
+                processes: Vec::new(),
+            };
             self.pods.insert(key, running);
         }
         Ok(())
@@ -212,8 +221,12 @@ fn write_private(path: &std::path::Path, content: &str) -> Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     let temporary = path.with_extension("new");
     let write = || -> std::io::Result<()> {
-        let mut file =
-            std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&temporary)?;
         file.write_all(content.as_bytes())?;
         std::fs::rename(&temporary, path)
     };

@@ -17,7 +17,6 @@ use super::pods::{Gateway, PodSpec, Role};
 
 const INTERNET: &str = "internet";
 
-
 /// All networks: one for each cluster, and the internet.
 pub struct Networks {
     pub clusters: BTreeMap<String, Network>,
@@ -93,7 +92,12 @@ pub fn stranger(networks: &Networks, address: Ipv4Addr) -> Result<Pod> {
     system_pod("stranger".into(), "stranger".into(), attachments, std::slice::from_ref(&networks.internet))
 }
 
-fn system_pod(name: String, hostname: String, attachments: Vec<Attachment>, networks: &[Network]) -> Result<Pod> {
+fn system_pod(
+    name: String,
+    hostname: String,
+    attachments: Vec<Attachment>,
+    networks: &[Network],
+) -> Result<Pod> {
     Ok(Pod::create(&PodPlan { name, hostname, attachments, ..PodPlan::default() }, networks)?)
 }
 
@@ -114,7 +118,8 @@ pub struct Dirs<'a> {
 impl Dirs<'_> {
     /// Of all these files a pod with a proxy sees its own, and its control plane's socket.
     fn in_pod(&self, cluster: &str, spec: &PodSpec) -> Vec<PodDir> {
-        let show = |name: &str, path: PathBuf| PodDir { at: PathBuf::from(IN_POD).join(name), shows: Some(path) };
+        let show =
+            |name: &str, path: PathBuf| PodDir { at: PathBuf::from(IN_POD).join(name), shows: Some(path) };
         match spec.role.has_proxy() {
             true => vec![
                 show("pod", self.run.pod(cluster, &spec.namespace, &spec.name)),

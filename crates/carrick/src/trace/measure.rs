@@ -46,18 +46,23 @@ pub async fn request(federation: &Federation, pod: &PodRow, url: &str) -> Result
             let since = before.get(&key(row)).copied().unwrap_or(0);
             // A connection that is kept open was recorded before; its records are needed to join.
             let records = federation.flows(&row.name(), 0).await?;
-            seen.extend(records.into_iter().map(|record| (record.sequence > since, observation(row, record))));
+            seen.extend(
+                records.into_iter().map(|record| (record.sequence > since, observation(row, record))),
+            );
         }
         let first = seen
             .iter()
-            .find(|(fresh, seen)| *fresh && seen.cluster == pod.cluster && seen.pod == pod.pod && seen.record.kind == "http")
+            .find(|(fresh, seen)| {
+                *fresh && seen.cluster == pod.cluster && seen.pod == pod.pod && seen.record.kind == "http"
+            })
             .map(|(_, seen)| seen.clone());
         let all: Vec<Observation> = seen.into_iter().map(|(_, seen)| seen).collect();
         let measured = match &first {
             Some(first) => join(federation, first, &all).await,
             None => MeasuredPath { client_hello_random: None, hops: Vec::new() },
         };
-        let ended = measured.hops.last().is_some_and(|hop| hop.downstream.as_ref().is_some_and(|tls| tls.terminated));
+        let ended =
+            measured.hops.last().is_some_and(|hop| hop.downstream.as_ref().is_some_and(|tls| tls.terminated));
         if ended || tokio::time::Instant::now() >= deadline || output.status.code() != Some(0) {
             break measured;
         }
@@ -84,7 +89,10 @@ fn observation(row: &PodRow, record: carrick_proxy::flow::FlowRecord) -> Observa
 async fn join(federation: &Federation, first: &Observation, all: &[Observation]) -> MeasuredPath {
     let mut rules = BTreeMap::new();
     for seen in all {
-        for path in [&seen.record.chain_rule, &seen.record.route_rule, &seen.record.cluster_rule].into_iter().flatten() {
+        for path in [&seen.record.chain_rule, &seen.record.route_rule, &seen.record.cluster_rule]
+            .into_iter()
+            .flatten()
+        {
             let key = (seen.cluster.clone(), path.clone());
             if let std::collections::btree_map::Entry::Vacant(unknown) = rules.entry(key) {
                 unknown.insert(federation.resolve(&seen.cluster, path).await);

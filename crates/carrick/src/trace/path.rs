@@ -88,9 +88,9 @@ fn same(a: &Observation, b: &Observation) -> bool {
 
 /// A connection carries many requests: the request id that the client's sidecar made tells them apart.
 fn pick_request<'a>(first: &Observation, ended: &[&'a Observation]) -> Option<&'a Observation> {
-    let by_id = ended.iter().find(|seen| {
-        first.record.request_id.is_some() && seen.record.request_id == first.record.request_id
-    });
+    let by_id = ended
+        .iter()
+        .find(|seen| first.record.request_id.is_some() && seen.record.request_id == first.record.request_id);
     by_id.or(ended.last()).copied()
 }
 

@@ -26,7 +26,11 @@ fn render_hop(text: &mut String, number: usize, hop: &Hop, style: Style) {
     // Writing to a String cannot fail.
     let _ = writeln!(text, "  {}", style.bold(&title));
     for rule in &hop.rules {
-        line(text, "rule", &format!("{}  {}", rule.resource, style.dim(rule.place.as_deref().unwrap_or("(place unknown)"))));
+        line(
+            text,
+            "rule",
+            &format!("{}  {}", rule.resource, style.dim(rule.place.as_deref().unwrap_or("(place unknown)"))),
+        );
     }
     if hop.passed_through {
         let sni = hop.sni.as_deref().unwrap_or("(none)");
@@ -65,8 +69,10 @@ fn times(hop: &Hop) -> String {
         ("first byte", hop.first_byte_micros),
         ("whole", hop.duration_micros),
     ];
-    let shown: Vec<String> =
-        parts.iter().filter_map(|(name, micros)| Some(format!("{name} {}", milliseconds((*micros)?)))).collect();
+    let shown: Vec<String> = parts
+        .iter()
+        .filter_map(|(name, micros)| Some(format!("{name} {}", milliseconds((*micros)?))))
+        .collect();
     shown.join(", ")
 }
 

@@ -27,7 +27,7 @@ pub struct NamedSecret {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum CertificateRef {
-    Inline(TlsCertificate),
+    Inline(Box<TlsCertificate>),
     Named(NamedSecret),
 }
 
@@ -176,7 +176,7 @@ impl TlsSettings {
 fn certificate(pb: &CommonTlsContext) -> Result<Option<CertificateRef>, FieldError> {
     match (pb.tls_certificates.as_slice(), pb.tls_certificate_sds_secret_configs.as_slice()) {
         ([], []) => Ok(None),
-        ([inline], []) => Ok(Some(CertificateRef::Inline(inline.clone()))),
+        ([inline], []) => Ok(Some(CertificateRef::Inline(Box::new(inline.clone())))),
         ([], [sds]) => NamedSecret::from_proto(sds)
             .map(|named| Some(CertificateRef::Named(named)))
             .map_err(|error| error.within("tls_certificate_sds_secret_configs[0]")),

@@ -169,7 +169,7 @@ async fn tunnel(downstream: OnUpgrade, upstream: OnUpgrade, idle: Option<Duratio
     let mut up = pin!(copy(from_client, to_server, &received));
     let mut down = pin!(copy(from_server, to_client, &sent));
     let (mut up_ended, mut down_ended, mut timed_out) = (false, false, false);
-    while !(up_ended && down_ended) && !timed_out {
+    while !(timed_out || up_ended && down_ended) {
         let before = (received.load(Ordering::Relaxed), sent.load(Ordering::Relaxed));
         tokio::select! {
             () = up.as_mut(), if !up_ended => up_ended = true,

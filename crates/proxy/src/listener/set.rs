@@ -44,10 +44,6 @@ impl ListenerSet {
         self.entries().iter().map(summary).collect()
     }
 
-    pub(crate) fn get(&self, name: &str) -> Option<Arc<Listener>> {
-        self.entries().get(name).map(|entry| entry.current.load_full())
-    }
-
     pub(super) fn entries(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
         self.by_name.lock().unwrap_or_else(PoisonError::into_inner)
     }

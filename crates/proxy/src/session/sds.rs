@@ -127,7 +127,7 @@ impl Session {
                     let wanted = self.wanted();
                     let dropped: Vec<String> = subscribed.difference(&wanted).cloned().collect();
                     let unsubscribe = self.client.unsubscribe(ResourceType::Secret, dropped);
-                    for request in unsubscribe {
+                    if let Some(request) = unsubscribe {
                         sender.send(request).map_err(|_| StreamError::Closed)?;
                     }
                     let added: Vec<String> = wanted.difference(&subscribed).cloned().collect();
@@ -135,7 +135,7 @@ impl Session {
                     self.client.subscribe(ResourceType::Secret, added)
                 }
             };
-            for request in answer {
+            if let Some(request) = answer {
                 sender.send(request).map_err(|_| StreamError::Closed)?;
             }
         }

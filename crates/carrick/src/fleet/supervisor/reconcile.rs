@@ -36,7 +36,9 @@ pub async fn follow(mut current: FederationPlan, world: Shared) -> Result<()> {
             continue;
         }
         if newest.federation.spec != current.federation.spec {
-            tracing::warn!("changes to the federation file itself take effect when the federation is started again");
+            tracing::warn!(
+                "changes to the federation file itself take effect when the federation is started again"
+            );
         }
         let mut world = world.lock().await;
         if let Err(error) = apply(&mut world, &current, &newest).await {
@@ -74,7 +76,9 @@ async fn apply(world: &mut World, current: &FederationPlan, newest: &FederationP
         let missing: Vec<_> = wanted
             .pods
             .iter()
-            .filter(|pod| !world.pods.values().any(|running| running.cluster == name && running.spec == **pod))
+            .filter(|pod| {
+                !world.pods.values().any(|running| running.cluster == name && running.spec == **pod)
+            })
             .cloned()
             .collect();
         world.make_pods(current, name, &missing)?;

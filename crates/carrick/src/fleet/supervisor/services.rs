@@ -59,18 +59,20 @@ fn rules(rows: &[Row]) -> Vec<ServicePort> {
     for row in rows {
         for address in &row.addresses {
             let IpAddr::V4(address) = *address else { continue };
-            rules.extend(row.ports.iter().map(|port| ServicePort {
-                address,
-                port: port.number,
-                protocol: Protocol::Tcp,
-                backends: port
-                    .targets
-                    .iter()
-                    .filter_map(|target| match target {
-                        SocketAddr::V4(target) => Some(*target),
-                        SocketAddr::V6(_) => None,
-                    })
-                    .collect(),
+            rules.extend(row.ports.iter().map(|port| {
+                ServicePort {
+                    address,
+                    port: port.number,
+                    protocol: Protocol::Tcp,
+                    backends: port
+                        .targets
+                        .iter()
+                        .filter_map(|target| match target {
+                            SocketAddr::V4(target) => Some(*target),
+                            SocketAddr::V6(_) => None,
+                        })
+                        .collect(),
+                }
             }));
         }
     }

@@ -1,10 +1,22 @@
 use super::*;
 
 fn tls(random: &str, terminated: bool) -> Option<FlowTls> {
-    Some(FlowTls { terminated, client_hello_random: random.into(), sni: Some("server.global".into()), ..Default::default() })
+    Some(FlowTls {
+        terminated,
+        client_hello_random: random.into(),
+        sni: Some("server.global".into()),
+        ..Default::default()
+    })
 }
 
-fn seen(pod: &str, sequence: u64, started: u64, down: Option<FlowTls>, up: Option<FlowTls>, id: &str) -> Observation {
+fn seen(
+    pod: &str,
+    sequence: u64,
+    started: u64,
+    down: Option<FlowTls>,
+    up: Option<FlowTls>,
+    id: &str,
+) -> Observation {
     let record = FlowRecord {
         sequence,
         started_micros: started,
@@ -41,7 +53,10 @@ fn the_hops_of_one_connection_come_in_the_order_in_which_they_accepted_it() {
 #[test]
 fn other_connections_are_left_out() {
     let first = seen("client", 1, 10, None, tls("aa", true), "r1");
-    let all = [seen("egress", 1, 20, tls("bb", false), None, ""), seen("server", 1, 30, tls("bb", true), None, "r1")];
+    let all = [
+        seen("egress", 1, 20, tls("bb", false), None, ""),
+        seen("server", 1, 30, tls("bb", true), None, "r1"),
+    ];
     assert_eq!(pods(&join(&first, &all, name)), ["client"]);
 }
 
