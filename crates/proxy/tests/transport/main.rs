@@ -1,5 +1,11 @@
 //! Stories about connections: real sockets on loopback, real TLS, a real xDS server.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test program: a failing unwrap or panic is a failing test"
+)]
+
 mod authority;
 mod control;
 mod draining;
