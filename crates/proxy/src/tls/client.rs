@@ -15,7 +15,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::facts::facts;
 use super::sniff::Sniffed;
-use super::verify::Verifier;
+use super::verify::{Verifier, handshake_error};
 use super::{Loaded, Material, NotReady};
 use crate::cluster::ConnectError;
 use crate::config::tls::UpstreamTlsConfig;
@@ -82,7 +82,7 @@ impl ClientTls {
             Some(alpn) => connector.with_alpn(alpn.to_vec()).connect(name, socket).await,
             None => connector.connect(name, socket).await,
         };
-        let stream = stream.map_err(|error| ConnectError::Tls(error.to_string()))?;
+        let stream = stream.map_err(|error| ConnectError::Tls(handshake_error(&error)))?;
         let (sniffed, state) = stream.get_ref();
         let facts = facts(state, built.loaded.identity(), sni, &sniffed.random());
         Ok(Connected { stream, facts })

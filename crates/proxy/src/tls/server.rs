@@ -12,7 +12,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::facts::facts;
-use super::verify::Verifier;
+use super::verify::{Verifier, handshake_error};
 use super::{Loaded, Material, NotReady};
 use crate::config::tls::DownstreamTlsConfig;
 use crate::connection::{ClientHello, TlsFacts};
@@ -74,7 +74,7 @@ impl ServerTls {
             .any(|own| hello.alpn.iter().any(|theirs| theirs.as_bytes() == own));
         let config = if shared { &built.config } else { &built.without_alpn };
         let handshake = TlsAcceptor::from(Arc::clone(config)).accept(stream);
-        let stream = handshake.await.map_err(|error| HandshakeError::Failed(error.to_string()))?;
+        let stream = handshake.await.map_err(|error| HandshakeError::Failed(handshake_error(&error)))?;
         let handshake_micros = started.elapsed().as_micros() as u64;
         let sni = hello.server_name.clone();
         let facts = facts(stream.get_ref().1, built.loaded.identity(), sni, &hello.random);

@@ -89,6 +89,15 @@ pub(super) enum Refusal {
     NotPinned,
 }
 
+/// What went wrong in a handshake, in words. rustls shows a reason of ours in the form for programmers only.
+pub(super) fn handshake_error(error: &std::io::Error) -> String {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<Error>());
+    match cause {
+        Some(Error::InvalidCertificate(CertificateError::Other(OtherError(ours)))) => ours.to_string(),
+        _ => error.to_string(),
+    }
+}
+
 /// rustls picks the alert by the kind of error; the text is ours.
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {

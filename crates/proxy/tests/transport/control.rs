@@ -95,11 +95,12 @@ impl AggregatedDiscoveryService for Service {
         let mut service = self.clone();
         tokio::spawn(async move {
             let mut session = DeltaSession::new();
+            // Requests are answered from the set that the session was told of, so that no change is lost between the two.
+            let mut resources = service.resources.borrow_and_update().clone();
             loop {
                 let responses = tokio::select! {
                     request = requests.message() => {
                         let Ok(Some(request)) = request else { return };
-                        let resources = service.resources.borrow_and_update().clone();
                         let outcome = session.on_request(request, &resources).unwrap();
                         service.events.lock().unwrap().extend(outcome.events);
                         outcome.responses
@@ -108,7 +109,7 @@ impl AggregatedDiscoveryService for Service {
                         if changed.is_err() {
                             return;
                         }
-                        let resources = service.resources.borrow_and_update().clone();
+                        resources = service.resources.borrow_and_update().clone();
                         session.on_resources(&resources)
                     }
                 };
