@@ -75,6 +75,9 @@ pub struct DemoArgs {
     /// Leave the federation running afterwards, as `carrick up` does
     #[arg(long)]
     pub keep: bool,
+    /// Another folder with the same clusters and workloads; the checks stay the same
+    #[arg(long, hide = true, value_name = "FOLDER")]
+    pub example: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -85,6 +88,9 @@ pub struct UpArgs {
     /// Return once everything runs; `carrick down` stops it
     #[arg(long, short)]
     pub detach: bool,
+    /// Lifetime of workload certificates in seconds; they are renewed at half of it
+    #[arg(long, hide_short_help = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub workload_ttl: Option<u64>,
     #[command(flatten)]
     pub which: Which,
 }
@@ -274,6 +280,8 @@ pub struct SuperviseArgs {
     pub run: PathBuf,
     #[arg(long)]
     pub state: PathBuf,
+    #[arg(long)]
+    pub workload_ttl: Option<u64>,
 }
 
 /// The few environment variables that matter, read nowhere else.

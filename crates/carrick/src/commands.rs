@@ -17,6 +17,7 @@ use anyhow::Result;
 
 use crate::args::{Cli, Command, ConfigCommand};
 use crate::style::Style;
+use crate::trace::measure::{Client, Measured};
 
 /// Runs the command to its end.
 pub fn run(cli: Cli) -> Result<ExitCode> {
@@ -33,7 +34,7 @@ async fn run_async(command: Command, style: Style, log: &str) -> Result<ExitCode
     match command {
         Command::Demo(args) => demo::run(args, style, log).await,
         Command::Proxy(args) => parts::proxy(args),
-        Command::Probe => crate::demo::probe::run().map(|()| ExitCode::SUCCESS),
+        Command::Probe => crate::probe::run().map(|()| ExitCode::SUCCESS),
         Command::Control(args) => parts::control(args).await,
         Command::Agent(args) => parts::agent(args).await,
         Command::RootCa(command) => parts::root_ca(command).await,
@@ -55,6 +56,13 @@ fn print(text: &str) -> Result<()> {
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written?),
+    }
+}
+
+/// Says where a request was not made by curl.
+fn note_client(measured: &Measured) {
+    if measured.client == Client::BuiltIn {
+        progress("curl is not on this machine; a small client of our own made the request");
     }
 }
 

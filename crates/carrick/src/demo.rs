@@ -4,6 +4,5 @@
 
 pub mod attacks;
 pub mod example;
-pub mod probe;
 pub mod report;
 pub mod witness;

@@ -5,6 +5,7 @@ mod args;
 mod commands;
 mod demo;
 mod fleet;
+mod probe;
 mod style;
 mod trace;
 

@@ -6,12 +6,18 @@
 mod exchange;
 mod tls;
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use carrick_local::Privileges;
 use serde::{Deserialize, Serialize};
+
+use crate::fleet::api::PodName;
+use crate::fleet::client::Federation;
 
 /// What to try, read from standard input: a private key must not stand among the arguments.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -49,6 +55,18 @@ pub enum Step {
     Done,
 }
 
+impl std::fmt::Display for Step {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            Self::Resolve => "looking up the name",
+            Self::Connect => "connecting",
+            Self::Handshake => "the TLS handshake",
+            Self::Request => "the request",
+            Self::Done => "done",
+        })
+    }
+}
+
 /// What happened, as this end saw it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
@@ -71,6 +89,24 @@ pub fn run() -> Result<()> {
     let order: Order = serde_json::from_str(&text).context("the order on standard input cannot be read")?;
     serde_json::to_writer(std::io::stdout(), &attempt(&order))?;
     Ok(())
+}
+
+/// Carries out an order in a pod, by a process of its own there.
+pub async fn run_in(federation: &Federation, pod: &PodName, order: &Order) -> Result<Outcome> {
+    let entry = federation.entry(pod).await?;
+    let words = ["/proc/self/exe", "probe"].map(String::from);
+    let mut command = entry.command(federation.supervisor_pid()?, Privileges::App, Path::new("/"), &words);
+    let input = serde_json::to_string(order)?;
+    let output = tokio::task::spawn_blocking(move || -> Result<_> {
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        child.stdin.take().context("the probe has no input")?.write_all(input.as_bytes())?;
+        Ok(child.wait_with_output()?)
+    });
+    let output = output.await??;
+    serde_json::from_slice(&output.stdout).with_context(|| {
+        format!("the probe in {} failed: {}", pod.pod, String::from_utf8_lossy(&output.stderr).trim())
+    })
 }
 
 fn attempt(order: &Order) -> Outcome {

@@ -1,12 +1,13 @@
 //! `carrick demo`: the whole of it in seconds, on this machine, leaving nothing behind.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::{homes, parts, print, progress, up};
+use super::{homes, note_client, parts, print, progress, up};
 use crate::args::DemoArgs;
 use crate::demo::report::{self, Report};
 use crate::demo::{attacks, example};
@@ -35,8 +36,11 @@ impl Workshop {
 
 impl Drop for Workshop {
     fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!("{} stays behind: {error}", self.0.display());
+        match std::fs::remove_dir_all(&self.0) {
+            // A federation that was started has taken it along.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => tracing::warn!("{} stays behind: {error}", self.0.display()),
+            Ok(()) => {}
         }
     }
 }
@@ -47,11 +51,21 @@ pub async fn run(args: DemoArgs, style: Style, log: &str) -> Result<ExitCode> {
     let homes = homes::of_user()?;
     let workshop = Workshop::new(&homes.run)?;
     let folder = workshop.0.join("two-clusters");
-    example::write(&folder)?;
+    match &args.example {
+        Some(example) => example::copy(example, &folder)?,
+        None => example::write(&folder)?,
+    }
     let state = StateDir::new(workshop.0.join("state"));
     progress("starting a root CA, two clusters, and their workloads");
     let run = homes.run_of(&format!("demo-{}", std::process::id()));
-    let running = outer::start(&folder, run, state.path().to_owned(), log)?;
+    let running = outer::start(&outer::Plan {
+        folder,
+        run,
+        state: state.path().to_owned(),
+        scratch: Some(workshop.0.clone()),
+        log,
+        workload_ttl: None,
+    })?;
     let outcome = tokio::select! {
         outcome = tell(&running, &state, began, &args, style) => outcome,
         () = stop.cancelled() => Err(anyhow::anyhow!("interrupted")),
@@ -82,6 +96,7 @@ async fn tell(
     progress(&format!("ready after {} ms; the client calls {}", began.elapsed().as_millis(), example::URL));
     let client = running.federation.find(example::CLIENT).await?;
     let request = measure::request(&running.federation, &client, example::URL).await?;
+    note_client(&request);
     let first = u64::try_from(began.elapsed().as_millis())?;
     progress("trying what must be refused");
     let checks = attacks::run(&running.federation, state).await?;

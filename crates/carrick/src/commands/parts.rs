@@ -124,7 +124,8 @@ pub async fn root_ca(command: RootCaCommand) -> Result<ExitCode> {
 }
 
 pub async fn supervise(args: SuperviseArgs) -> Result<ExitCode> {
-    let options = SupervisorOptions { folder: args.folder, run: args.run, state: args.state };
+    let SuperviseArgs { folder, run, state, workload_ttl } = args;
+    let options = SupervisorOptions { folder, run, state, workload_ttl };
     supervisor::run(options, stop_on_signals()?).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,27 +1,110 @@
-//! `carrick ps`: what runs.
+//! `carrick ps`: what runs, whether every proxy has its configuration, and what is wrong with the operator's files.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use serde::Serialize;
 
 use super::{homes, print};
 use crate::args::PsArgs;
-use crate::fleet::api::{Fleet, ProcessRow};
+use crate::fleet::api::{Fleet, PodRow, ProcessRow};
+use crate::fleet::client::{ClusterStatus, Federation};
 use crate::style::Style;
 
+const COLUMNS: [&str; 7] = ["CLUSTER", "NAMESPACE", "POD", "ROLE", "ADDRESS", "CONFIGURATION", "PROCESSES"];
+
+/// All that is shown.
+#[derive(Serialize)]
+struct Shown {
+    name: String,
+    pods: Vec<Row>,
+    system: BTreeMap<String, ProcessRow>,
+    /// Findings in the newest files, by cluster.
+    findings: BTreeMap<String, serde_json::Value>,
+    #[serde(skip)]
+    rendered: String,
+}
+
+#[derive(Serialize)]
+struct Row {
+    #[serde(flatten)]
+    pod: PodRow,
+    configuration: Configuration,
+}
+
+/// How a proxy stands with its control plane.
+#[derive(Debug, Serialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+enum Configuration {
+    /// There is no proxy.
+    None,
+    NotConnected,
+    /// A newer one is on its way.
+    Behind,
+    Newest,
+    /// What it refused, in its own words, by `kind name`.
+    Refused {
+        refused: BTreeMap<String, String>,
+    },
+}
+
 pub async fn run(args: PsArgs, style: Style) -> Result<ExitCode> {
-    let fleet = homes::find(&args.which)?.ps().await?;
+    let federation = homes::find(&args.which)?;
+    let shown = look(&federation, federation.ps().await?).await;
     match args.json {
-        true => print(&format!("{:#}\n", serde_json::to_value(&fleet)?))?,
-        false => print(&table(&fleet, style))?,
+        true => print(&format!("{:#}\n", serde_json::to_value(&shown)?))?,
+        false => print(&table(&shown, style))?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn table(fleet: &Fleet, style: Style) -> String {
-    let mut rows = vec![["CLUSTER", "NAMESPACE", "POD", "ROLE", "ADDRESS", "PROCESSES"].map(String::from)];
+async fn look(federation: &Federation, fleet: Fleet) -> Shown {
+    let mut clusters: BTreeMap<String, Option<ClusterStatus>> = BTreeMap::new();
     for pod in &fleet.pods {
+        if !clusters.contains_key(&pod.cluster) {
+            // A control plane that does not answer is shown by its proxies' not being connected.
+            clusters.insert(pod.cluster.clone(), federation.status(&pod.cluster, None).await.ok());
+        }
+    }
+    let pods = fleet.pods.into_iter().map(|pod| {
+        let status = clusters.get(&pod.cluster).and_then(Option::as_ref);
+        Row { configuration: configuration(&pod, status), pod }
+    });
+    let pods = pods.collect();
+    let known = clusters.into_iter().filter_map(|(name, status)| Some((name, status?)));
+    let (mut findings, mut rendered) = (BTreeMap::new(), String::new());
+    for (name, status) in known.filter(|(_, status)| !status.rendered.is_empty()) {
+        // Writing to a String cannot fail.
+        let _ = write!(rendered, "\n{name}:\n{}", status.rendered);
+        findings.insert(name, status.diagnostics);
+    }
+    Shown { name: fleet.name, pods, system: fleet.system, findings, rendered }
+}
+
+fn configuration(pod: &PodRow, status: Option<&ClusterStatus>) -> Configuration {
+    if !pod.has_proxy {
+        return Configuration::None;
+    }
+    let name = format!("{}.{}", pod.pod, pod.namespace);
+    let connected = status.and_then(|status| {
+        let proxy = status.proxies.iter().find(|proxy| proxy.node.split('~').nth(2) == Some(&name))?;
+        Some((status.version, proxy))
+    });
+    match connected {
+        None => Configuration::NotConnected,
+        Some((_, proxy)) if !proxy.refused.is_empty() => {
+            Configuration::Refused { refused: proxy.refused.clone() }
+        }
+        Some((version, proxy)) if proxy.sent < version => Configuration::Behind,
+        Some(_) => Configuration::Newest,
+    }
+}
+
+fn table(shown: &Shown, style: Style) -> String {
+    let mut rows = vec![COLUMNS.map(String::from)];
+    for Row { pod, configuration } in &shown.pods {
         let processes: Vec<String> = pod.processes.iter().map(|(name, row)| describe(name, row)).collect();
         rows.push([
             pod.cluster.clone(),
@@ -29,23 +112,44 @@ fn table(fleet: &Fleet, style: Style) -> String {
             pod.pod.clone(),
             pod.role.clone(),
             pod.address.clone(),
+            configuration.describe(),
             processes.join(", "),
         ]);
     }
+    let last = COLUMNS.len() - 1;
     let widths: Vec<usize> =
-        (0..5).map(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0)).collect();
+        (0..last).map(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0)).collect();
     let mut text = String::new();
     for (number, row) in rows.iter().enumerate() {
         let cells: Vec<String> =
             row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        let line = format!("{}  {}", cells.join("  "), row[5]);
-        // Writing to a String cannot fail.
+        let line = format!("{}  {}", cells.join("  "), row[last]);
+        // Writing to a String cannot fail; the same below.
         let _ = writeln!(text, "{}", if number == 0 { style.bold(&line) } else { line });
     }
-    for (name, row) in &fleet.system {
+    for (name, row) in &shown.system {
         let _ = writeln!(text, "{}", describe(name, row));
     }
-    text
+    for Row { pod, configuration } in &shown.pods {
+        if let Configuration::Refused { refused } = configuration {
+            for (what, why) in refused {
+                let _ = writeln!(text, "{}/{} refused {what}: {why}", pod.cluster, pod.pod);
+            }
+        }
+    }
+    text + &shown.rendered
+}
+
+impl Configuration {
+    fn describe(&self) -> String {
+        match self {
+            Self::None => "-".into(),
+            Self::NotConnected => "not connected".into(),
+            Self::Behind => "behind".into(),
+            Self::Newest => "newest".into(),
+            Self::Refused { refused } => format!("{} refused", refused.len()),
+        }
+    }
 }
 
 fn describe(name: &str, row: &ProcessRow) -> String {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use super::{homes, print};
+use super::{homes, note_client, print};
 use crate::args::TraceArgs;
 use crate::style::Style;
 use crate::trace::{measure, render};
@@ -13,6 +13,7 @@ pub async fn run(args: TraceArgs, style: Style) -> Result<ExitCode> {
     let federation = homes::find(&args.which)?;
     let pod = federation.find(&args.pod).await?;
     let measured = measure::request(&federation, &pod, &args.url).await?;
+    note_client(&measured);
     match args.json {
         true => print(&format!("{:#}\n", serde_json::to_value(&measured)?))?,
         false => {

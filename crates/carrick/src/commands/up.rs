@@ -1,5 +1,7 @@
 //! `carrick up FOLDER`: starts a federation and keeps it running, telling what the operator's edits do.
 
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
@@ -16,6 +18,9 @@ use crate::fleet::plan;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Told once everything runs; the background's parent waits for it.
+const STOPS_IT: &str = "Ctrl-C or `carrick down` stops it";
+
 pub async fn run(args: UpArgs, log: &str) -> Result<ExitCode> {
     let homes = homes::of_user()?;
     let name = match &args.which.federation {
@@ -27,8 +32,18 @@ pub async fn run(args: UpArgs, log: &str) -> Result<ExitCode> {
         return detach(&args, &name, &RunDir::new(&run), log).await;
     }
     let stop = parts::stop_on_signals()?;
-    let running = outer::start(&args.folder, run, homes.state_of(&name, &args.folder), log)?;
+    let running = outer::start(&outer::Plan {
+        folder: args.folder.clone(),
+        run,
+        state: homes.state_of(&name, &args.folder),
+        scratch: None,
+        log,
+        workload_ttl: args.workload_ttl,
+    })?;
     progress(&format!("starting {name}"));
+    if !running.plan.diagnostics.is_empty() {
+        progress(&carrick_model::render(&running.plan.diagnostics, &running.plan.files));
+    }
     let ready = tokio::select! {
         ready = running.ready(PATIENCE) => ready,
         () = stop.cancelled() => Ok(()),
@@ -47,10 +62,14 @@ pub async fn run(args: UpArgs, log: &str) -> Result<ExitCode> {
 /// Keeps a federation running until it is stopped, and tells what the operator's edits do.
 pub async fn stay(running: Running, stop: &CancellationToken) -> Result<ExitCode> {
     let name = &running.plan.name;
-    progress(&format!("{name} runs; Ctrl-C or `carrick down` stops it"));
-    let clusters = running.plan.clusters.iter().map(|cluster| cluster.spec.name.clone());
-    let reports: Vec<_> =
-        clusters.map(|cluster| tokio::spawn(report(running.federation.clone(), cluster))).collect();
+    let mut reports = Vec::new();
+    for cluster in &running.plan.clusters {
+        let cluster = cluster.spec.name.clone();
+        // Asked before anybody is told that it runs, so that the first edit is reported too.
+        let known = running.federation.status(&cluster, None).await.ok().map(|status| status.version);
+        reports.push(tokio::spawn(report(running.federation.clone(), cluster, known)));
+    }
+    progress(&format!("{name} runs; {STOPS_IT}"));
     tokio::select! {
         () = stop.cancelled() => {}
         () = gone(&running.federation) => {}
@@ -69,24 +88,18 @@ async fn gone(federation: &Federation) {
 }
 
 /// Prints what a control plane says of each change.
-async fn report(federation: Federation, cluster: String) {
-    let mut known =
-        federation.status(&cluster, None).await.ok().and_then(|status| status["version"].as_u64());
+async fn report(federation: Federation, cluster: String, mut known: Option<u64>) {
     loop {
         let Ok(status) = federation.status(&cluster, known).await else {
             tokio::time::sleep(Duration::from_millis(500)).await;
             continue;
         };
-        let version = status["version"].as_u64();
-        if version == known {
+        if Some(status.version) == known {
             continue;
         }
-        known = version;
-        let errors = status["diagnostics"]
-            .as_array()
-            .is_some_and(|findings| findings.iter().any(|finding| finding["severity"] == "error"));
-        let rendered = status["rendered"].as_str().unwrap_or_default();
-        match errors {
+        known = Some(status.version);
+        let rendered = &status.rendered;
+        match status.has_errors() {
             true => progress(&format!(
                 "{cluster}: a file has errors; its last good version stays in force\n{rendered}"
             )),
@@ -95,26 +108,28 @@ async fn report(federation: Federation, cluster: String) {
     }
 }
 
-/// Starts the same command in the background, in a session of its own, and returns once everything runs.
+/// Starts the same command in the background and returns once everything runs.
 async fn detach(args: &UpArgs, name: &str, run: &RunDir, log: &str) -> Result<ExitCode> {
-    let output = tempfile_for(run)?;
+    let said = Draft::beside(run)?;
     let file =
-        std::fs::File::create(&output).with_context(|| format!("cannot write {}", output.display()))?;
-    let mut child = Command::new("/proc/self/exe")
-        .args(["--log", log, "up", "--federation", name])
-        .arg(&args.folder)
-        .stdin(Stdio::null())
-        .stdout(file.try_clone()?)
-        .stderr(file)
-        .spawn()?;
+        std::fs::File::create(&said.0).with_context(|| format!("cannot write {}", said.0.display()))?;
+    let mut command = Command::new("/proc/self/exe");
+    command.args(["--log", log, "up", "--federation", name]).arg(&args.folder);
+    if let Some(ttl) = args.workload_ttl {
+        command.args(["--workload-ttl", &ttl.to_string()]);
+    }
+    // Out of the terminal's reach: Ctrl-C is for whoever runs in the foreground.
+    command.process_group(0).stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+    let mut child = command.spawn()?;
     let federation = Federation::new(run.clone());
     loop {
+        let text = std::fs::read_to_string(&said.0).unwrap_or_default();
         if let Some(status) = child.try_wait()? {
-            let text = std::fs::read_to_string(&output).unwrap_or_default();
             bail!("{}(exit status {status})", text.trim_start_matches("error: "));
         }
-        let text = std::fs::read_to_string(&output).unwrap_or_default();
-        if text.contains(" runs; ") && federation.ps().await.is_ok() {
+        if text.contains(STOPS_IT) && federation.ps().await.is_ok() {
+            // From here on it belongs to the run directory, and goes with it.
+            std::fs::rename(&said.0, run.outer_log())?;
             progress(&format!("{name} runs; `carrick down` stops it"));
             return Ok(ExitCode::SUCCESS);
         }
@@ -122,9 +137,20 @@ async fn detach(args: &UpArgs, name: &str, run: &RunDir, log: &str) -> Result<Ex
     }
 }
 
-/// What the background process prints; beside the run directory, which does not exist yet.
-fn tempfile_for(run: &RunDir) -> Result<std::path::PathBuf> {
-    let parent = run.path().parent().context("the run directory has no parent")?;
-    std::fs::create_dir_all(parent)?;
-    Ok(run.path().with_extension("log"))
+/// What the background process prints, beside the run directory that does not exist yet; removed unless it was moved away.
+struct Draft(PathBuf);
+
+impl Draft {
+    fn beside(run: &RunDir) -> Result<Self> {
+        let parent = run.path().parent().context("the run directory has no parent")?;
+        std::fs::create_dir_all(parent)?;
+        Ok(Self(parent.join(format!(".up-{}.log", std::process::id()))))
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // It is gone if all went well.
+        let _ = std::fs::remove_file(&self.0);
+    }
 }

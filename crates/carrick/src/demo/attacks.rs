@@ -3,25 +3,22 @@
 //!
 //! It must not know how proxies refuse.
 
-use std::io::Write;
-use std::path::Path;
-use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use carrick_identity::{CertificateAuthority, PrivateKey, SpiffeId};
-use carrick_local::Privileges;
 use serde::Serialize;
 
-use super::probe::{Attempt, Outcome};
 use super::witness::Witness;
 use crate::fleet::api::PodName;
 use crate::fleet::client::Federation;
 use crate::fleet::layout::StateDir;
+use crate::probe::{self, HttpOrder, Order, Outcome, Step, TlsOrder};
 
 const SERVER: &str = "server.ns2.svc.cluster.global";
 const INGRESS: &str = "203.0.113.21:80";
 const CLIENT: &str = "spiffe://cluster1.example/ns/default/sa/client";
+const TIMEOUT_MS: u64 = 5000;
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// One check of the report.
@@ -47,6 +44,28 @@ enum From {
     Stranger,
 }
 
+impl From {
+    fn pod(&self) -> PodName {
+        match self {
+            Self::Pod(name) => name.clone(),
+            Self::Stranger => {
+                PodName { cluster: String::new(), namespace: String::new(), pod: "stranger".into() }
+            }
+        }
+    }
+}
+
+/// A request to the ingress gateway of cluster2 in TLS, with a client certificate or without.
+fn tls(sni: &str, credentials: Option<&(String, String)>) -> Order {
+    let tls = TlsOrder { sni: sni.into(), credentials: credentials.cloned() };
+    Order { tls: Some(tls), ..plain(INGRESS, SERVER) }
+}
+
+fn plain(address: &str, host: &str) -> Order {
+    let request = HttpOrder { host: host.into(), path: "/helloworld".into() };
+    Order { target: address.into(), tls: None, request: Some(request), timeout_ms: TIMEOUT_MS }
+}
+
 /// Makes all attempts.
 pub async fn run(federation: &Federation, state: &StateDir) -> Result<Vec<Check>> {
     let good = certificate(&cluster_ca(state)?)?;
@@ -54,29 +73,17 @@ pub async fn run(federation: &Federation, state: &StateDir) -> Result<Vec<Check>
     let server = federation.find("cluster2/server").await?;
     let client = federation.find("cluster1/client").await?.name();
     let egress = federation.find("cluster1/istio-egressgateway").await?.name();
-    let tls = |sni: &str, certificate: Option<&(String, String)>| Attempt {
-        address: INGRESS.into(),
-        sni: Some(sni.into()),
-        host: SERVER.into(),
-        certificate: certificate.cloned(),
-    };
-    let plain = |address: &str, host: &str| Attempt {
-        address: address.into(),
-        host: host.into(),
-        ..Attempt::default()
-    };
-    let port = 8080;
-    let direct = format!("{}:{port}", server.address);
+    let direct = format!("{}:8080", server.address);
 
     let mut checks = Vec::new();
-    let attempt = probe(federation, &From::Stranger, &tls(SERVER, Some(&good))).await?;
+    let outcome = probe::run_in(federation, &From::Stranger.pod(), &tls(SERVER, Some(&good))).await?;
     checks.push(Check {
         name: "the right certificate and SNI pass (so that the refusals below mean something)",
         attempt: format!(
             "TLS to {INGRESS} from the internet, SNI {SERVER}, certificate of cluster1's client"
         ),
-        held: attempt.response.as_deref().is_some_and(|line| line.contains(" 200 ")),
-        outcome: describe(&attempt),
+        held: outcome.status == Some(200),
+        outcome: describe(&outcome),
         refused_by: None,
         why: None,
     });
@@ -93,8 +100,8 @@ pub async fn run(federation: &Federation, state: &StateDir) -> Result<Vec<Check>
         ("a pod address of the other cluster", From::Pod(egress), plain(&direct, SERVER)),
         ("plain HTTP to a gateway's TLS port", From::Stranger, plain(INGRESS, SERVER)),
     ];
-    for (name, from, attempt) in refused {
-        checks.push(must_fail(federation, name, &from, &attempt).await?);
+    for (name, from, order) in refused {
+        checks.push(must_fail(federation, name, &from, &order).await?);
     }
     for host in ["ledger.ns2.svc.cluster.global", "ledger.ns2.svc.cluster.local"] {
         checks.push(must_not_resolve(federation, &client, host).await?);
@@ -102,25 +109,19 @@ pub async fn run(federation: &Federation, state: &StateDir) -> Result<Vec<Check>
     Ok(checks)
 }
 
-async fn must_fail(
-    federation: &Federation,
-    name: &'static str,
-    from: &From,
-    attempt: &Attempt,
-) -> Result<Check> {
+async fn must_fail(federation: &Federation, name: &'static str, from: &From, order: &Order) -> Result<Check> {
     let witness = Witness::start(federation).await?;
-    let outcome = probe(federation, from, attempt).await?;
-    let refusal = match outcome.error.as_deref() {
+    let outcome = probe::run_in(federation, &from.pod(), order).await?;
+    let unreachable = outcome.step == Step::Connect;
+    let refusal = match unreachable {
         // Nobody was reached, so nobody can have a record.
-        Some(error) if error.contains("cannot connect") => None,
-        _ => witness.refusals(federation).await?.into_iter().next(),
+        true => None,
+        false => witness.refusal(federation, outcome.client_hello_random.as_deref()).await?,
     };
-    let answered =
-        outcome.response.as_deref().and_then(|line| line.split(' ').nth(1)).is_some_and(|code| code < "400");
-    let unreachable = outcome.error.as_deref().is_some_and(|error| error.contains("cannot connect"));
+    let answered = outcome.status.is_some_and(|code| code < 400);
     Ok(Check {
         name,
-        attempt: describe_attempt(from, attempt),
+        attempt: describe_attempt(from, order),
         held: !answered && (refusal.is_some() || unreachable),
         outcome: describe(&outcome),
         refused_by: refusal
@@ -132,41 +133,17 @@ async fn must_fail(
 }
 
 async fn must_not_resolve(federation: &Federation, client: &PodName, host: &str) -> Result<Check> {
-    let entry = federation.entry(client).await?;
-    let words = ["getent", "ahostsv4", host].map(String::from);
-    let mut command = entry.command(federation.supervisor_pid()?, Privileges::App, Path::new("/"), &words);
-    let output = tokio::task::spawn_blocking(move || command.output()).await??;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let order = Order { target: format!("{host}:80"), tls: None, request: None, timeout_ms: TIMEOUT_MS };
+    let outcome = probe::run_in(federation, client, &order).await?;
+    // The resolver's own words for NXDOMAIN; no answer at all would read "temporary failure".
+    let unknown = outcome.error.as_deref().is_some_and(|error| error.contains("not known"));
     Ok(Check {
         name: "a name that cluster1 was not given",
         attempt: format!("{host} looked up in cluster1's client"),
-        held: output.status.code() == Some(2) && text.is_empty(),
-        outcome: if text.is_empty() { "no such name".into() } else { text },
+        held: outcome.step == Step::Resolve && unknown,
+        outcome: if unknown { "no such name".into() } else { describe(&outcome) },
         refused_by: Some("cluster1's DNS".into()),
         why: None,
-    })
-}
-
-async fn probe(federation: &Federation, from: &From, attempt: &Attempt) -> Result<Outcome> {
-    let name = match from {
-        From::Pod(name) => name.clone(),
-        From::Stranger => {
-            PodName { cluster: String::new(), namespace: String::new(), pod: "stranger".into() }
-        }
-    };
-    let entry = federation.entry(&name).await?;
-    let words = ["/proc/self/exe", "probe"].map(String::from);
-    let mut command = entry.command(federation.supervisor_pid()?, Privileges::App, Path::new("/"), &words);
-    let input = serde_json::to_string(attempt)?;
-    let output = tokio::task::spawn_blocking(move || -> Result<_> {
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        child.stdin.take().context("the probe has no input")?.write_all(input.as_bytes())?;
-        Ok(child.wait_with_output()?)
-    });
-    let output = output.await??;
-    serde_json::from_slice(&output.stdout).with_context(|| {
-        format!("the probe in {} failed: {}", name.pod, String::from_utf8_lossy(&output.stderr).trim())
     })
 }
 
@@ -191,17 +168,24 @@ fn certificate(authority: &CertificateAuthority) -> Result<(String, String)> {
     Ok((chain, key.expose_pem().to_string()))
 }
 
-fn describe_attempt(from: &From, attempt: &Attempt) -> String {
+fn describe_attempt(from: &From, order: &Order) -> String {
     let from = match from {
         From::Pod(name) => format!("{}/{}", name.cluster, name.pod),
         From::Stranger => "the internet".into(),
     };
-    match &attempt.sni {
-        Some(sni) => format!("TLS to {} from {from}, SNI {sni}", attempt.address),
-        None => format!("plain HTTP to {} from {from}, Host {}", attempt.address, attempt.host),
+    match (&order.tls, &order.request) {
+        (Some(tls), _) => format!("TLS to {} from {from}, SNI {}", order.target, tls.sni),
+        (None, Some(request)) => {
+            format!("plain HTTP to {} from {from}, Host {}", order.target, request.host)
+        }
+        (None, None) => format!("TCP to {} from {from}", order.target),
     }
 }
 
 fn describe(outcome: &Outcome) -> String {
-    outcome.response.clone().or_else(|| outcome.error.clone()).unwrap_or_default()
+    match (outcome.status, &outcome.error) {
+        (Some(status), _) => format!("answered with {status}"),
+        (None, Some(error)) => format!("{}: {error}", outcome.step),
+        (None, None) => "connected".into(),
+    }
 }

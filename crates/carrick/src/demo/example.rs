@@ -32,3 +32,17 @@ pub fn write(folder: &Path) -> io::Result<()> {
     }
     Ok(())
 }
+
+/// Copies another example to a folder.
+pub fn copy(from: &Path, folder: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let to = folder.join(entry.file_name());
+        match entry.file_type()?.is_dir() {
+            true => copy(&entry.path(), &to)?,
+            false => drop(std::fs::copy(entry.path(), to)?),
+        }
+    }
+    Ok(())
+}

@@ -2,7 +2,6 @@
 //!
 //! It must not know what was attempted.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -36,25 +35,33 @@ impl Witness {
         Ok(Self { proxies })
     }
 
-    /// What was refused since, the last proxy on the way first: whoever stands farthest made the decision.
-    pub async fn refusals(&self, federation: &Federation) -> Result<Vec<Refusal>> {
+    /// What was refused since; of several, by the last proxy on the way: whoever stands farthest made the decision. If the attempt was
+    /// a TLS connection, only records of that connection count.
+    pub async fn refusal(&self, federation: &Federation, random: Option<&str>) -> Result<Option<Refusal>> {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
-            let mut found = BTreeMap::new();
+            let mut newest: Option<(u64, Refusal)> = None;
             for (row, since) in &self.proxies {
                 for record in federation.flows(&row.name(), *since).await? {
-                    if let Some(why) = refusal(&record) {
+                    let Some(why) = refusal(&record).filter(|_| is_of(&record, random)) else { continue };
+                    if newest.as_ref().is_none_or(|(started, _)| *started < record.started_micros) {
                         let by = format!("{} {}/{}", row.role, row.cluster, row.pod);
-                        found.insert(std::cmp::Reverse(record.started_micros), Refusal { by, why });
+                        newest = Some((record.started_micros, Refusal { by, why }));
                     }
                 }
             }
-            if !found.is_empty() || tokio::time::Instant::now() > deadline {
-                return Ok(found.into_values().collect());
+            if newest.is_some() || tokio::time::Instant::now() > deadline {
+                return Ok(newest.map(|(_, refusal)| refusal));
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
+}
+
+/// Whether the record is of the TLS connection with this ClientHello.random.
+fn is_of(record: &FlowRecord, random: Option<&str>) -> bool {
+    random
+        .is_none_or(|random| record.downstream.as_ref().is_some_and(|tls| tls.client_hello_random == random))
 }
 
 /// Why the record is one of a refusal; `None` if it is not.

@@ -2,6 +2,7 @@
 //!
 //! It must not know what the answers are used for.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -10,6 +11,7 @@ use carrick_proxy::flow::FlowRecord;
 use http_body_util::{BodyExt, Empty};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
@@ -17,6 +19,32 @@ use tokio::net::UnixStream;
 use super::api::{Fleet, PodName, PodRow};
 use super::layout::RunDir;
 use crate::trace::Rule;
+
+/// A control plane's state: what it makes of the newest files, and its proxies.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ClusterStatus {
+    pub version: u64,
+    pub diagnostics: serde_json::Value,
+    /// The diagnostics for people.
+    pub rendered: String,
+    pub proxies: Vec<ProxyStatus>,
+}
+
+/// One connected proxy, as its control plane sees it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ProxyStatus {
+    pub node: String,
+    /// The version that it was sent last.
+    pub sent: u64,
+    pub refused: BTreeMap<String, String>,
+}
+
+impl ClusterStatus {
+    pub fn has_errors(&self) -> bool {
+        let findings = self.diagnostics.as_array();
+        findings.is_some_and(|findings| findings.iter().any(|finding| finding["severity"] == "error"))
+    }
+}
 
 /// A running federation, from outside.
 #[derive(Debug, Clone)]
@@ -69,7 +97,7 @@ impl Federation {
     }
 
     /// A control plane's state, once it is newer than `after`.
-    pub async fn status(&self, cluster: &str, after: Option<u64>) -> Result<serde_json::Value> {
+    pub async fn status(&self, cluster: &str, after: Option<u64>) -> Result<ClusterStatus> {
         let query = after.map_or_else(String::new, |version| format!("?after={version}"));
         get_json(&self.run.admin(cluster), &format!("/status{query}")).await
     }

@@ -65,6 +65,11 @@ impl RunDir {
         self.cluster(cluster).join("logs").join(format!("{namespace}.{pod}.{container}.log"))
     }
 
+    /// What `carrick up --detach` says while it runs: what became of each edit.
+    pub fn outer_log(&self) -> PathBuf {
+        self.system_log("up")
+    }
+
     /// The log of a process that belongs to no pod of the operator's.
     pub fn system_log(&self, name: &str) -> PathBuf {
         self.0.join("logs").join(format!("{name}.log"))

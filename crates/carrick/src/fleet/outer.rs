@@ -35,11 +35,26 @@ pub struct Running {
     lifeline: Lifeline,
 }
 
+/// What to start, and where.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    pub folder: PathBuf,
+    pub run: PathBuf,
+    pub state: PathBuf,
+    /// A folder that goes when the federation ends, however it ends.
+    pub scratch: Option<PathBuf>,
+    /// What to log.
+    pub log: &'a str,
+    /// Lifetime of workload certificates in seconds, if not the usual.
+    pub workload_ttl: Option<u64>,
+}
+
 /// Checks the folder and the machine, then starts. Returns at once; readiness is the caller's to await.
 ///
 /// # Errors
 /// Findings in the folder, or what the machine lacks; nothing was started then.
-pub fn start(folder: &Path, run: PathBuf, state: PathBuf, log: &str) -> Result<Running> {
+pub fn start(start: &Plan<'_>) -> Result<Running> {
+    let Plan { folder, run, state, scratch, log, workload_ttl } = start;
     let folder = folder.canonicalize().with_context(|| format!("cannot read {}", folder.display()))?;
     let plan = plan::read(&folder)?;
     let rendered = carrick_model::render(&plan.diagnostics, &plan.files);
@@ -55,9 +70,9 @@ pub fn start(folder: &Path, run: PathBuf, state: PathBuf, log: &str) -> Result<R
     if let Some(parent) = run.parent() {
         private_dir(parent)?;
     }
-    private_dir(&state)?;
+    private_dir(state)?;
     let word = |text: &str| OsString::from(text);
-    let supervisor = vec![
+    let mut supervisor = vec![
         word("--log"),
         word(log),
         word("supervise"),
@@ -66,11 +81,18 @@ pub fn start(folder: &Path, run: PathBuf, state: PathBuf, log: &str) -> Result<R
         word("--run"),
         run.clone().into_os_string(),
         word("--state"),
-        state.into_os_string(),
+        state.clone().into_os_string(),
     ];
-    let (sandbox, lifeline) =
-        Sandbox::launch(&SandboxPlan { run_dir: run.clone(), supervisor, grace: GRACE })?;
-    Ok(Running { plan, federation: Federation::new(RunDir::new(run)), sandbox, lifeline })
+    if let Some(ttl) = workload_ttl {
+        supervisor.extend([word("--workload-ttl"), word(&ttl.to_string())]);
+    }
+    let (sandbox, lifeline) = Sandbox::launch(&SandboxPlan {
+        run_dir: run.clone(),
+        scratch: scratch.clone(),
+        supervisor,
+        grace: GRACE,
+    })?;
+    Ok(Running { plan, federation: Federation::new(RunDir::new(run.clone())), sandbox, lifeline })
 }
 
 impl Running {

@@ -33,6 +33,8 @@ pub struct SupervisorOptions {
     pub folder: PathBuf,
     pub run: PathBuf,
     pub state: PathBuf,
+    /// Lifetime of workload certificates in seconds, if not the usual.
+    pub workload_ttl: Option<u64>,
 }
 
 /// A pod that runs.
@@ -70,7 +72,7 @@ pub async fn run(options: SupervisorOptions, stop: CancellationToken) -> Result<
         world.make_pods(&plan, &cluster.spec.name, &cluster.pods)?;
         world.write_facts(&cluster.spec.name, &cluster.install)?;
     }
-    world.start_system(&plan)?;
+    world.start_system(&plan, options.workload_ttl)?;
     world.start_pods()?;
 
     let clusters: Vec<(String, Network)> =
@@ -174,7 +176,7 @@ impl World {
         write_private(&dir.join("pods.yaml"), &runtime_facts::text(&pods))
     }
 
-    fn start_system(&mut self, plan: &FederationPlan) -> Result<()> {
+    fn start_system(&mut self, plan: &FederationPlan, workload_ttl: Option<u64>) -> Result<()> {
         private_dir(self.run.system_log("x").parent().unwrap_or(self.run.path()))?;
         let pod = world::isolated("root-ca")?;
         let process = Process::start(&pod, programs::root_ca(&self.run, &self.state))?;
@@ -183,7 +185,10 @@ impl World {
         for cluster in &plan.clusters {
             let name = &cluster.spec.name;
             let pod = world::control_plane(&self.networks, name, address)?;
-            let program = programs::control(&self.run, &self.state, &plan.folder, name, address);
+            let mut program = programs::control(&self.run, &self.state, &plan.folder, name, address);
+            if let Some(ttl) = workload_ttl {
+                program.argv.extend(["--workload-ttl".into(), ttl.to_string()]);
+            }
             let process = Process::start(&pod, program)?;
             self.system.push((format!("{name}/control"), pod, process));
         }

@@ -26,7 +26,10 @@ fn server(answer: &'static str) -> (SocketAddr, std::thread::JoinHandle<String>)
 fn an_answer_is_told_with_status_and_body() {
     let (address, thread) = server("HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\nhello and more");
     let outcome = attempt(&order(address, true));
-    assert_eq!((outcome.step, outcome.status, outcome.body.as_deref()), (Step::Done, Some(404), Some("hello")));
+    assert_eq!(
+        (outcome.step, outcome.status, outcome.body.as_deref()),
+        (Step::Done, Some(404), Some("hello"))
+    );
     assert!(thread.join().unwrap().starts_with("GET /x HTTP/1.1\r\nhost: a.test\r\n"));
 }
 

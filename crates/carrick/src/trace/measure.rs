@@ -6,30 +6,54 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use carrick_local::Privileges;
 use serde::Serialize;
 
 use super::path::{self, MeasuredPath, Observation};
 use crate::fleet::api::PodRow;
 use crate::fleet::client::Federation;
+use crate::probe::{self, HttpOrder, Order};
 
 /// Records of the far side are written when the response has passed; they are there a moment later.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How `env` and shells say that a program was not found.
+const NOT_FOUND: i32 = 127;
+const TIMEOUT_MS: u64 = 10_000;
 
 /// What came of a request.
 #[derive(Debug, Serialize)]
 pub struct Measured {
     pub url: String,
-    /// What curl printed: the body.
+    /// What made the request.
+    pub client: Client,
+    /// The body of the response.
     pub answer: String,
-    /// curl's exit status; `None` if it was killed.
+    /// The client's exit status; `None` if it was killed.
     pub status: Option<i32>,
     pub complaint: String,
     pub path: MeasuredPath,
 }
 
-/// Runs curl in the pod and joins what the proxies saw.
+/// A program that makes requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Client {
+    Curl,
+    /// Our own, where the machine has no curl. It is no witness: we wrote it.
+    BuiltIn,
+}
+
+/// What a client saw.
+struct Response {
+    client: Client,
+    answer: String,
+    status: Option<i32>,
+    complaint: String,
+}
+
+/// Makes a request in the pod, with curl if the machine has it, and joins what the proxies saw.
 pub async fn request(federation: &Federation, pod: &PodRow, url: &str) -> Result<Measured> {
     let fleet = federation.ps().await?;
     let proxies: Vec<&PodRow> = fleet.pods.iter().filter(|row| row.has_proxy).collect();
@@ -38,7 +62,10 @@ pub async fn request(federation: &Federation, pod: &PodRow, url: &str) -> Result
         let last = federation.flows(&row.name(), 0).await?.last().map_or(0, |record| record.sequence);
         before.insert(key(row), last);
     }
-    let output = curl(federation, pod, url).await?;
+    let response = match curl(federation, pod, url).await? {
+        Some(response) => response,
+        None => built_in(federation, pod, url).await?,
+    };
     let deadline = tokio::time::Instant::now() + PATIENCE;
     let path = loop {
         let mut seen = Vec::new();
@@ -63,16 +90,17 @@ pub async fn request(federation: &Federation, pod: &PodRow, url: &str) -> Result
         };
         let ended =
             measured.hops.last().is_some_and(|hop| hop.downstream.as_ref().is_some_and(|tls| tls.terminated));
-        if ended || tokio::time::Instant::now() >= deadline || output.status.code() != Some(0) {
+        if ended || tokio::time::Instant::now() >= deadline || response.status != Some(0) {
             break measured;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     };
     Ok(Measured {
         url: url.into(),
-        answer: String::from_utf8_lossy(&output.stdout).into_owned(),
-        status: output.status.code(),
-        complaint: String::from_utf8_lossy(&output.stderr).into_owned(),
+        client: response.client,
+        answer: response.answer,
+        status: response.status,
+        complaint: response.complaint,
         path,
     })
 }
@@ -105,10 +133,47 @@ async fn join(federation: &Federation, first: &Observation, all: &[Observation])
     })
 }
 
-async fn curl(federation: &Federation, pod: &PodRow, url: &str) -> Result<std::process::Output> {
+/// `None` if the machine has no curl.
+async fn curl(federation: &Federation, pod: &PodRow, url: &str) -> Result<Option<Response>> {
     let entry = federation.entry(&pod.name()).await?;
     let supervisor = federation.supervisor_pid()?;
     let words = ["curl", "--silent", "--show-error", "--max-time", "10", url].map(String::from);
     let mut command = entry.command(supervisor, Privileges::App, Path::new("/"), &words);
-    tokio::task::spawn_blocking(move || command.output()).await?.context("curl could not be run in the pod")
+    let run = tokio::task::spawn_blocking(move || command.output());
+    let output = run.await?.context("curl could not be run in the pod")?;
+    if output.status.code() == Some(NOT_FOUND) {
+        return Ok(None);
+    }
+    Ok(Some(Response {
+        client: Client::Curl,
+        answer: String::from_utf8_lossy(&output.stdout).into_owned(),
+        status: output.status.code(),
+        complaint: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }))
+}
+
+async fn built_in(federation: &Federation, pod: &PodRow, url: &str) -> Result<Response> {
+    let outcome = probe::run_in(federation, &pod.name(), &order(url)?).await?;
+    Ok(Response {
+        client: Client::BuiltIn,
+        status: Some(if outcome.status.is_some() { 0 } else { 1 }),
+        answer: outcome.body.unwrap_or_default(),
+        complaint: outcome.error.unwrap_or_default(),
+    })
+}
+
+fn order(url: &str) -> Result<Order> {
+    let uri: http::Uri = url.parse().with_context(|| format!("{url} is not a URL"))?;
+    let authority = uri.authority().with_context(|| format!("{url} names no host"))?;
+    ensure!(
+        uri.scheme_str() == Some("http"),
+        "{url}: the built-in client speaks plain HTTP only; install curl for others"
+    );
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    Ok(Order {
+        target: format!("{}:{}", authority.host(), authority.port_u16().unwrap_or(80)),
+        tls: None,
+        request: Some(HttpOrder { host: authority.as_str().into(), path: path.into() }),
+        timeout_ms: TIMEOUT_MS,
+    })
 }

@@ -1,6 +1,7 @@
 //! Pid 1 of a sandbox: prepares /proc, starts the supervisor, and is the one who cleans up.
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -14,10 +15,11 @@ use crate::netlink::links::LOOPBACK;
 use crate::netlink::{Conversation, Family};
 use crate::shepherd::{self, Lifeline};
 
-/// Arguments: the run directory, the grace in milliseconds, the supervisor's arguments. Standard input: the lifeline.
+/// Arguments: the run directory, the scratch directory or nothing, the grace in milliseconds, the supervisor's arguments. Standard
+/// input: the lifeline.
 pub(crate) fn run(arguments: &[OsString]) -> Result<i32, Error> {
-    let [run_dir, grace, supervisor @ ..] = arguments else {
-        return Err(Error::refused("start pid 1", "expected RUN_DIR GRACE_MS ARGUMENTS..."));
+    let [run_dir, scratch, grace, supervisor @ ..] = arguments else {
+        return Err(Error::refused("start pid 1", "expected RUN_DIR SCRATCH GRACE_MS ARGUMENTS..."));
     };
     let run_dir = Path::new(run_dir);
     let grace = grace.to_str().and_then(|text| text.parse().ok()).map(Duration::from_millis);
@@ -29,7 +31,18 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<i32, Error> {
     // Whatever happened, nothing may stay. Processes first: they could write into the run directory.
     shepherd::end_everything().map_err(failed("end the processes of the sandbox"))?;
     std::fs::remove_dir_all(run_dir).map_err(failed(format!("remove {}", run_dir.display())))?;
+    if !scratch.is_empty() {
+        remove_if_there(Path::new(scratch))?;
+    }
     outcome
+}
+
+/// For the outer process too, where pid 1 was killed.
+pub(super) fn remove_if_there(scratch: &Path) -> Result<(), Error> {
+    match std::fs::remove_dir_all(scratch) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed.map_err(failed(format!("remove {}", scratch.display()))),
+    }
 }
 
 fn serve(supervisor: &[OsString], grace: Duration) -> Result<i32, Error> {

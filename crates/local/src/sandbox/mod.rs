@@ -30,6 +30,8 @@ pub struct SandboxPlan {
     /// Made by [`Sandbox::launch`] with mode 0700 and removed when the sandbox ends. Must not exist, unless it was left
     /// behind by a sandbox that nobody could clean up (power failure): then it is removed first.
     pub run_dir: PathBuf,
+    /// A directory of the caller's own that goes when the sandbox ends, however it ends.
+    pub scratch: Option<PathBuf>,
     /// Arguments (without the program's name) for the supervisor, which is the running binary itself. Its standard
     /// input is empty; standard output and error are the caller's.
     pub supervisor: Vec<OsString>,
@@ -42,6 +44,7 @@ pub struct SandboxPlan {
 pub struct Sandbox {
     child: Child,
     run_dir: RunDir,
+    scratch: Option<PathBuf>,
 }
 
 /// As long as this is held (and the process that holds it lives), the sandbox runs. Dropping it asks the supervisor to
@@ -61,13 +64,16 @@ impl Sandbox {
     pub fn launch(plan: &SandboxPlan) -> Result<(Self, Lifeline), Error> {
         let run_dir = RunDir::create(&plan.run_dir)?;
         let mut command = Entry::Sandbox.command();
-        command.arg(run_dir.path()).arg(plan.grace.as_millis().to_string()).args(&plan.supervisor);
+        // An empty path stands for none.
+        let scratch = plan.scratch.clone().unwrap_or_default();
+        command.arg(run_dir.path()).arg(scratch).arg(plan.grace.as_millis().to_string());
+        command.args(&plan.supervisor);
         let mut child =
             command.stdin(Stdio::piped()).spawn().map_err(failed("start the sandbox's first process"))?;
         let Some(lifeline) = child.stdin.take() else {
             return Err(Error::refused("start the sandbox's first process", "it has no lifeline"));
         };
-        Ok((Self { child, run_dir }, Lifeline { _pipe: lifeline }))
+        Ok((Self { child, run_dir, scratch: plan.scratch.clone() }, Lifeline { _pipe: lifeline }))
     }
 
     /// Waits until everything in the sandbox has ended and its run directory is gone. Returns the supervisor's exit
@@ -77,6 +83,8 @@ impl Sandbox {
         // `Child::wait` would close standard input first, but the lifeline was taken out.
         let status = self.child.wait().map_err(failed("wait for the sandbox"))?;
         self.run_dir.remove();
+        // Pid 1 removed it, unless it was killed.
+        self.scratch.as_deref().map_or(Ok(()), init::remove_if_there)?;
         Ok(status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(125))
     }
 }

@@ -151,8 +151,8 @@ fn a_killed_outer_process_leaves_nothing() {
     outer.send(Signal::SIGKILL);
     assert_eq!(outer.silence(), "asked to end\n", "the supervisor could put things in order");
     // Pid 1 does not print, so the silence may precede its last act by a moment.
-    let run_dir = outer.run_dir();
-    while exists(&run_dir) {
+    let (run_dir, scratch) = (outer.run_dir(), scratch_of(outer.process.id()));
+    while exists(&run_dir) || exists(&scratch) {
         std::thread::yield_now();
     }
 }
@@ -172,7 +172,7 @@ fn a_killed_pid_one_leaves_nothing() {
     kill(Pid::from_raw(init.cast_signed()), Signal::SIGKILL).unwrap();
     assert_eq!(outer.silence(), "");
     assert_eq!(outer.code(), Some(128 + 9));
-    assert!(!exists(outer.run_dir()));
+    assert!(!exists(outer.run_dir()) && !exists(scratch_of(outer.process.id())));
 }
 
 fn run_directories() {

@@ -23,7 +23,9 @@ pub(crate) fn launch(supervisor: &[&str]) -> Result<(Sandbox, Lifeline), Error> 
 pub(crate) fn launch_with(supervisor: &[&str], grace: Duration) -> Result<(Sandbox, Lifeline), Error> {
     let mut supervisor: Vec<OsString> = supervisor.iter().map(Into::into).collect();
     supervisor.push(run_dir().into());
-    Sandbox::launch(&SandboxPlan { run_dir: run_dir(), supervisor, grace })
+    let scratch = scratch_of(std::process::id());
+    std::fs::create_dir_all(&scratch).expect("the scratch directory is made");
+    Sandbox::launch(&SandboxPlan { run_dir: run_dir(), scratch: Some(scratch), supervisor, grace })
 }
 
 /// This process's own run directory.
@@ -33,6 +35,10 @@ pub(crate) fn run_dir() -> PathBuf {
 
 pub(crate) fn run_dir_of(outer: u32) -> PathBuf {
     std::env::temp_dir().join(format!("carrick-local-test-{outer}"))
+}
+
+pub(crate) fn scratch_of(outer: u32) -> PathBuf {
+    std::env::temp_dir().join(format!("carrick-local-scratch-{outer}"))
 }
 
 /// The run directory, as a supervisor was told it.

@@ -1,0 +1,13 @@
+//! Stories from one end to the other: the program as its user runs it, in real namespaces, with curl, dig, openssl and Envoy as witnesses.
+//!
+//! Start with `demo`. Every story has run and state directories of its own, so that stories run beside each other. Where the machine
+//! does not allow namespaces they fail, with what the program says is missing.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests: a failing step is a failing test")]
+
+mod cleanup;
+mod demo;
+mod edits;
+mod fleet;
+mod tidy;
+mod world;
