@@ -113,7 +113,7 @@ impl Store {
             LoadedVersion { version: version.to_owned(), at: SystemTime::now(), body: body.clone() };
         let outcome = state.apply(kind, origin, name, &version);
         if let Err(error) = &outcome {
-            state.env.resources.refuse(kind, name, origin, version, error.to_string());
+            state.env.resources.refuse(kind, name, origin, shown(kind, version), error.to_string());
         }
         state.settle();
         drop(state);
@@ -233,10 +233,7 @@ impl State {
                     Origin::Static => self.env.secrets.add_fixed(name, secret),
                     Origin::Dynamic => self.env.secrets.set(&Source::Ads, name, secret),
                 }
-                // Without its body: it has a key in it. `/config_dump` shows secrets from the slots, without keys.
-                let body = Any { type_url: body.type_url.clone(), value: Vec::new() };
-                let version = LoadedVersion { body, ..version.clone() };
-                self.env.resources.activate(kind, name, origin, version);
+                self.env.resources.activate(kind, name, origin, shown(kind, version.clone()));
                 Ok(())
             }
         }
@@ -263,6 +260,17 @@ struct Warming<T> {
     resource: T,
     /// When it takes over whatever is missing; `None`: never.
     deadline: Option<Instant>,
+}
+
+/// What may be written down of a version: of a secret not its body, good or bad, because it has a key in it.
+fn shown(kind: ResourceType, version: LoadedVersion) -> LoadedVersion {
+    match kind {
+        ResourceType::Secret => {
+            let body = Any { type_url: version.body.type_url, value: Vec::new() };
+            LoadedVersion { body, ..version }
+        }
+        _ => version,
+    }
 }
 
 fn decode<M: Message + Default>(body: &Any) -> Result<M, FieldError> {

@@ -37,7 +37,7 @@ const HELP: &str = "\
 
 pub(super) fn answer(request: &Request<Incoming>, asker: Asker, shown: &Shown) -> Response<Full<Bytes>> {
     let path = request.uri().path();
-    let page = match refuse(request.method(), path, request.headers(), asker) {
+    let page = match refuse(request.method(), request.uri(), request.headers(), asker) {
         Some((status, reason)) => Page { status, ..text(reason) },
         None => page(path, request.uri().query().unwrap_or_default(), shown),
     };

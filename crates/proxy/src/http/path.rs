@@ -110,9 +110,10 @@ fn unescape_slashes(path: &str) -> String {
 }
 
 /// RFC 3986 §6: unreserved characters unescaped, backslashes as slashes, dot segments (escaped ones too) removed. `None` for a
-/// path that has an escaped NUL.
+/// path that has an escaped NUL, or that spells an escape with escapes (`%%32e`): the next hop would read another path than we did.
 fn canonical(path: &str) -> Option<String> {
     let mut decoded = String::with_capacity(path.len());
+    let mut broken_escapes = Vec::new();
     let bytes = path.as_bytes();
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
@@ -125,11 +126,19 @@ fn canonical(path: &str) -> Option<String> {
                     decoded.push(value as char);
                     at += 2;
                 }
-                _ => decoded.push('%'),
+                Some(_) => decoded.push('%'),
+                None => {
+                    broken_escapes.push(decoded.len());
+                    decoded.push('%');
+                }
             },
             byte if must_be_escaped(byte) => decoded.push_str(&format!("%{byte:02X}")),
             byte => decoded.push(byte as char),
         }
+    }
+    let now_whole = |at: &usize| decoded.as_bytes().get(at + 1..at + 3).and_then(hex_pair).is_some();
+    if broken_escapes.iter().any(now_whole) {
+        return None;
     }
     Some(remove_dot_segments(&decoded))
 }

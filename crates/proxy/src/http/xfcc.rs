@@ -3,6 +3,7 @@
 //!
 //! It must not know how identities are verified: that was done in the handshake.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -78,7 +79,7 @@ impl CertDetails {
             let _ = write!(out, "{separator}{key}={value}");
         };
         for uri in &tls.local_uri_sans {
-            pair("By", uri);
+            pair("By", &quoted(uri));
         }
         if let Some(hash) = &tls.peer_certificate_sha256 {
             pair("Hash", hash);
@@ -95,13 +96,22 @@ impl CertDetails {
             if tls.peer_uri_sans.is_empty() {
                 pair("URI", "");
             }
-            tls.peer_uri_sans.iter().for_each(|uri| pair("URI", uri));
+            tls.peer_uri_sans.iter().for_each(|uri| pair("URI", &quoted(uri)));
         }
         if self.dns {
-            tls.peer_dns_sans.iter().for_each(|dns| pair("DNS", dns));
+            tls.peer_dns_sans.iter().for_each(|dns| pair("DNS", &quoted(dns)));
         }
         out
     }
+}
+
+/// A name that could end its own pair stands in quotes (Envoy docs, "x-forwarded-client-cert"). Envoy itself leaves names as they
+/// are, so that a certificate can claim more than one.
+fn quoted(name: &str) -> Cow<'_, str> {
+    if !name.contains([',', ';', '"']) {
+        return name.into();
+    }
+    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\"")).into()
 }
 
 /// The characters of PEM that Envoy escapes: line ends, spaces, and `+/=`.

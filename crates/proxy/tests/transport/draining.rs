@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::world::{ANY_PORT, address, echo, proxy, static_cluster, tcp_proxy, try_proxy};
+use crate::world::{ANY_PORT, InTime, address, echo, proxy, static_cluster, tcp_proxy, try_proxy};
 
 fn yaml(app: std::net::SocketAddr) -> String {
     format!(
@@ -20,15 +20,15 @@ async fn what_is_in_flight_is_finished_and_nothing_new_is_taken() {
     let proxy = proxy(&yaml(echo("app").await)).await;
     let listener = address(&proxy, "a");
     let mut stream = TcpStream::connect(listener).await.unwrap();
-    stream.write_all(b"one").await.unwrap();
+    stream.write_all(b"one").in_time().await.unwrap();
     let mut heard = [0; 7];
-    stream.read_exact(&mut heard).await.unwrap();
+    stream.read_exact(&mut heard).in_time().await.unwrap();
     let draining = tokio::spawn(proxy.drain());
     crate::world::eventually(|| std::net::TcpStream::connect(listener).is_err()).await;
-    stream.write_all(b"two").await.unwrap();
+    stream.write_all(b"two").in_time().await.unwrap();
     stream.shutdown().await.unwrap();
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
+    stream.read_to_string(&mut answer).in_time().await.unwrap();
     assert_eq!(answer, "two:bye");
     tokio::time::timeout(Duration::from_secs(2), draining).await.unwrap().unwrap();
 }
@@ -37,7 +37,7 @@ async fn what_is_in_flight_is_finished_and_nothing_new_is_taken() {
 async fn an_idle_proxy_stops_at_once() {
     let proxy = proxy(&yaml(echo("app").await)).await;
     let started = Instant::now();
-    proxy.drain().await;
+    proxy.drain().in_time().await;
     assert!(started.elapsed() < Duration::from_millis(400), "{:?}", started.elapsed());
 }
 

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use crate::authority::{Authority, Identity, quoted};
 use crate::control::Control;
 use crate::peers;
-use crate::world::{ANY_PORT, address, assignment, echo, eventually, proxy, say, tcp_proxy};
+use crate::world::{ANY_PORT, InTime, address, assignment, echo, eventually, proxy, say, tcp_proxy};
 
 /// A proxy whose bootstrap knows only where its control plane is.
 async fn follower(control: &Control) -> Proxy {
@@ -84,7 +84,7 @@ async fn clusters_their_hosts_and_listeners_arrive_and_follow_changes() {
     let (first, second) = (echo("first").await, echo("second").await);
     let (_folder, control) = start(Set::default().cluster("app", &[first]).tcp("in", "app"));
     let proxy = follower(&control).await;
-    proxy.ready().await;
+    proxy.ready().in_time().await;
     let listener = address(&proxy, "in");
     assert_eq!(say(listener, b"1").await.unwrap(), "first:1:bye");
 
@@ -103,7 +103,7 @@ async fn a_bad_resource_changes_nothing_and_says_why_while_its_neighbours_go_on(
     let app = echo("app").await;
     let (_folder, control) = start(Set::default().cluster("app", &[app]).tcp("in", "app"));
     let proxy = follower(&control).await;
-    proxy.ready().await;
+    proxy.ready().in_time().await;
     let bad = "{name: extra, type: STATIC, lb_policy: MAGLEV}";
     let set = Set::default().cluster("app", &[app]).bare_cluster(bad);
     control.set(set.listener("in", "use_original_dst: true, filter_chains: [{}, {}]").tcp("new", "app").0);
@@ -124,7 +124,7 @@ async fn when_the_control_plane_goes_everything_stays_and_when_it_comes_back_cha
     let (first, second) = (echo("first").await, echo("second").await);
     let (folder, control) = start(Set::default().cluster("app", &[first]).tcp("in", "app"));
     let proxy = follower(&control).await;
-    proxy.ready().await;
+    proxy.ready().in_time().await;
     let listener = address(&proxy, "in");
     drop(control);
     for _ in 0..20 {
@@ -159,14 +159,14 @@ async fn a_listener_waits_for_its_secret_and_then_follows_it_without_cutting_any
     assert_eq!(proxy.env().listeners.all()[0].name, "plain", "the one without secrets does not wait");
 
     control.set(set().tcp("plain", "app").secret("own", &ca.workload("one")).0);
-    proxy.ready().await;
+    proxy.ready().in_time().await;
     let listener = address(&proxy, "in");
     let subject = |stream: &peers::TlsClient| stream.get_ref().1.peer_certificates().unwrap()[0].to_vec();
     let mut old = peers::connect(listener, "a.example", None).await.unwrap();
     let first = subject(&old);
-    old.write_all(b"before").await.unwrap();
+    old.write_all(b"before").in_time().await.unwrap();
     let mut heard = [0; 10];
-    old.read_exact(&mut heard).await.unwrap();
+    old.read_exact(&mut heard).in_time().await.unwrap();
 
     control.set(set().tcp("plain", "app").secret("own", &ca.workload("two")).0);
     let changed = async {
@@ -191,10 +191,10 @@ async fn an_update_leaves_connections_of_unchanged_chains_alone() {
     let set = |extra: &str| Set::default().cluster("app", &[app]).listener("in", &chains(extra));
     let (_folder, control) = start(set(""));
     let proxy = follower(&control).await;
-    proxy.ready().await;
+    proxy.ready().in_time().await;
     let listener = address(&proxy, "in");
     let mut open = TcpStream::connect(listener).await.unwrap();
-    open.write_all(b"a").await.unwrap();
+    open.write_all(b"a").in_time().await.unwrap();
     control.set(set(", {name: more, filter_chain_match: {source_ports: [1]}}").0);
     let updated = || {
         let all = proxy.env().resources.of(carrick_xds::ResourceType::Listener);
@@ -205,10 +205,10 @@ async fn an_update_leaves_connections_of_unchanged_chains_alone() {
         })
     };
     eventually(updated).await;
-    open.write_all(b"b").await.unwrap();
+    open.write_all(b"b").in_time().await.unwrap();
     open.shutdown().await.unwrap();
     let mut answer = String::new();
-    open.read_to_string(&mut answer).await.unwrap();
+    open.read_to_string(&mut answer).in_time().await.unwrap();
     assert_eq!(answer, "app:ab:bye");
     assert_eq!(address(&proxy, "in"), listener);
 }

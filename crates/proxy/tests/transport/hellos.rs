@@ -11,7 +11,9 @@ use tokio::net::TcpStream;
 
 use crate::authority::Authority;
 use crate::peers::{client_config, connect, say, tls_echo};
-use crate::world::{ANY_PORT, TLS_INSPECTOR, address, echo, finished, proxy, static_cluster, tcp_proxy};
+use crate::world::{
+    ANY_PORT, InTime, TLS_INSPECTOR, address, echo, finished, proxy, static_cluster, tcp_proxy,
+};
 
 /// A gateway for `server.global` and everything under `wild.global`, with a default chain that nobody should get by being unclear.
 async fn gateway(more: &str) -> (Proxy, SocketAddr) {
@@ -53,7 +55,7 @@ fn in_tiny_records(hello: &[u8]) -> Vec<u8> {
 async fn ending(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).await.unwrap();
     // The other side may already be gone while we write.
-    let _ = stream.write_all(bytes).await;
+    let _ = stream.write_all(bytes).in_time().await;
     let mut answer = Vec::new();
     let ended = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut answer));
     // A reset is an end, too.
@@ -64,7 +66,7 @@ async fn ending(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
 /// The first bytes that come back for these.
 async fn greeting(address: SocketAddr, bytes: &[u8]) -> [u8; 8] {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(bytes).await.unwrap();
+    stream.write_all(bytes).in_time().await.unwrap();
     let mut greeting = [0; 8];
     let read = tokio::time::timeout(Duration::from_secs(10), stream.read_exact(&mut greeting));
     read.await.expect("a greeting in time").unwrap();
@@ -98,10 +100,10 @@ async fn a_hello_may_come_byte_by_byte() {
         let mut stream = TcpStream::connect(gateway).await.unwrap();
         stream.set_nodelay(true).unwrap();
         for byte in &bytes {
-            stream.write_all(&[*byte]).await.unwrap();
+            stream.write_all(&[*byte]).in_time().await.unwrap();
         }
         let mut record = [0; 5];
-        stream.read_exact(&mut record).await.unwrap();
+        stream.read_exact(&mut record).in_time().await.unwrap();
         // The server's own answer: a handshake record.
         assert_eq!(record[0], 22);
     }

@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector, client};
 
 use crate::authority::Identity;
+use crate::world::InTime;
 
 /// Believes anyone: what is to be verified is verified by the proxy.
 #[derive(Debug)]
@@ -84,7 +85,7 @@ pub async fn connect(
 ) -> std::io::Result<TlsClient> {
     let stream = TcpStream::connect(address).await?;
     let name = ServerName::try_from(name.to_owned()).unwrap();
-    TlsConnector::from(client_config(identity)).connect(name, stream).await
+    TlsConnector::from(client_config(identity)).connect(name, stream).in_time().await
 }
 
 /// Says something over TLS, ends its half, and returns all that comes back. A refusal of our certificate shows only here, as TLS 1.3
@@ -93,7 +94,7 @@ pub async fn say(stream: &mut TlsClient, words: &[u8]) -> std::io::Result<String
     stream.write_all(words).await?;
     stream.shutdown().await?;
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await?;
+    stream.read_to_end(&mut answer).in_time().await?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 

@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::world::{
-    ANY_PORT, address, assignment, echo, finished, nobody, proxy, say, static_cluster, tcp_proxy,
+    ANY_PORT, InTime, address, assignment, echo, finished, nobody, proxy, say, static_cluster, tcp_proxy,
 };
 
 fn listener(name: &str, filter: &str) -> String {
@@ -33,24 +33,24 @@ async fn large_streams_arrive_whole_against_a_slow_reader() {
     let cluster = static_cluster("b", &[server.local_addr().unwrap()]);
     let proxy = proxy(&bootstrap(&tcp_proxy("b", ""), &cluster)).await;
     let mut stream = TcpStream::connect(address(&proxy, "a")).await.unwrap();
-    let (mut upstream, _) = server.accept().await.unwrap();
+    let (mut upstream, _) = server.accept().in_time().await.unwrap();
     let sent: Vec<u8> = (0..8 << 20).map(|n: u32| (n ^ (n >> 7)) as u8).collect();
     let expected = sent.clone();
     let writer = tokio::spawn(async move {
-        stream.write_all(&sent).await.unwrap();
+        stream.write_all(&sent).in_time().await.unwrap();
         stream.shutdown().await.unwrap();
         stream
     });
     let mut got = Vec::new();
     let mut chunk = vec![0; 1000];
     while got.len() < 100_000 {
-        let n = upstream.read(&mut chunk).await.unwrap();
+        let n = upstream.read(&mut chunk).in_time().await.unwrap();
         got.extend_from_slice(&chunk[..n]);
         tokio::task::yield_now().await;
     }
-    upstream.read_to_end(&mut got).await.unwrap();
+    upstream.read_to_end(&mut got).in_time().await.unwrap();
     assert!(got == expected);
-    writer.await.unwrap();
+    writer.in_time().await.unwrap();
 }
 
 #[tokio::test]
@@ -59,12 +59,12 @@ async fn a_reset_is_passed_on_as_a_reset() {
     let cluster = static_cluster("b", &[server.local_addr().unwrap()]);
     let proxy = proxy(&bootstrap(&tcp_proxy("b", ""), &cluster)).await;
     let mut stream = TcpStream::connect(address(&proxy, "a")).await.unwrap();
-    let (mut upstream, _) = server.accept().await.unwrap();
-    stream.write_all(b"x").await.unwrap();
-    upstream.read_exact(&mut [0]).await.unwrap();
+    let (mut upstream, _) = server.accept().in_time().await.unwrap();
+    stream.write_all(b"x").in_time().await.unwrap();
+    upstream.read_exact(&mut [0]).in_time().await.unwrap();
     socket2::SockRef::from(&upstream).set_linger(Some(Duration::ZERO)).unwrap();
     drop(upstream);
-    let error = stream.read(&mut [0]).await.unwrap_err();
+    let error = stream.read(&mut [0]).in_time().await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
     assert_eq!(finished(&proxy, |_| true).await.response_flags, "UC");
 }
@@ -147,7 +147,7 @@ async fn a_name_server_tells_the_hosts_of_a_dns_cluster() {
         app.port()
     );
     let proxy = proxy(&bootstrap(&tcp_proxy("b", ""), &cluster)).await;
-    proxy.ready().await;
+    proxy.ready().in_time().await;
     crate::world::eventually(|| proxy.env().clusters.get("b").is_some()).await;
     assert_eq!(say(address(&proxy, "a"), b"x").await.unwrap(), "named:x:bye");
 }

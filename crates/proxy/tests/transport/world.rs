@@ -9,6 +9,16 @@ use carrick_proxy::runtime::{Proxy, ProxyOptions, StartError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+/// No story waits for ever.
+pub trait InTime: Future + Sized {
+    async fn in_time(self) -> Self::Output {
+        let waited = tokio::time::timeout(Duration::from_secs(20), self).await;
+        waited.unwrap_or_else(|_elapsed| panic!("it did not come to pass in 20 s"))
+    }
+}
+
+impl<F: Future> InTime for F {}
+
 pub async fn try_proxy(yaml: &str) -> Result<Proxy, StartError> {
     let bootstrap = Bootstrap::from_yaml(yaml).unwrap();
     Proxy::start(ProxyOptions { bootstrap, concurrency: None, drain_time: Duration::from_secs(5) }).await
@@ -72,7 +82,7 @@ pub async fn say(address: SocketAddr, words: &[u8]) -> std::io::Result<String> {
     stream.write_all(words).await?;
     stream.shutdown().await?;
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await?;
+    stream.read_to_end(&mut answer).in_time().await?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 

@@ -3,7 +3,7 @@ use super::*;
 fn asked(method: Method, path: &str, host: &str, asker: Asker) -> Option<StatusCode> {
     let mut headers = HeaderMap::new();
     headers.insert(header::HOST, host.parse().unwrap());
-    refuse(&method, path, &headers, asker).map(|(status, _)| status)
+    refuse(&method, &path.parse().unwrap(), &headers, asker).map(|(status, _)| status)
 }
 
 #[test]
@@ -35,12 +35,19 @@ fn a_name_that_was_pointed_here_is_refused() {
 }
 
 #[test]
+fn a_name_in_an_absolute_uri_counts_as_much_as_the_host() {
+    let refused = asked(Method::GET, "http://evil.example/ready", "127.0.0.1", Asker::Local);
+    assert_eq!(refused, Some(StatusCode::FORBIDDEN));
+    assert_eq!(asked(Method::GET, "http://127.0.0.1:15000/ready", "127.0.0.1", Asker::Local), None);
+}
+
+#[test]
 fn a_request_needs_exactly_one_host() {
     let mut headers = HeaderMap::new();
-    assert!(refuse(&Method::GET, "/ready", &headers, Asker::Local).is_some());
+    assert!(refuse(&Method::GET, &Uri::from_static("/ready"), &headers, Asker::Local).is_some());
     headers.append(header::HOST, "127.0.0.1".parse().unwrap());
     headers.append(header::HOST, "evil.example".parse().unwrap());
-    assert!(refuse(&Method::GET, "/ready", &headers, Asker::Local).is_some());
+    assert!(refuse(&Method::GET, &Uri::from_static("/ready"), &headers, Asker::Local).is_some());
 }
 
 #[test]
