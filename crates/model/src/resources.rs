@@ -3,6 +3,7 @@
 //! Every field is optional here, as in the APIs (proto3); `crate::validate` says what must be there. No file
 //! here knows where a value stood in the text.
 
+mod attribute;
 mod authorization_policy;
 mod deployment;
 mod destination_rule;
@@ -24,6 +25,7 @@ mod sidecar;
 mod virtual_service;
 mod workload_entry;
 
+pub use attribute::*;
 pub use authorization_policy::*;
 pub use deployment::*;
 pub use destination_rule::*;

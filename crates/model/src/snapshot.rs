@@ -3,6 +3,7 @@
 //! A [`MeshSnapshot`] comes only from [`build`]; it never changes. Each index answers one kind of question by the
 //! rules of one part of Istio's semantics: the file's first line says which.
 
+mod authorization;
 mod build;
 mod destination_rules;
 mod gateways;
@@ -225,6 +226,17 @@ impl MeshSnapshot {
     /// All AuthorizationPolicies, oldest first.
     pub fn authorization_policies(&self) -> &[Arc<Resource<AuthorizationPolicy>>] {
         &self.inventory.authorization_policies
+    }
+
+    /// The AuthorizationPolicies for a workload of `namespace` with these labels: the mesh's, then the namespace's, each oldest first.
+    /// Some of them may have been refused (see [`build`]).
+    pub fn authorization_policies_for<'a>(
+        &'a self,
+        namespace: &'a str,
+        labels: &'a BTreeMap<String, String>,
+    ) -> impl Iterator<Item = &'a Arc<Resource<AuthorizationPolicy>>> {
+        let all = &self.inventory.authorization_policies;
+        authorization::policies_for(all, &self.settings.root_namespace, namespace, labels)
     }
 
     /// The resource behind a config path (see [`Meta::config_path`]): from a trace back to `file:line`.

@@ -69,6 +69,12 @@ pub fn encrypted(socket: TransportSocket, chain: FilterChain) -> FilterChain {
     FilterChain { transport_socket: Some(socket), ..chain }
 }
 
+/// Who may send bytes into this chain is asked before anything is done with them.
+pub fn guarded(context: &Context<'_>, mut chain: FilterChain) -> FilterChain {
+    chain.filters.splice(0..0, context.guards.tcp.iter().cloned());
+    chain
+}
+
 /// Where a listener sends what none of its chains takes: on, or nowhere, as the mesh's outbound policy says.
 pub fn fall_through(context: &Context<'_>) -> FilterChain {
     let filter = filters::tcp::to_cluster(context.unknown_destination(), &context.access_log);

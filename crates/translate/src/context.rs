@@ -1,5 +1,5 @@
 //! What every part of a translation looks at: the mesh, the proxy, and what this proxy may see. It must not know any of Envoy's
-//! resources except the access log, which every filter carries.
+//! resources except the access log, which every filter carries, and the guards at every door.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use carrick_model::snapshot::{EffectiveDestinationRule, MeshSnapshot, Service, S
 use carrick_model::{MeshSettings, OutboundPolicy, Resource};
 
 use crate::access_log;
+use crate::authorization::{self, Guards};
 use crate::envoy::accesslog::AccessLog;
 use crate::names;
 use crate::node::{NodeKind, ProxyNode};
@@ -22,6 +23,8 @@ pub struct Context<'a> {
     virtual_services: Vec<Arc<Resource<VirtualService>>>,
     /// What every filter logs to; empty when logging is off.
     pub access_log: Vec<AccessLog>,
+    /// What stands before everything that the proxy accepts.
+    pub guards: Guards,
 }
 
 impl<'a> Context<'a> {
@@ -29,7 +32,8 @@ impl<'a> Context<'a> {
         let services = snapshot.services_visible_to(&node.namespace).cloned().collect();
         let access_log = snapshot.settings().access_log.iter().map(access_log::of_mesh).collect();
         let virtual_services = snapshot.virtual_services_for_mesh(&node.namespace);
-        Context { snapshot, node, services, virtual_services, access_log }
+        let guards = authorization::guards(snapshot, node);
+        Context { snapshot, node, services, virtual_services, access_log, guards }
     }
 
     pub fn virtual_services(&self) -> &[Arc<Resource<VirtualService>>] {

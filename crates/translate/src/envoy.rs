@@ -6,6 +6,7 @@ pub use carrick_xds::pb::envoy::config::cluster::v3 as cluster;
 pub use carrick_xds::pb::envoy::config::core::v3 as core;
 pub use carrick_xds::pb::envoy::config::endpoint::v3 as endpoint;
 pub use carrick_xds::pb::envoy::config::listener::v3 as listener;
+pub use carrick_xds::pb::envoy::config::rbac::v3 as rbac;
 pub use carrick_xds::pb::envoy::config::route::v3 as route;
 pub use carrick_xds::pb::envoy::extensions::filters::network::http_connection_manager::v3 as hcm;
 pub use carrick_xds::pb::envoy::extensions::filters::network::tcp_proxy::v3 as tcp_proxy;

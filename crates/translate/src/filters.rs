@@ -4,6 +4,7 @@
 
 pub mod http;
 pub mod listener;
+pub mod rbac;
 pub mod tcp;
 
 use prost::Name;

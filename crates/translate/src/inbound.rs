@@ -11,7 +11,7 @@ use carrick_xds::ProxyResources;
 
 use crate::access_log;
 use crate::address;
-use crate::chains::{self, When, caused_by, chain, encrypted};
+use crate::chains::{self, When, caused_by, chain, encrypted, guarded};
 use crate::clusters;
 use crate::context::Context;
 use crate::envoy::core::TrafficDirection;
@@ -74,6 +74,9 @@ fn of_shape(context: &Context<'_>, port: &InboundPort, shape: &Shape) -> FilterC
     };
     let when = When { destination_port: port.number, transport: shape.transport, ..Default::default() };
     let mut one = chain(&port.chain_name(shape.inner), when.alpn(shape.alpn), filter);
+    if shape.inner == Inner::Bytes {
+        one = guarded(context, one);
+    }
     if shape.terminates {
         one = encrypted(server_socket(mutual_tls(context, shape.inner)), one);
     }
@@ -109,7 +112,8 @@ fn http(context: &Context<'_>, port: &InboundPort) -> Filter {
     let mut table = routes::configuration(port.cluster().to_owned(), vec![host]);
     // The one domain takes every host.
     table.ignore_port_in_host_matching = false;
-    connection_manager(Place::Inbound, &stat_prefix, Routes::Inline(Box::new(table)), &context.access_log)
+    let routes = Routes::Inline(Box::new(table));
+    connection_manager(Place::Inbound, &stat_prefix, routes, &context.guards.http, &context.access_log)
 }
 
 fn route(port: &InboundPort) -> crate::envoy::route::Route {

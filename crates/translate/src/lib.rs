@@ -8,6 +8,7 @@
 
 mod access_log;
 mod address;
+mod authorization;
 pub mod bootstrap;
 mod chains;
 mod clusters;

@@ -13,8 +13,9 @@ use crate::mesh::MeshSettings;
 use crate::resource::{AnyResource, Kind, ResourceName};
 use crate::validate::{self, Surroundings, references};
 
-/// Builds the mesh of one cluster. A resource with an error is left out and everything else applied. The table
-/// comes back with the addresses that were given out; keep it for the next build.
+/// Builds the mesh of one cluster. A resource with an error is left out and everything else applied. Only an
+/// AuthorizationPolicy stays all the same, because without it its workloads would be open: what it means is then
+/// taken in the closed direction (see `carrick-translate`). The table comes back with the addresses that were given out; keep it for the next build.
 pub fn build(
     resources: Vec<AnyResource>,
     settings: MeshSettings,
@@ -22,7 +23,10 @@ pub fn build(
 ) -> (MeshSnapshot, AddressTable, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
     let mut resources = without_duplicates(resources, &mut diagnostics);
-    resources.retain(|resource| is_sound(resource, &settings, &mut diagnostics));
+    resources.retain(|resource| {
+        let is_policy = matches!(resource, AnyResource::AuthorizationPolicy(_));
+        is_sound(resource, &settings, &mut diagnostics) || is_policy
+    });
     let mut inventory = Inventory::of(resources);
 
     let workloads = WorkloadIndex::build(&inventory, &settings);

@@ -53,12 +53,24 @@ pub(crate) fn references(around: &Surroundings<'_>, found: &mut Vec<Diagnostic>)
     for resource in &around.inventory.peer_authentications {
         let mut check = Checker::new(&resource.meta, found);
         let labels = resource.spec.selector.as_ref().map(|selector| &selector.match_labels);
-        unmatched("spec.selector", labels, &resource.meta, around, &mut check);
+        unmatched("spec.selector", labels, Some(&resource.meta.namespace), around, &mut check);
+    }
+    for resource in &around.inventory.authorization_policies {
+        let mut check = Checker::new(&resource.meta, found);
+        let labels = resource.spec.selector.as_ref().map(|selector| &selector.match_labels);
+        let of_mesh = resource.meta.namespace == around.settings.root_namespace;
+        unmatched(
+            "spec.selector",
+            labels,
+            (!of_mesh).then_some(&resource.meta.namespace),
+            around,
+            &mut check,
+        );
     }
     for resource in &around.inventory.service_entries {
         let mut check = Checker::new(&resource.meta, found);
         let labels = resource.spec.workload_selector.as_ref().map(|selector| &selector.labels);
-        unmatched("spec.workloadSelector", labels, &resource.meta, around, &mut check);
+        unmatched("spec.workloadSelector", labels, Some(&resource.meta.namespace), around, &mut check);
         for (number, endpoint) in resource.spec.endpoints.iter().enumerate() {
             let name = host::canonical(&endpoint.address);
             let local = name.ends_with(&format!(".{}", around.settings.cluster_domain));
@@ -87,13 +99,16 @@ impl Surroundings<'_> {
 fn unmatched(
     field: &str,
     labels: Option<&BTreeMap<String, String>>,
-    meta: &Meta,
+    namespace: Option<&String>,
     around: &Surroundings<'_>,
     check: &mut Checker<'_>,
 ) {
     let Some(labels) = labels.filter(|labels| !labels.is_empty()) else { return };
-    if !around.selects_any(Some(&meta.namespace), labels) {
-        let reason = format!("no workload in the namespace `{}` has these labels", meta.namespace);
+    if !around.selects_any(namespace.map(String::as_str), labels) {
+        let reason = match namespace {
+            Some(namespace) => format!("no workload in the namespace `{namespace}` has these labels"),
+            None => "no workload in any namespace has these labels".to_owned(),
+        };
         check.warning(codes::NO_WORKLOAD, field, reason, "correct the labels or the namespace");
     }
 }

@@ -51,7 +51,8 @@ fn listener(port: u16, path: &str, admin_path: &str) -> Listener {
         ..Default::default()
     };
     let stat_prefix = format!("probe_{port}");
-    let manager = connection_manager(Place::Outbound, &stat_prefix, Routes::Inline(Box::new(routes)), &[]);
+    let manager =
+        connection_manager(Place::Outbound, &stat_prefix, Routes::Inline(Box::new(routes)), &[], &[]);
     Listener {
         name: stat_prefix,
         address: Some(address::tcp(&WILDCARD, port)),

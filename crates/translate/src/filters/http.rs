@@ -11,9 +11,15 @@ use crate::envoy::listener::Filter;
 use crate::envoy::route::RouteConfiguration;
 use crate::envoy::{any, hcm};
 use carrick_xds::pb::envoy::extensions::filters::http::{
+    cors::v3::Cors,
+    fault::v3::HttpFault,
     grpc_stats::v3::{FilterConfig, filter_config::PerMethodStatSpecifier},
     router::v3::Router,
 };
+
+/// The names by which routes configure these two filters.
+pub const FAULT: &str = "envoy.filters.http.fault";
+pub const CORS: &str = "envoy.filters.http.cors";
 
 /// Where HTTP is terminated; trust in what the peer says about itself differs (`pilot/pkg/networking/core/listener.go`,
 /// `listener_inbound.go`, `gateway.go`).
@@ -33,10 +39,12 @@ pub enum Routes {
     Inline(Box<RouteConfiguration>),
 }
 
+/// `guards` come before everything else. Faults and CORS wait for what routes say about them (`typed_per_filter_config`).
 pub fn connection_manager(
     place: Place,
     stat_prefix: &str,
     routes: Routes,
+    guards: &[HttpFilter],
     access_log: &[AccessLog],
 ) -> Filter {
     let route_specifier = match routes {
@@ -47,7 +55,7 @@ pub fn connection_manager(
     };
     let config = HttpConnectionManager {
         stat_prefix: stat_prefix.into(),
-        http_filters: vec![grpc_stats(), router()],
+        http_filters: guards.iter().cloned().chain([grpc_stats(), fault(), cors(), router()]).collect(),
         // Streams may be silent for long (server-sent events, gRPC watches); Istio sets no limit.
         stream_idle_timeout: Some(Default::default()),
         use_remote_address: Some(place == Place::Gateway),
@@ -95,11 +103,19 @@ fn grpc_stats() -> HttpFilter {
     http_filter("envoy.filters.http.grpc_stats", &config)
 }
 
+fn fault() -> HttpFilter {
+    http_filter(FAULT, &HttpFault::default())
+}
+
+fn cors() -> HttpFilter {
+    http_filter(CORS, &Cors::default())
+}
+
 fn router() -> HttpFilter {
     http_filter("envoy.filters.http.router", &Router::default())
 }
 
-fn http_filter(name: &str, config: &impl Name) -> HttpFilter {
+pub(super) fn http_filter(name: &str, config: &impl Name) -> HttpFilter {
     HttpFilter {
         name: name.into(),
         config_type: Some(http_filter::ConfigType::TypedConfig(any(config))),

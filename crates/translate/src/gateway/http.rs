@@ -9,7 +9,7 @@ use super::servers::{BoundServer, GatewayPort};
 use super::{server_names, server_tls};
 use crate::chains::{When, caused_by, chain, encrypted};
 use crate::context::Context;
-use crate::envoy::listener::FilterChain;
+use crate::envoy::listener::{Filter, FilterChain};
 use crate::envoy::route::virtual_host::TlsRequirementType;
 use crate::envoy::route::{RouteConfiguration, VirtualHost};
 use crate::filters::http::{Place, Routes, connection_manager};
@@ -22,7 +22,7 @@ use crate::tls::{ALPN_HTTP, server_socket};
 pub fn plain_chain(context: &Context<'_>, port: &GatewayPort) -> FilterChain {
     let stat_prefix = names::stat_name(&format!("outbound_{}", names::bound(&port.bind, port.number)));
     let routes = Routes::Discovered(plain_table(port));
-    chain("", When::default(), connection_manager(Place::Gateway, &stat_prefix, routes, &context.access_log))
+    chain("", When::default(), manager(context, &stat_prefix, routes))
 }
 
 pub fn plain_routes(context: &Context<'_>, port: &GatewayPort) -> RouteConfiguration {
@@ -37,7 +37,7 @@ pub fn tls_chain(context: &Context<'_>, port: &GatewayPort, bound: &BoundServer)
         name => name.to_owned(),
     };
     let routes = Routes::Discovered(tls_table(port, bound));
-    let manager = connection_manager(Place::Gateway, &stat_prefix, routes, &context.access_log);
+    let manager = manager(context, &stat_prefix, routes);
     let when = When { server_names: server_names(bound), ..Default::default() };
     let one = caused_by(rule::config(&bound.gateway.meta.config_path()), chain("", when, manager));
     match &server.tls {
@@ -136,4 +136,8 @@ fn named(host: &str, port: u16) -> VirtualHost {
         include_request_attempt_count: true,
         ..Default::default()
     }
+}
+
+fn manager(context: &Context<'_>, stat_prefix: &str, routes: Routes) -> Filter {
+    connection_manager(Place::Gateway, stat_prefix, routes, &context.guards.http, &context.access_log)
 }

@@ -9,7 +9,7 @@ use carrick_model::snapshot::bound_hosts;
 
 use super::servers::BoundServer;
 use super::{server_names, server_tls};
-use crate::chains::{TLS, When, caused_by, chain, encrypted};
+use crate::chains::{TLS, When, caused_by, chain, encrypted, guarded};
 use crate::context::Context;
 use crate::envoy::listener::{Filter, FilterChain};
 use crate::l4;
@@ -44,7 +44,7 @@ pub fn passthrough(
                 };
                 chains.push(caused_by(
                     rule::config(&resource.meta.config_path()),
-                    chain("", when, filter.clone()),
+                    guarded(context, chain("", when, filter.clone())),
                 ));
             }
         }
@@ -57,12 +57,14 @@ pub fn terminated(context: &Context<'_>, bound: &BoundServer) -> Option<FilterCh
     let (filter, responsible) = tcp_filter(context, bound)?;
     let socket = server_socket(server_tls::of(bound.server().tls.as_ref()?, &[]));
     let when = When { server_names: server_names(bound), ..Default::default() };
-    Some(encrypted(socket, caused_by(rule::config(&responsible), chain("", when, filter))))
+    let one = guarded(context, chain("", when, filter));
+    Some(encrypted(socket, caused_by(rule::config(&responsible), one)))
 }
 
 pub fn opaque(context: &Context<'_>, bound: &BoundServer) -> Option<FilterChain> {
     let (filter, responsible) = tcp_filter(context, bound)?;
-    Some(caused_by(rule::config(&responsible), chain("", When::default(), filter)))
+    let one = guarded(context, chain("", When::default(), filter));
+    Some(caused_by(rule::config(&responsible), one))
 }
 
 fn tcp_filter(context: &Context<'_>, bound: &BoundServer) -> Option<(Filter, String)> {

@@ -52,7 +52,7 @@ pub fn of(context: &Context<'_>, key: &Key, plan: &Plan) -> Listener {
 fn http_chain(context: &Context<'_>, listener: &str, route_table: &str) -> FilterChain {
     let stat_prefix = names::stat_name(&format!("outbound_{listener}"));
     let routes = Routes::Discovered(route_table.into());
-    let manager = connection_manager(Place::Outbound, &stat_prefix, routes, &context.access_log);
+    let manager = connection_manager(Place::Outbound, &stat_prefix, routes, &[], &context.access_log);
     let when = When { transport: chains::RAW, ..Default::default() }.alpn(&ALPN_PLAIN_HTTP);
     chain("", when, manager)
 }
