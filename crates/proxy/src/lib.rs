@@ -3,7 +3,7 @@
 //! It must not know Istio's resources or YAML of any kind but Envoy's bootstrap; it is one more xDS client.
 //!
 //! Reading order: [`runtime`] (everything is put together there, top to bottom); [`bootstrap`], [`config`], [`store`] and [`session`]
-//! (configuration in); [`listener`], [`chain`], [`tls`] (a connection arrives); [`tcp`] and [`http`] (what is done with it);
+//! (configuration in); [`listener`], [`chain`], [`tls`] (a connection arrives); [`rbac`], [`tcp`] and [`http`] (what is done with it);
 //! [`cluster`] (its way out); [`access_log`], [`flow`], [`stats`], [`admin`] (what is told about it).
 
 pub mod access_log;
@@ -18,6 +18,7 @@ pub mod env;
 pub mod flow;
 pub mod http;
 pub mod listener;
+mod rbac;
 pub mod resolver;
 pub mod resources;
 pub mod runtime;

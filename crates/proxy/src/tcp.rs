@@ -38,6 +38,13 @@ impl Downstream {
     }
 }
 
+/// Writes down a connection that is closed before anything was done with it.
+pub(crate) fn refuse(info: &Arc<ConnectionInfo>, config: &TcpProxyConfig, env: &ProxyEnv, why: String) {
+    env.stats.tcp(&config.stat_prefix).downstream_cx_total.increment();
+    let cluster = config.target.cluster(rand::random());
+    Journal::new(env, info, config, cluster).close(why);
+}
+
 /// Serves one connection until both sides are done with it.
 pub(crate) async fn proxy(
     downstream: Downstream,

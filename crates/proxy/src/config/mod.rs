@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod endpoint;
 pub mod listener;
 pub mod matcher;
+pub mod network_rbac;
 pub mod socket;
 pub mod source;
 pub(crate) mod supported;
@@ -18,6 +19,8 @@ use std::time::Duration;
 
 use carrick_xds::FieldError;
 use carrick_xds::pb::envoy::config::core::v3::Metadata;
+use carrick_xds::pb::envoy::r#type::v3::FractionalPercent;
+use carrick_xds::pb::envoy::r#type::v3::fractional_percent::DenominatorType;
 use prost_types::value::Kind;
 
 /// A protobuf duration, or `default` where none is given.
@@ -35,6 +38,18 @@ pub(crate) fn optional_duration(
 ) -> Result<Option<Duration>, FieldError> {
     pb.map(|pb| Duration::try_from(*pb).map_err(|_negative| FieldError::new(field, "must not be negative")))
         .transpose()
+}
+
+/// A share of requests in millionths; nothing is none of them, as in protobuf.
+pub(crate) fn share(pb: Option<&FractionalPercent>) -> Result<u64, FieldError> {
+    let Some(pb) = pb else { return Ok(0) };
+    let scale = match DenominatorType::try_from(pb.denominator) {
+        Ok(DenominatorType::Hundred) => 10_000,
+        Ok(DenominatorType::TenThousand) => 100,
+        Ok(DenominatorType::Million) => 1,
+        Err(_) => return Err(FieldError::new("denominator", format!("unknown value {}", pb.denominator))),
+    };
+    Ok(u64::from(pb.numerator) * scale)
 }
 
 /// `filter_metadata["istio"]["config"]`: the path of the resource that made the object that carries this metadata.

@@ -3,18 +3,19 @@
 //! It must not know how connections are accepted or decrypted, nor how a cluster chooses endpoints.
 //!
 //! Reading order: [`manager`] (settings), [`downstream`] (a connection), [`request`] (a request: [`sanitize`], [`path`],
-//! [`forwarded`], [`xfcc`]), [`plan`] with [`route`] and [`tables`] (the decision), [`exchange`], [`attempt`] and [`upstream`]
+//! [`forwarded`], [`xfcc`]), [`plan`] with [`route`] and [`tables`] (the decision), [`filters`], [`exchange`], [`attempt`] and [`upstream`]
 //! (carrying it out), [`response`] and [`reply`] (the answer), [`record`] (what is written down).
 
 mod attempt;
 mod downstream;
 mod exchange;
 mod failure;
+mod filters;
 mod forwarded;
 mod guard;
-mod head;
+pub(crate) mod head;
 mod manager;
-mod matcher;
+pub(crate) mod matcher;
 mod path;
 mod plan;
 mod record;

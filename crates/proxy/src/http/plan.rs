@@ -21,6 +21,16 @@ pub(crate) enum Plan {
     Answer(LocalReply, Option<Arc<Route>>),
 }
 
+impl Plan {
+    /// The route that made the plan, if one matched.
+    pub(crate) fn route(&self) -> Option<&Route> {
+        match self {
+            Self::Forward(plan) => Some(&plan.route),
+            Self::Answer(_, route) => route.as_deref(),
+        }
+    }
+}
+
 /// How to forward a request.
 #[derive(Debug)]
 pub(crate) struct ForwardPlan {

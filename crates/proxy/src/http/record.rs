@@ -20,6 +20,8 @@ pub(crate) struct Record {
     pub(crate) started: Instant,
     pub(crate) entry: LogEntry,
     pub(crate) progress: Option<Arc<Progress>>,
+    /// What filters set on the answer, whoever gives it.
+    pub(crate) answer_headers: Vec<(HeaderName, HeaderValue)>,
     upstream: Option<Labels>,
     /// Counts the request as active on its endpoint.
     guard: Option<ActiveGuard>,
@@ -40,6 +42,7 @@ impl Record {
                 ..LogEntry::default()
             },
             progress: None,
+            answer_headers: Vec::new(),
             upstream: None,
             guard: None,
             complete: false,

@@ -16,6 +16,8 @@ pub(crate) struct LocalReply {
     pub(crate) body: Bytes,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) flag: Option<ResponseFlag>,
+    /// For gRPC calls, instead of the one that the status stands for.
+    grpc_status: Option<u32>,
     /// `%RESPONSE_CODE_DETAILS%`
     pub(crate) details: Cow<'static, str>,
     /// Whether the connection is to be closed after it (HTTP/1.1).
@@ -29,6 +31,7 @@ impl LocalReply {
             body: Bytes::new(),
             headers: Vec::new(),
             flag: None,
+            grpc_status: None,
             details: details.into(),
             close: false,
         }
@@ -60,6 +63,11 @@ impl LocalReply {
         self
     }
 
+    pub(crate) fn with_grpc_status(mut self, status: u32) -> Self {
+        self.grpc_status = Some(status);
+        self
+    }
+
     pub(crate) fn closing(mut self) -> Self {
         self.close = true;
         self
@@ -73,7 +81,8 @@ impl LocalReply {
         }
         if is_grpc {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-            headers.insert("grpc-status", HeaderValue::from_static(grpc_status(self.status)));
+            let of_http = HeaderValue::from_static(grpc_status(self.status));
+            headers.insert("grpc-status", self.grpc_status.map_or(of_http, HeaderValue::from));
             if !self.body.is_empty() {
                 headers.insert("grpc-message", grpc_message(&self.body));
             }

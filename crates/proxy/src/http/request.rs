@@ -14,6 +14,7 @@ use rand::RngCore;
 
 use super::downstream::Downstream;
 use super::exchange;
+use super::filters::{self, Stopped};
 use super::forwarded::{self, X_REQUEST_ID};
 use super::head::{RequestHead, is_grpc};
 use super::manager::{ServerHeader, StripPort};
@@ -79,6 +80,10 @@ pub(crate) async fn handle(
         Some(table) => plan::plan(&prepared.head(), &table),
         None => Plan::Answer(plan::not_found(), None),
     };
+    let filters = &downstream.manager.filters;
+    if let Some(stopped) = filters::run(filters, plan.route(), &prepared, &mut record).await {
+        return stop(stopped, &plan, &prepared, grpc, record);
+    }
     match plan {
         Plan::Answer(reply, route) => {
             record.keep_request_headers(&prepared.parts.headers);
@@ -102,6 +107,28 @@ pub(crate) async fn handle(
                 None => exchange::forward(plan, prepared, body, record).await,
             }
         }
+    }
+}
+
+/// A filter's answer.
+fn stop(
+    stopped: Stopped,
+    plan: &Plan,
+    prepared: &Prepared,
+    grpc: bool,
+    mut record: Box<Record>,
+) -> Response<ResponseBody> {
+    record.keep_request_headers(&prepared.parts.headers);
+    if let Some(route) = plan.route() {
+        name_route(&mut record, route);
+    }
+    if let Plan::Forward(plan) = plan {
+        // Where it would have gone.
+        record.entry.upstream_cluster = Some(plan.cluster.clone());
+    }
+    match stopped.as_it_is {
+        true => answer(stopped.reply, false, None, record),
+        false => answer(stopped.reply, grpc, plan.route(), record),
     }
 }
 
@@ -259,6 +286,9 @@ pub(crate) fn apply_to_response(rules: &[&HeaderRules], headers: &mut HeaderMap,
 
 /// The headers that every answer has.
 pub(crate) fn finish_head(headers: &mut HeaderMap, record: &mut Record, local: bool) {
+    for (name, value) in record.answer_headers.drain(..) {
+        headers.insert(name, value);
+    }
     let downstream = record.downstream.clone();
     let manager = &downstream.manager;
     match &manager.server {

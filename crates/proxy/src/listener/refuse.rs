@@ -15,6 +15,8 @@ pub(super) enum Refused {
     Early(String),
     /// The chain's TLS handshake failed.
     Handshake(String),
+    /// The chain's access rules.
+    Rbac(String),
 }
 
 /// Records the refusal; the caller closes by letting go.
@@ -24,7 +26,7 @@ pub(super) fn refuse(env: &ProxyEnv, listener: &Listener, info: &ConnectionInfo,
             listener.stats.no_filter_chain_match.increment();
             (ResponseFlag::NoRouteFound.into(), "filter_chain_not_found".to_owned())
         }
-        Refused::Early(reason) => (Default::default(), reason.clone()),
+        Refused::Early(reason) | Refused::Rbac(reason) => (Default::default(), reason.clone()),
         Refused::Handshake(reason) => (Default::default(), format!("TLS_error: {reason}")),
     };
     let duration = info.started.elapsed().unwrap_or_default();

@@ -139,6 +139,14 @@ async fn run(
         }
     };
     let info = Arc::new(info);
+    if let Some(why) = chain.config.rbac.iter().find_map(|rbac| rbac.refuses(&info)) {
+        return match &chain.config.filter {
+            NetworkFilter::TcpProxy(config) => tcp::refuse(&info, config, &env, why),
+            NetworkFilter::Http(_) | NetworkFilter::Close => {
+                refuse(&env, &listener, &info, &Refused::Rbac(why));
+            }
+        };
+    }
     let filter = async {
         match &chain.config.filter {
             NetworkFilter::TcpProxy(config) => {

@@ -80,6 +80,8 @@ group! {
             downstream_rq_total, downstream_rq_http1_total, downstream_rq_http2_total, downstream_rq_completed,
             downstream_rq_rx_reset, downstream_rq_idle_timeout, downstream_rq_timeout,
             no_route, no_cluster, rq_total, rq_direct_response, rq_redirect,
+            rbac_allowed, rbac_denied, rbac_shadow_allowed, rbac_shadow_denied,
+            fault_delays_injected, fault_aborts_injected, cors_origin_valid, cors_origin_invalid,
         }
         classes { downstream_rq_xx }
         gauges { downstream_cx_active, downstream_rq_active, downstream_cx_upgrades_active }

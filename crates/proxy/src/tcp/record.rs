@@ -1,5 +1,6 @@
 //! What is written down about a proxied connection: its flow record, and its line in the access log.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,7 +88,8 @@ impl<'a> Journal<'a> {
     }
 
     /// `details` may be empty.
-    pub fn close(mut self, details: &'static str) {
+    pub fn close(mut self, details: impl Into<Cow<'static, str>>) {
+        let details = details.into();
         let duration = self.entry.started.and_then(|started| started.elapsed().ok()).unwrap_or_default();
         let first = self.traffic.first_sent.map(|at| at.saturating_duration_since(self.began));
         let failure = self.entry.upstream_failure.clone();
@@ -96,7 +98,7 @@ impl<'a> Journal<'a> {
         self.record.upstream_first_byte_micros = first.map(|first| first.as_micros() as u64);
         self.record.duration_micros = (duration.as_micros() as u64).max(1);
         self.record.response_flags = self.entry.flags.to_string();
-        self.record.details = failure.unwrap_or_else(|| details.to_owned());
+        self.record.details = failure.unwrap_or_else(|| details.clone().into_owned());
         match self.sequence {
             Some(sequence) => self.env.flows.finish(self.record, sequence),
             None => {
@@ -107,7 +109,7 @@ impl<'a> Journal<'a> {
         self.entry.bytes_received = self.traffic.received;
         self.entry.bytes_sent = self.traffic.sent;
         self.entry.upstream_first_byte = first;
-        self.entry.termination_details = Some(details.into()).filter(|_| !details.is_empty());
+        self.entry.termination_details = Some(details).filter(|details| !details.is_empty());
         for log in &self.config.access_log {
             log.write(&self.entry);
         }

@@ -8,12 +8,14 @@ use carrick_xds::pb::envoy::config::listener::v3::filter::ConfigType;
 use carrick_xds::pb::envoy::config::listener::v3::filter_chain_match::ConnectionSourceType;
 use carrick_xds::pb::envoy::config::listener::v3::{Filter, FilterChain, FilterChainMatch};
 use carrick_xds::pb::envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
+use carrick_xds::pb::envoy::extensions::filters::network::rbac::v3::Rbac;
 use carrick_xds::pb::envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy;
 use prost::Message;
 use sha2::{Digest, Sha256};
 
 use crate::chain::{ChainMatch, SourceType};
 use crate::config::address::Cidr;
+use crate::config::network_rbac::NetworkRbac;
 use crate::config::supported::type_name;
 use crate::config::tcp_proxy::TcpProxyConfig;
 use crate::config::tls::{self, DownstreamTlsConfig};
@@ -30,6 +32,8 @@ pub struct ChainConfig {
     pub handshake_timeout: Duration,
     /// Of the whole message: chains with the same are the same chain.
     pub(crate) digest: [u8; 32],
+    /// Judged in this order before the filter gets the connection.
+    pub rbac: Vec<NetworkRbac>,
     pub filter: NetworkFilter,
 }
 
@@ -52,23 +56,46 @@ pub(super) fn from_proto(pb: &FilterChain) -> Result<(ChainMatch, ChainConfig), 
     let tls = tls::downstream(pb.transport_socket.as_ref()).map_err(|e| e.within("transport_socket"))?;
     let timeout = pb.transport_socket_connect_timeout.as_ref();
     let timeout = optional_duration(timeout, "transport_socket_connect_timeout")?;
-    let filter = match pb.filters.as_slice() {
-        [] => NetworkFilter::Close,
-        [only] => network_filter(only).map_err(|error| error.within("filters[0]"))?,
-        _ => return Err(FieldError::new("filters[1]", "only one network filter per chain is implemented")),
-    };
+    let (rbac, filter) = filters(&pb.filters)?;
     let chain = ChainConfig {
         name: pb.name.clone(),
         rule: rule(pb.metadata.as_ref()),
         tls,
         digest: Sha256::digest(pb.encode_to_vec()).into(),
         handshake_timeout: timeout.filter(|t| !t.is_zero()).unwrap_or(DEFAULT_HANDSHAKE_TIMEOUT),
+        rbac,
         filter,
     };
     Ok((asked, chain))
 }
 
-fn network_filter(pb: &Filter) -> Result<NetworkFilter, FieldError> {
+/// Any number of RBAC filters, then the one that the connection is for.
+fn filters(all: &[Filter]) -> Result<(Vec<NetworkRbac>, NetworkFilter), FieldError> {
+    let mut rbac = Vec::new();
+    for (n, pb) in all.iter().enumerate() {
+        match network_filter(pb).map_err(|error| error.within(format!("filters[{n}]")))? {
+            Kind::Rbac(filter) => rbac.push(filter),
+            Kind::Terminal(filter) if n + 1 == all.len() => return Ok((rbac, filter)),
+            Kind::Terminal(_) => {
+                let reason = format!("no filter can follow {}", pb.name);
+                return Err(FieldError::new(format!("filters[{}]", n + 1), reason));
+            }
+        }
+    }
+    match rbac.is_empty() {
+        true => Ok((rbac, NetworkFilter::Close)),
+        false => {
+            Err(FieldError::new("filters", "the last one must be tcp_proxy or the HTTP connection manager"))
+        }
+    }
+}
+
+enum Kind {
+    Rbac(NetworkRbac),
+    Terminal(NetworkFilter),
+}
+
+fn network_filter(pb: &Filter) -> Result<Kind, FieldError> {
     let Some(ConfigType::TypedConfig(any)) = &pb.config_type else {
         return Err(FieldError::new("typed_config", "is required"));
     };
@@ -79,11 +106,14 @@ fn network_filter(pb: &Filter) -> Result<NetworkFilter, FieldError> {
         "tcp_proxy.v3.TcpProxy" => TcpProxy::decode(bytes)
             .map_err(broken)
             .and_then(|pb| TcpProxyConfig::from_proto(&pb))
-            .map(|config| NetworkFilter::TcpProxy(Arc::new(config))),
+            .map(|config| Kind::Terminal(NetworkFilter::TcpProxy(Arc::new(config)))),
         "http_connection_manager.v3.HttpConnectionManager" => HttpConnectionManager::decode(bytes)
             .map_err(broken)
             .and_then(|pb| HttpManager::from_proto(&pb))
-            .map(|manager| NetworkFilter::Http(Arc::new(manager))),
+            .map(|manager| Kind::Terminal(NetworkFilter::Http(Arc::new(manager)))),
+        "rbac.v3.RBAC" => {
+            Rbac::decode(bytes).map_err(broken).and_then(|pb| NetworkRbac::from_proto(&pb)).map(Kind::Rbac)
+        }
         _ => Err(FieldError::new("", format!("{} is not implemented", type_name(any)))),
     };
     filter.map_err(|error| error.within("typed_config"))

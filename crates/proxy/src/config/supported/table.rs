@@ -85,6 +85,7 @@ pub(super) static TABLE: &[Row] = &[
         obeyed: "*",
         without_effect: "",
     },
+    Row { message: "envoy.extensions.filters.network.rbac.v3.RBAC", obeyed: "*", without_effect: "" },
     Row { message: "envoy.config.accesslog.v3.AccessLog", obeyed: "*", without_effect: "" },
     Row { message: "envoy.config.route.v3.RouteConfiguration", obeyed: "*", without_effect: "" },
     // Clusters.

@@ -176,6 +176,7 @@ impl HttpManager {
             },
             request_id_in_response: *always_set_request_id_in_response,
             suppress_envoy_headers: filters.suppress_envoy_headers,
+            filters: filters.before_router,
             upgrades: upgrades(upgrade_configs)?,
             access_logs,
             wanted,

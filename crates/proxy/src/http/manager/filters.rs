@@ -1,4 +1,4 @@
-//! HTTP filters: the router, and those that change nothing as they are configured. Others are refused.
+//! The connection manager's list of HTTP filters from protobuf. What Carrick does not run is refused.
 //!
 //! It must not know about routes.
 
@@ -6,38 +6,56 @@ use carrick_xds::FieldError;
 use carrick_xds::pb::envoy::extensions::filters::http::cors::v3::Cors;
 use carrick_xds::pb::envoy::extensions::filters::http::fault::v3::HttpFault;
 use carrick_xds::pb::envoy::extensions::filters::http::grpc_stats::v3::FilterConfig as GrpcStats;
-use carrick_xds::pb::envoy::extensions::filters::http::rbac::v3::Rbac;
+use carrick_xds::pb::envoy::extensions::filters::http::rbac::v3::Rbac as RbacPb;
 use carrick_xds::pb::envoy::extensions::filters::http::router::v3::Router;
 use carrick_xds::pb::envoy::extensions::filters::network::http_connection_manager::v3::HttpFilter;
 use carrick_xds::pb::envoy::extensions::filters::network::http_connection_manager::v3::http_filter::ConfigType;
 use prost::{Message, Name};
 use prost_types::Any;
 
+use crate::http::filters::{Fault, Filter, FilterKind, Rbac};
+
 /// What the filters ask of the connection manager.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Filters {
     pub(super) suppress_envoy_headers: bool,
+    pub(super) before_router: Vec<Filter>,
+}
+
+enum One {
+    Router {
+        suppress_envoy_headers: bool,
+    },
+    BeforeRouter(FilterKind),
+    /// Accepted, and without effect.
+    Nothing,
 }
 
 /// The router must be there, and last.
 pub(super) fn convert(filters: &[HttpFilter]) -> Result<Filters, FieldError> {
-    let mut router = None;
+    let mut before_router = Vec::new();
     for (index, filter) in filters.iter().enumerate() {
         let place = |error: FieldError| error.within(format!("http_filters[{index}]"));
-        if router.is_some() {
-            return Err(place(FieldError::new("", "no filter can follow the router")));
+        match one(filter).map_err(place)? {
+            One::Nothing => {}
+            One::BeforeRouter(kind) => before_router.push(Filter { name: filter.name.clone(), kind }),
+            One::Router { .. } if index + 1 < filters.len() => {
+                let error = FieldError::new("", "no filter can follow the router");
+                return Err(error.within(format!("http_filters[{}]", index + 1)));
+            }
+            One::Router { suppress_envoy_headers } => {
+                return Ok(Filters { suppress_envoy_headers, before_router });
+            }
         }
-        router = one(filter).map_err(place)?;
     }
-    router.ok_or_else(|| FieldError::new("http_filters", "the last filter must be envoy.filters.http.router"))
+    Err(FieldError::new("http_filters", "the last filter must be envoy.filters.http.router"))
 }
 
-/// Something for the router, nothing for a filter without effect.
-fn one(pb: &HttpFilter) -> Result<Option<Filters>, FieldError> {
+fn one(pb: &HttpFilter) -> Result<One, FieldError> {
     let HttpFilter { name, is_optional, disabled, config_type } = pb;
     if *disabled {
-        // A route could enable it, but per-route filter configuration is refused.
-        return Ok(None);
+        // A route could enable it, but such a route is refused.
+        return Ok(One::Nothing);
     }
     let any = match config_type {
         Some(ConfigType::TypedConfig(any)) => any,
@@ -46,42 +64,36 @@ fn one(pb: &HttpFilter) -> Result<Option<Filters>, FieldError> {
         }
         None => return Err(FieldError::new("typed_config", "is required")),
     };
-    let place = |error: FieldError| error.within("typed_config");
-    if let Some(pb) = decode::<Router>(any).map_err(place)? {
-        return router(&pb).map(Some).map_err(place);
+    let kind = of_type(any).map_err(|error| error.within("typed_config"))?;
+    match kind {
+        Some(kind) => Ok(kind),
+        None if *is_optional => Ok(One::Nothing),
+        None => {
+            let reason = format!("HTTP filter {name} ({}) is not supported", any.type_url);
+            Err(FieldError::new("typed_config", reason))
+        }
     }
-    let known = has_no_effect(any).map_err(place)?;
-    if !known && !is_optional {
-        return Err(place(FieldError::new(
-            "",
-            format!("HTTP filter {name} ({}) is not supported", any.type_url),
-        )));
-    }
-    Ok(None)
 }
 
-fn has_no_effect(any: &Any) -> Result<bool, FieldError> {
+/// `None` if Carrick has no such filter.
+fn of_type(any: &Any) -> Result<Option<One>, FieldError> {
+    if let Some(pb) = decode::<Router>(any)? {
+        return router(&pb).map(Some);
+    }
     // Counts gRPC calls for statistics that Carrick does not keep.
     if decode::<GrpcStats>(any)?.is_some() {
-        return Ok(true);
+        return Ok(Some(One::Nothing));
     }
-    // Obeys policies of routes, and those are refused.
-    if decode::<Cors>(any)?.is_some() {
-        return Ok(true);
-    }
-    if let Some(fault) = decode::<HttpFault>(any)? {
-        return match fault == HttpFault::default() {
-            true => Ok(true),
-            false => Err(FieldError::new("", "fault injection is not supported")),
-        };
-    }
-    if let Some(rbac) = decode::<Rbac>(any)? {
-        return match rbac == Rbac::default() {
-            true => Ok(true),
-            false => Err(FieldError::new("", "role-based access control is not supported")),
-        };
-    }
-    Ok(false)
+    let kind = if decode::<Cors>(any)?.is_some() {
+        FilterKind::Cors
+    } else if let Some(pb) = decode::<HttpFault>(any)? {
+        FilterKind::Fault(Fault::from_proto(&pb)?)
+    } else if let Some(pb) = decode::<RbacPb>(any)? {
+        FilterKind::Rbac(Rbac::from_proto(&pb)?)
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(One::BeforeRouter(kind)))
 }
 
 fn decode<M: Message + Name + Default>(any: &Any) -> Result<Option<M>, FieldError> {
@@ -92,7 +104,7 @@ fn decode<M: Message + Name + Default>(any: &Any) -> Result<Option<M>, FieldErro
     decoded.map(Some).map_err(|error| FieldError::new("", format!("is not a valid {}: {error}", M::NAME)))
 }
 
-fn router(pb: &Router) -> Result<Filters, FieldError> {
+fn router(pb: &Router) -> Result<One, FieldError> {
     let Router {
         // Statistics that are not kept.
         dynamic_stats: _,
@@ -121,5 +133,5 @@ fn router(pb: &Router) -> Result<Filters, FieldError> {
     if !upstream_http_filters.is_empty() {
         return refused("upstream_http_filters");
     }
-    Ok(Filters { suppress_envoy_headers: *suppress_envoy_headers })
+    Ok(One::Router { suppress_envoy_headers: *suppress_envoy_headers })
 }

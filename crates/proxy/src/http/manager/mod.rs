@@ -12,6 +12,7 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use super::RouteTable;
+use super::filters::Filter;
 use super::path::PathPolicy;
 use super::sanitize::Underscores;
 use super::xfcc::XfccPolicy;
@@ -39,6 +40,8 @@ pub struct HttpManager {
     pub(crate) request_id_in_response: bool,
     /// `x-envoy-upstream-service-time` and kin are left out.
     pub(crate) suppress_envoy_headers: bool,
+    /// In the order in which they run; the router comes after them.
+    pub(crate) filters: Vec<Filter>,
     /// Upgrade types that are let through, in lower case.
     pub(crate) upgrades: Vec<(String, bool)>,
     pub(crate) access_logs: Vec<AccessLog>,

@@ -2,13 +2,11 @@
 //!
 //! It must not know how a table is used.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use carrick_xds::FieldError;
 use carrick_xds::pb::envoy::config::route::v3 as pb;
 use carrick_xds::pb::envoy::config::route::v3::virtual_host::TlsRequirementType;
-use prost_types::Any;
 
 use super::convert_action::action;
 use super::domains::Domains;
@@ -17,6 +15,7 @@ use super::mutation::HeaderRules;
 use super::retry::RetryPolicy;
 use super::{Route, RouteTable, VirtualHost};
 use crate::config;
+use crate::http::filters::{FilterConfigs, PerRoute};
 
 /// Envoy's default for `max_direct_response_body_size_bytes`.
 const DIRECT_RESPONSE_LIMIT: usize = 4096;
@@ -39,14 +38,6 @@ pub(super) fn refused(field: &str) -> FieldError {
 /// Refuses a field that says something.
 pub(super) fn refuse_if(set: bool, field: &str) -> Result<(), FieldError> {
     if set { Err(refused(field)) } else { Ok(()) }
-}
-
-/// Per-filter configuration belongs to HTTP filters that Carrick does not have, or that have nothing to configure.
-pub(super) fn refuse_filter_config(map: &BTreeMap<String, Any>) -> Result<(), FieldError> {
-    match map.keys().next() {
-        None => Ok(()),
-        Some(name) => Err(refused(&format!("typed_per_filter_config[{name}]"))),
-    }
 }
 
 impl RouteTable {
@@ -82,7 +73,7 @@ impl RouteTable {
         refuse_if(!request_mirror_policies.is_empty(), "request_mirror_policies")?;
         refuse_if(!vhost_header.is_empty(), "vhost_header")?;
         refuse_if(!route_specifiers.is_empty(), "route_specifiers")?;
-        refuse_filter_config(typed_per_filter_config)?;
+        let filters = FilterConfigs::from_proto(typed_per_filter_config)?;
         let rules = HeaderRules::from_proto(
             request_headers_to_add,
             request_headers_to_remove,
@@ -106,6 +97,7 @@ impl RouteTable {
             }
             let table = TableScope {
                 rules: rules.as_ref(),
+                filters: &filters,
                 most_specific_wins: *most_specific_header_mutations_wins,
                 limit,
             };
@@ -121,6 +113,7 @@ impl RouteTable {
 
 struct TableScope<'a> {
     rules: Option<&'a Arc<HeaderRules>>,
+    filters: &'a FilterConfigs,
     most_specific_wins: bool,
     limit: usize,
 }
@@ -162,7 +155,7 @@ fn virtual_host(pb: &pb::VirtualHost, table: &TableScope<'_>) -> Result<VirtualH
     refuse_if(*include_is_timeout_retry_header, "include_is_timeout_retry_header")?;
     refuse_if(!request_mirror_policies.is_empty(), "request_mirror_policies")?;
     refuse_if(!route_specifiers.is_empty(), "route_specifiers")?;
-    refuse_filter_config(typed_per_filter_config)?;
+    let filters = FilterConfigs::from_proto(typed_per_filter_config)?;
     let require_tls = match TlsRequirementType::try_from(*require_tls) {
         Ok(TlsRequirementType::None) => false,
         // Carrick regards no request as internal, so both mean the same.
@@ -189,14 +182,19 @@ fn virtual_host(pb: &pb::VirtualHost, table: &TableScope<'_>) -> Result<VirtualH
         attempt_count_in_response: *include_attempt_count_in_response,
         direct_response_limit: table.limit,
     };
-    let convert = |(index, pb): (usize, &pb::Route)| match route(pb, &surroundings) {
+    let filters = [&filters, table.filters];
+    let convert = |(index, pb): (usize, &pb::Route)| match route(pb, &surroundings, filters) {
         Ok(route) => Ok(Arc::new(route)),
         Err(error) => Err(error.within(format!("routes[{index}]"))),
     };
     Ok(VirtualHost { require_tls, routes: routes.iter().enumerate().map(convert).collect::<Result<_, _>>()? })
 }
 
-fn route(pb: &pb::Route, surroundings: &Surroundings) -> Result<Route, FieldError> {
+fn route(
+    pb: &pb::Route,
+    surroundings: &Surroundings,
+    outer_filters: [&FilterConfigs; 2],
+) -> Result<Route, FieldError> {
     let pb::Route {
         name,
         r#match,
@@ -217,7 +215,7 @@ fn route(pb: &pb::Route, surroundings: &Surroundings) -> Result<Route, FieldErro
         action: route_action,
     } = pb;
     refuse_if(!route_specifiers.is_empty(), "route_specifiers")?;
-    refuse_filter_config(typed_per_filter_config)?;
+    let filters = FilterConfigs::from_proto(typed_per_filter_config)?;
     let Some(pb_match) = r#match else { return Err(FieldError::new("match", "is required")) };
     let matching = RouteMatch::from_proto(pb_match).map_err(|error| error.within("match"))?;
     let rules = HeaderRules::from_proto(
@@ -237,6 +235,7 @@ fn route(pb: &pb::Route, surroundings: &Surroundings) -> Result<Route, FieldErro
         action: action(route_action.as_ref(), &matching, surroundings)?,
         matching,
         headers,
+        filters: PerRoute::joined(&[&filters, outer_filters[0], outer_filters[1]]),
         attempt_count_in_request: surroundings.attempt_count_in_request,
         attempt_count_in_response: surroundings.attempt_count_in_response,
     })

@@ -23,7 +23,7 @@ use super::action::{
     Action, ClusterChoice, DirectResponse, Forward, HostRewrite, PathRewrite, Redirect, RedirectPath,
     WeightedCluster,
 };
-use super::convert::{Surroundings, refuse_filter_config, refuse_if, refused};
+use super::convert::{Surroundings, refuse_if, refused};
 use super::matching::RouteMatch;
 use super::mutation::HeaderRules;
 use super::retry::RetryPolicy;
@@ -214,7 +214,9 @@ fn weighted_cluster(pb: &ClusterWeight) -> Result<WeightedCluster, FieldError> {
     } = pb;
     refuse_if(!cluster_header.is_empty(), "cluster_header")?;
     refuse_if(metadata_match.is_some(), "metadata_match")?;
-    refuse_filter_config(typed_per_filter_config)?;
+    if let Some(name) = typed_per_filter_config.keys().next() {
+        return Err(refused(&format!("typed_per_filter_config[{name}]")));
+    }
     let headers = HeaderRules::from_proto(
         request_headers_to_add,
         request_headers_to_remove,

@@ -8,9 +8,9 @@ use carrick_xds::FieldError;
 use carrick_xds::pb::envoy::config::core::v3::RuntimeFractionalPercent;
 use carrick_xds::pb::envoy::config::route::v3 as pb;
 use carrick_xds::pb::envoy::config::route::v3::route_match::PathSpecifier;
-use carrick_xds::pb::envoy::r#type::v3::fractional_percent::DenominatorType;
 use regex::bytes::Regex;
 
+use crate::config::share;
 use crate::http::head::RequestHead;
 use crate::http::matcher::{Case, HeaderMatcher, QueryMatcher, full_match_regex};
 
@@ -154,12 +154,8 @@ fn without_parameters(path: &str) -> Cow<'_, str> {
 
 /// The default value counts; Carrick has no runtime layer that could override it.
 fn fraction(pb: &RuntimeFractionalPercent) -> Result<u64, FieldError> {
-    let Some(value) = &pb.default_value else { return Err(FieldError::new("default_value", "is required")) };
-    let scale = match DenominatorType::try_from(value.denominator) {
-        Ok(DenominatorType::Hundred) => 10_000,
-        Ok(DenominatorType::TenThousand) => 100,
-        Ok(DenominatorType::Million) => 1,
-        Err(_) => return Err(FieldError::new("default_value.denominator", "is unknown")),
-    };
-    Ok(u64::from(value.numerator) * scale)
+    match &pb.default_value {
+        Some(value) => share(Some(value)).map_err(|error| error.within("default_value")),
+        None => Err(FieldError::new("default_value", "is required")),
+    }
 }

@@ -15,6 +15,7 @@ mod retry;
 
 use std::sync::Arc;
 
+use super::filters::PerRoute;
 use super::head::RequestHead;
 use domains::Domains;
 use matching::RouteMatch;
@@ -48,8 +49,17 @@ pub(crate) struct Route {
     pub(crate) action: Action,
     /// Of the route, its virtual host and its table, in the order in which they are applied.
     pub(crate) headers: Vec<Arc<HeaderRules>>,
+    /// What it says to filters.
+    pub(crate) filters: PerRoute,
     pub(crate) attempt_count_in_request: bool,
     pub(crate) attempt_count_in_response: bool,
+}
+
+impl Route {
+    /// Whether requests go on from here, rather than be answered.
+    pub(crate) fn forwards(&self) -> bool {
+        matches!(self.action, Action::Forward(_))
+    }
 }
 
 impl RouteTable {

@@ -1,0 +1,14 @@
+//! Stories about what routes, filters and clusters can be told to do. Each runs twice, with the same configuration and the same
+//! expectations: on Carrick's proxy, and on Envoy.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test program: a failing unwrap or panic is a failing test"
+)]
+
+mod access;
+mod cors;
+mod faults;
+mod server;
+mod world;

@@ -1,0 +1,95 @@
+//! A server behind the proxies: it does as its requests say, and remembers them.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpListener;
+
+pub struct Server {
+    pub address: SocketAddr,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+/// A request as it arrived.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    pub method: String,
+    pub path: String,
+    pub authority: String,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Seen {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl Server {
+    /// Answers with its name. `x-status` in a request asks for another status than 200, `x-wait` for milliseconds of patience.
+    pub async fn start(name: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let shared = seen.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let seen = shared.clone();
+                let service = service_fn(move |request| answer(name, request, seen.clone()));
+                tokio::spawn(async move {
+                    hyper_util::server::conn::auto::Builder::new(TokioExecutor::new())
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await
+                });
+            }
+        });
+        Self { address, seen }
+    }
+
+    /// What came since the last time.
+    pub fn take(&self) -> Vec<Seen> {
+        std::mem::take(&mut self.seen.lock().unwrap())
+    }
+
+    pub fn count(&self) -> usize {
+        self.seen.lock().unwrap().len()
+    }
+}
+
+async fn answer(
+    name: &'static str,
+    request: Request<Incoming>,
+    seen: Arc<Mutex<Vec<Seen>>>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (parts, body) = request.into_parts();
+    let of_uri = parts.uri.authority().map(|authority| authority.as_str().to_owned());
+    let header = |name: &str| parts.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+    let headers =
+        parts.headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
+    let mut request = Seen {
+        method: parts.method.to_string(),
+        path: parts.uri.path_and_query().unwrap().to_string(),
+        authority: of_uri.or(header("host")).unwrap_or_default(),
+        headers: headers.collect(),
+        body: String::new(),
+    };
+    // A body that breaks off is remembered as far as it came.
+    if let Ok(body) = body.collect().await {
+        request.body = String::from_utf8_lossy(&body.to_bytes()).into_owned();
+    }
+    seen.lock().unwrap().push(request);
+    if let Some(wait) = header("x-wait") {
+        tokio::time::sleep(Duration::from_millis(wait.parse().unwrap())).await;
+    }
+    let status = header("x-status").map_or(200, |status| status.parse().unwrap());
+    let response = Response::builder().status(status).header("x-server", name);
+    Ok(response.body(Full::from(name)).unwrap())
+}
