@@ -19,7 +19,7 @@ pub struct Subject {
 enum Kind {
     Carrick(Box<Proxy>),
     /// Killed when dropped. Knows the addresses of its listeners.
-    Envoy(#[allow(dead_code, reason = "lives as long as the story")] Child, Vec<(String, SocketAddr)>),
+    Envoy(#[allow(dead_code, reason = "lives as long as the story")] Box<Child>, Vec<(String, SocketAddr)>),
 }
 
 /// Both proxies, with the same configuration. `ACCESS_LOG` in it stands for the file of the proxy's access log.
@@ -82,7 +82,7 @@ async fn envoy(yaml: &str) -> Subject {
         (name.to_owned(), address.parse().unwrap())
     };
     let listeners = listeners.lines().map(line).collect();
-    Subject { name: "envoy", dir, kind: Kind::Envoy(child, listeners) }
+    Subject { name: "envoy", dir, kind: Kind::Envoy(Box::new(child), listeners) }
 }
 
 impl Subject {
