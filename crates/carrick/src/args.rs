@@ -25,6 +25,7 @@ Examples:
   carrick ps                                      what runs, and whether every proxy has its configuration
   carrick exec cluster1/client -- curl -s http://server.ns2.svc.cluster.global/
   carrick trace cluster1/client http://server.ns2.svc.cluster.global/
+  carrick analyze examples/two-clusters           what is wrong with it, before it runs
   carrick config dump cluster1/client             what a proxy runs, as Envoy shows it
   carrick down";
 
@@ -44,6 +45,10 @@ pub enum Command {
     Logs(LogsArgs),
     /// Send one request from a pod and show the path that it took
     Trace(TraceArgs),
+    /// Check a federation folder without running it
+    Analyze(AnalyzeArgs),
+    /// Tell what the code of a finding means
+    Explain(ExplainArgs),
     /// Look at what proxies run
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -156,6 +161,35 @@ pub struct TraceArgs {
     pub url: String,
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct AnalyzeArgs {
+    /// A folder with a federation.yaml
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
+    /// How to print findings
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Exit with 1 on warnings too
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// For people, for programs, for code hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Format {
+    #[default]
+    Text,
+    Json,
+    Sarif,
+}
+
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// A code such as CK0302 or CRK101
+    #[arg(value_name = "CODE")]
+    pub code: String,
 }
 
 #[derive(Debug, Subcommand)]

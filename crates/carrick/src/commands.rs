@@ -1,9 +1,11 @@
 //! One module for each command; here is who runs which, and on what kind of runtime.
 
+mod analyze;
 mod config;
 mod demo;
 mod down;
 mod exec;
+mod explain;
 mod homes;
 mod logs;
 mod parts;
@@ -34,6 +36,8 @@ async fn run_async(command: Command, style: Style, log: &str) -> Result<ExitCode
     match command {
         Command::Demo(args) => demo::run(args, style, log).await,
         Command::Proxy(args) => parts::proxy(args),
+        Command::Analyze(args) => analyze::run(&args, style),
+        Command::Explain(args) => explain::run(&args.code),
         Command::Probe => crate::probe::run().map(|()| ExitCode::SUCCESS),
         Command::Control(args) => parts::control(args).await,
         Command::Agent(args) => parts::agent(args).await,

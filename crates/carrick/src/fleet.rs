@@ -8,7 +8,7 @@ pub mod plan;
 pub mod pods;
 
 pub mod programs;
-mod runtime_facts;
+pub mod runtime_facts;
 mod world;
 
 pub mod api;

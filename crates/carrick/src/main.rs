@@ -1,5 +1,6 @@
 //! The program: arguments and environment in, one command run, an exit code out.
 
+mod analysis;
 mod app;
 mod args;
 mod commands;

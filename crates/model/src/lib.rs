@@ -6,7 +6,7 @@
 //! Reading order: [`source`] and [`diagnostic`] (where, and what is wrong), [`resource`] and [`resources`]
 //! (what an operator can write), [`parse`] (text -> resources), [`federation`] (which cluster gets what),
 //! [`mesh`] and [`addresses`] (settings and address allocation), `validate` and [`snapshot`] (resources ->
-//! [`MeshSnapshot`]).
+//! [`MeshSnapshot`]), [`analyze`](mod@analyze) (what is wrong with the whole).
 
 pub mod source;
 
@@ -31,6 +31,8 @@ pub mod addresses;
 mod validate;
 
 pub mod snapshot;
+
+pub mod analyze;
 
 pub use addresses::AddressTable;
 pub use cidr::Cidr;

@@ -244,6 +244,21 @@ impl MeshSnapshot {
         self.inventory.by_path.get(config_path).map(AnyResource::meta)
     }
 
+    /// The applied resources by kind, as they were written.
+    pub(crate) fn inventory(&self) -> &Inventory {
+        &self.inventory
+    }
+
+    /// Every VirtualService once, all names in it complete.
+    pub(crate) fn complete_virtual_services(&self) -> Vec<Arc<Resource<VirtualService>>> {
+        self.virtual_services.all()
+    }
+
+    /// Every merged DestinationRule, whoever sees it.
+    pub(crate) fn all_destination_rules(&self) -> impl Iterator<Item = &Arc<EffectiveDestinationRule>> {
+        self.destination_rules.all()
+    }
+
     /// Everything that was applied.
     pub fn resources(&self) -> impl Iterator<Item = &AnyResource> {
         self.inventory.by_path.values()

@@ -98,7 +98,7 @@ fn read_cluster(plan: &mut FederationPlan, spec: &ClusterSpec) -> Result<Cluster
 }
 
 /// The installed documents without those that the operator's resources replace by name.
-fn install_for(own: &[AnyResource]) -> String {
+pub fn install_for(own: &[AnyResource]) -> String {
     let names: BTreeSet<_> = own.iter().map(|resource| resource.meta().resource_name()).collect();
     INSTALL
         .split("\n---\n")

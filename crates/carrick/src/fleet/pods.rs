@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use carrick_model::resources::{Container, Deployment};
+use carrick_model::resources::{Container, Deployment, TransportProtocol};
 use carrick_model::{AnyResource, Diagnostic, Resource, Severity};
 
 /// One pod to run.
@@ -18,6 +18,8 @@ pub struct PodSpec {
     pub service_account: String,
     pub role: Role,
     pub containers: Vec<Program>,
+    /// TCP ports that the containers declare; a Service may mean one by its name.
+    pub ports: Vec<(String, u16)>,
 }
 
 /// What stands in front of the pod's traffic.
@@ -55,7 +57,7 @@ impl Role {
 }
 
 /// One container as a process.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Program {
     pub name: String,
     pub words: Vec<Word>,
@@ -82,6 +84,21 @@ pub fn desired(resources: &[AnyResource]) -> (Vec<PodSpec>, Vec<Diagnostic>) {
         }
     }
     (pods.into_values().collect(), diagnostics)
+}
+
+/// The pods that a cluster with a container engine would run, whatever their images; what runs in them is left open.
+pub fn expected(resources: &[AnyResource]) -> Vec<PodSpec> {
+    let injected = injected_namespaces(resources);
+    let mut pods = BTreeMap::new();
+    for resource in resources {
+        if let AnyResource::Deployment(deployment) = resource {
+            let names = deployment.spec.template.spec.containers.iter().map(|container| &container.name);
+            let unknown = |name: &String| Program { name: name.clone(), ..Program::default() };
+            let containers: Vec<Program> = names.map(unknown).collect();
+            add_replicas(deployment, role(deployment, &injected), &containers, &mut pods);
+        }
+    }
+    pods.into_values().collect()
 }
 
 /// Namespaces whose pods get a sidecar unless they say otherwise (Istio, "Controlling the injection policy").
@@ -113,11 +130,6 @@ fn add_deployment(
         // A cluster's own name server has nothing to do here: Carrick's answers.
         return;
     }
-    let role = match gateway(&template.metadata.labels, &template.spec.containers) {
-        Some(gateway) => Role::Gateway(gateway),
-        None if wants_sidecar(deployment, injected) => Role::Sidecar,
-        None => Role::Plain,
-    };
     let mut containers = Vec::new();
     for (index, container) in template.spec.containers.iter().enumerate().filter(|(_, c)| !is_proxy(c)) {
         match program(container) {
@@ -140,6 +152,22 @@ fn add_deployment(
             }
         }
     }
+    add_replicas(deployment, role(deployment, injected), &containers, pods);
+}
+
+fn add_replicas(
+    deployment: &Resource<Deployment>,
+    role: Role,
+    containers: &[Program],
+    pods: &mut BTreeMap<(String, String), PodSpec>,
+) {
+    let meta = &deployment.meta;
+    let template = &deployment.spec.template;
+    let declared = template.spec.containers.iter().flat_map(|container| &container.ports);
+    let ports: Vec<(String, u16)> = declared
+        .filter(|port| port.protocol == TransportProtocol::Tcp)
+        .map(|port| (port.name.clone(), port.container_port))
+        .collect();
     for replica in 0..deployment.spec.replicas.unwrap_or(1) {
         let name = format!("{}-{replica}", meta.name);
         let pod = PodSpec {
@@ -149,9 +177,19 @@ fn add_deployment(
             labels: template.metadata.labels.clone(),
             service_account: template.spec.account().to_owned(),
             role,
-            containers: containers.clone(),
+            containers: containers.to_vec(),
+            ports: ports.clone(),
         };
         pods.insert((meta.namespace.clone(), name), pod);
+    }
+}
+
+fn role(deployment: &Resource<Deployment>, injected: &BTreeSet<&str>) -> Role {
+    let template = &deployment.spec.template;
+    match gateway(&template.metadata.labels, &template.spec.containers) {
+        Some(gateway) => Role::Gateway(gateway),
+        None if wants_sidecar(deployment, injected) => Role::Sidecar,
+        None => Role::Plain,
     }
 }
 

@@ -16,7 +16,12 @@ pub fn pod(spec: &PodSpec, address: Ipv4Addr, netns: u64) -> Value {
     }
     let proxy = spec.role.has_proxy().then_some("istio-proxy");
     let names = spec.containers.iter().map(|program| program.name.as_str()).chain(proxy);
-    let containers: Vec<Value> = names.map(|name| json!({ "name": name })).collect();
+    let mut containers: Vec<Value> = names.map(|name| json!({ "name": name })).collect();
+    // Ports belong to the pod's network; which container declared one makes no difference.
+    if let Some(first) = containers.first_mut() {
+        let ports = spec.ports.iter().map(|(name, port)| json!({ "name": name, "containerPort": port }));
+        first["ports"] = ports.collect();
+    }
     json!({
         "apiVersion": "v1",
         "kind": "Pod",

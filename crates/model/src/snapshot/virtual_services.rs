@@ -39,6 +39,17 @@ impl VirtualServiceIndex {
         VirtualServiceIndex { by_gateway }
     }
 
+    /// Every one once, whatever it is bound to.
+    pub fn all(&self) -> Vec<Arc<Resource<VirtualService>>> {
+        let mut all: Vec<Arc<Resource<VirtualService>>> = Vec::new();
+        for visible in self.by_gateway.values().flatten() {
+            if !all.iter().any(|known| Arc::ptr_eq(known, &visible.resource)) {
+                all.push(visible.resource.clone());
+            }
+        }
+        all
+    }
+
     /// Those bound to `gateway` (`ns/name` or `mesh`) that a proxy in `namespace` sees.
     pub fn bound_to(&self, gateway: &str, namespace: &str) -> Vec<Arc<Resource<VirtualService>>> {
         let bound = self.by_gateway.get(gateway).into_iter().flatten();

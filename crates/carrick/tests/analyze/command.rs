@@ -1,0 +1,86 @@
+//! Runs the program, and the stories of its command line.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What a run came to.
+pub struct Ran {
+    pub stdout: String,
+    pub stderr: String,
+    pub code: i32,
+}
+
+pub fn carrick(arguments: &[&str]) -> Ran {
+    let output = Command::new(env!("CARGO_BIN_EXE_carrick")).args(arguments).output().unwrap();
+    Ran {
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+        code: output.status.code().unwrap(),
+    }
+}
+
+pub fn analyze(folder: &Path, more: &[&str]) -> Ran {
+    let folder = folder.to_str().unwrap();
+    carrick(&[&["analyze", folder], more].concat())
+}
+
+pub fn golden_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/analyze/golden")
+}
+
+fn wrong(case: &str) -> PathBuf {
+    golden_folder().join(case).join("wrong")
+}
+
+#[test]
+fn a_warning_alone_is_no_failure_unless_it_is_asked_to_be_one() {
+    let folder = wrong("CRK101-no-identity-pinned");
+    assert_eq!(analyze(&folder, &[]).code, 0);
+    assert_eq!(analyze(&folder, &["--strict"]).code, 1);
+}
+
+#[test]
+fn an_error_is_a_failure() {
+    let ran = analyze(&wrong("CRK122-tls-host-taken"), &[]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.starts_with("1 error;"), "{}", ran.stderr);
+}
+
+#[test]
+fn json_holds_every_finding_with_its_place_reason_and_mend() {
+    let ran = analyze(&wrong("CRK101-no-identity-pinned"), &["--format", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((&report["errors"], &report["warnings"]), (&0.into(), &1.into()));
+    let finding = &report["findings"][0];
+    assert_eq!(finding["code"], "CRK101");
+    assert_eq!(finding["severity"], "warning");
+    assert_eq!(finding["location"]["file"], "rule.yaml");
+    assert_eq!(finding["location"]["line"], 7);
+    assert_eq!(finding["resource"]["kind"], "DestinationRule");
+    assert_eq!(finding["field"], "spec.trafficPolicy.tls");
+    assert!(finding["mend"].as_str().unwrap().contains("subjectAltNames"));
+    assert_eq!(ran.stderr, "", "programs get no summary");
+}
+
+#[test]
+fn a_folder_without_a_federation_file_is_told_so() {
+    let ran = analyze(&golden_folder().join("base"), &[]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (1, ""));
+    assert!(ran.stderr.contains("a federation folder needs a federation.yaml"), "{}", ran.stderr);
+}
+
+#[test]
+fn explain_tells_the_longer_text_of_a_code_in_any_case() {
+    let ran = carrick(&["explain", "crk101"]);
+    assert_eq!(ran.code, 0);
+    assert!(ran.stdout.starts_with("CRK101 (warning): "), "{}", ran.stdout);
+    assert!(ran.stdout.contains("\nMend: "), "{}", ran.stdout);
+    assert!(carrick(&["explain", "CK0302"]).stdout.starts_with("CK0302: "));
+}
+
+#[test]
+fn explain_refuses_a_code_that_does_not_exist() {
+    let ran = carrick(&["explain", "CRK999"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (1, ""));
+    assert!(ran.stderr.contains("there is no code `CRK999`"), "{}", ran.stderr);
+}

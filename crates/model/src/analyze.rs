@@ -1,0 +1,55 @@
+//! What is wrong with a federation as a whole, although each of its resources is sound: calls that cannot arrive, doors that
+//! stand open, rules that nobody sees.
+//!
+//! Pure. It looks at snapshots, and at the federation file for what lies between clusters. It must not know Envoy, nor where files
+//! come from. `translate` does what is written; this says what its author will regret.
+//!
+//! Reading order: [`rule`] (what a rule is), `cluster` and `listener` (one cluster as rules see it), then the rules, a file for each topic.
+
+mod cluster;
+mod egress;
+mod gateways;
+mod listener;
+pub mod rule;
+mod subsets;
+mod tls;
+
+use std::collections::BTreeSet;
+
+use crate::diagnostic::Diagnostic;
+use crate::federation::Federation;
+use crate::resource::Resource;
+use crate::snapshot::MeshSnapshot;
+
+use cluster::Cluster;
+use rule::Findings;
+
+pub use rule::{RULES, Rule};
+
+/// A federation with its clusters, as the rules see it.
+struct View<'a> {
+    federation: &'a Resource<Federation>,
+    clusters: Vec<Cluster<'a>>,
+}
+
+/// What the rules find. `snapshots` are those of the federation's clusters, in its order.
+pub fn analyze(federation: &Resource<Federation>, snapshots: &[MeshSnapshot]) -> Vec<Diagnostic> {
+    let clusters = snapshots.iter().map(Cluster::new).collect();
+    let view = View { federation, clusters };
+    let mut findings = Findings::default();
+    for cluster in &view.clusters {
+        tls::check(cluster, &mut findings);
+        egress::check(cluster, &view, &mut findings);
+        gateways::check(cluster, &mut findings);
+        subsets::check(cluster, &mut findings);
+    }
+    distinct(findings.found)
+}
+
+/// Many clients can meet one mistake; it is told once.
+fn distinct(mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    found.sort_by(|a, b| (&a.location, a.code, &a.reason).cmp(&(&b.location, b.code, &b.reason)));
+    let mut told = BTreeSet::new();
+    found.retain(|one| told.insert((one.code, one.location.clone(), one.field.clone())));
+    found
+}

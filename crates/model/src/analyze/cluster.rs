@@ -1,0 +1,113 @@
+//! One cluster as the rules see it: who calls, and which gateway proxies stand at its edge.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::listener::{Listener, listeners};
+use crate::resource::AnyResource;
+use crate::resources::labels_match;
+use crate::snapshot::{Endpoint, EndpointAddress, MeshSnapshot, Service, TLS_MODE_LABEL, Workload};
+
+pub(super) struct Cluster<'a> {
+    pub snapshot: &'a MeshSnapshot,
+    pub clients: Vec<Client>,
+    pub gateways: Vec<GatewayProxy>,
+}
+
+/// Sidecars that get the same configuration.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Client {
+    pub namespace: String,
+    pub labels: BTreeMap<String, String>,
+}
+
+/// Gateway proxies that get the same configuration, and one pod that stands for them.
+pub(super) struct GatewayProxy {
+    pub workload: Arc<Workload>,
+    pub listeners: Vec<Listener>,
+}
+
+impl<'a> Cluster<'a> {
+    pub fn new(snapshot: &'a MeshSnapshot) -> Cluster<'a> {
+        let (gateways, others): (Vec<_>, Vec<_>) =
+            snapshot.workloads().iter().partition(|workload| is_gateway(snapshot, workload));
+        let mut seen = BTreeSet::new();
+        let distinct = gateways.into_iter().filter(|w| seen.insert((w.namespace.clone(), w.labels.clone())));
+        let proxies = distinct.map(|workload| GatewayProxy {
+            listeners: listeners(snapshot, workload),
+            workload: workload.clone(),
+        });
+        Cluster { snapshot, clients: clients(snapshot, &others), gateways: proxies.collect() }
+    }
+
+    /// The gateway proxy that has this endpoint's address.
+    pub fn gateway_at(&self, endpoint: &Endpoint) -> Option<&GatewayProxy> {
+        let workload = self.workload_of(endpoint)?;
+        self.gateways.iter().find(|proxy| {
+            proxy.workload.namespace == workload.namespace && proxy.workload.labels == workload.labels
+        })
+    }
+
+    pub fn workload_of(&self, endpoint: &Endpoint) -> Option<&Arc<Workload>> {
+        match endpoint.address {
+            EndpointAddress::Ip(ip) => self.snapshot.workload_by_ip(ip),
+            EndpointAddress::Host(_) | EndpointAddress::Unix(_) => None,
+        }
+    }
+
+    /// The endpoints that an endpoint leads to: itself, or, behind the name of a Service of this cluster, that Service's.
+    pub fn reached_by(&self, namespace: &str, endpoint: &Endpoint) -> Vec<Endpoint> {
+        let EndpointAddress::Host(name) = &endpoint.address else { return vec![endpoint.clone()] };
+        let Some(service) = self.snapshot.visible_service(namespace, name) else { return Vec::new() };
+        // The name resolves to the Service's own address, so the port is a port of the Service.
+        let port = service.port(endpoint.port).map(|(index, _)| index);
+        let own = port.map(|index| service.endpoints_of(index)).unwrap_or_default();
+        own.iter().filter(|one| matches!(one.address, EndpointAddress::Ip(_))).cloned().collect()
+    }
+
+    /// Whether connections to a service come to the gateway proxy that makes them.
+    pub fn leads_back(&self, proxy: &GatewayProxy, service: &Service) -> bool {
+        let endpoints = service.endpoints.iter().flatten();
+        let mut reached = endpoints.flat_map(|endpoint| self.reached_by(&proxy.workload.namespace, endpoint));
+        reached.any(|endpoint| {
+            self.gateway_at(&endpoint).is_some_and(|other| Arc::ptr_eq(&other.workload, &proxy.workload))
+        })
+    }
+
+    /// The service that a proxy in `namespace` means by `host`; a wildcard one where no other has the name.
+    pub fn service(&self, namespace: &str, host: &str) -> Option<&'a Arc<Service>> {
+        let wildcard = || {
+            let mut all = self.snapshot.services_visible_to(namespace);
+            all.find(|service| service.is_wildcard() && crate::host::is_subset(host, &service.host))
+        };
+        self.snapshot.visible_service(namespace, host).or_else(wildcard)
+    }
+}
+
+/// A workload whose proxy is configured by Gateways: one of them selects it by name, or it has the label that Istio's own have.
+fn is_gateway(snapshot: &MeshSnapshot, workload: &Workload) -> bool {
+    let mut all = snapshot.gateways().iter();
+    all.any(|gateway| {
+        !gateway.spec.selector.is_empty() && labels_match(&gateway.spec.selector, &workload.labels)
+    }) || workload.labels.get("istio").is_some_and(|name| name.ends_with("gateway"))
+}
+
+/// Everybody with a sidecar. Where the files hold no workloads (they may be applied by another hand), every namespace that
+/// the mesh's resources name could call.
+fn clients(snapshot: &MeshSnapshot, workloads: &[&Arc<Workload>]) -> Vec<Client> {
+    let known: BTreeSet<Client> = workloads
+        .iter()
+        .filter(|workload| workload.labels.get(TLS_MODE_LABEL).is_some_and(|mode| mode == "istio"))
+        .map(|workload| Client { namespace: workload.namespace.clone(), labels: workload.labels.clone() })
+        .collect();
+    if !workloads.is_empty() {
+        return known.into_iter().collect();
+    }
+    let named: BTreeSet<Client> = snapshot
+        .resources()
+        .map(AnyResource::meta)
+        .filter(|meta| !meta.namespace.is_empty() && meta.namespace != snapshot.settings().root_namespace)
+        .map(|meta| Client { namespace: meta.namespace.clone(), labels: BTreeMap::new() })
+        .collect();
+    named.into_iter().collect()
+}
