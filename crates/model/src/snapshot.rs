@@ -5,6 +5,7 @@
 
 mod authorization;
 mod build;
+mod delegates;
 mod destination_rules;
 mod gateways;
 mod inventory;
@@ -38,6 +39,7 @@ pub use service::{
 pub use visibility::ExportTo;
 pub use workload::{NETNS_ANNOTATION, OWNER_ANNOTATION, TLS_MODE_LABEL, Workload};
 
+pub(crate) use delegates::{find as find_delegate, is_delegate, merged as merged_with_delegate};
 pub(crate) use destination_rules::DestinationRuleIndex;
 pub(crate) use gateways::GatewayIndex;
 pub(crate) use inventory::Inventory;

@@ -4,6 +4,7 @@
 mod listeners;
 mod plan;
 mod route_tables;
+mod tcp;
 mod tls;
 mod virtual_hosts;
 

@@ -2,6 +2,8 @@
 //! semantics document, sections 6 and 9). It must not know listeners.
 
 mod action;
+mod cors;
+mod fault;
 mod hash;
 mod headers;
 mod matching;
@@ -14,13 +16,16 @@ use carrick_model::resources::{HttpMatchRequest, HttpRoute, VirtualService, labe
 use carrick_model::snapshot::{Service, ServicePort};
 
 use crate::context::Context;
+use crate::envoy::any;
 use crate::envoy::route::route_action::ClusterSpecifier;
 use crate::envoy::route::{
     Decorator, Route, RouteAction, RouteConfiguration, RouteMatch, VirtualHost, route,
     route_match::PathSpecifier,
 };
+use crate::filters::http::{CORS, FAULT};
 use crate::names;
 use crate::rule;
+use carrick_xds::pb::envoy::r#type::v3::{FractionalPercent, fractional_percent::DenominatorType};
 
 pub use matching::catches_all;
 pub use retry::{default_policy, inbound_policy};
@@ -73,6 +78,8 @@ pub fn of_virtual_service(
                 ..Default::default()
             };
             headers::apply(http.headers.as_ref(), &mut route);
+            route.typed_per_filter_config = for_filters(http);
+            route.stat_prefix = condition.map(|condition| condition.stat_prefix.clone()).unwrap_or_default();
             let catches_all = catches_all(&route);
             routes.push(route);
             if catches_all {
@@ -81,6 +88,19 @@ pub fn of_virtual_service(
         }
     }
     routes
+}
+
+/// What the rule tells filters that stand in every connection manager.
+fn for_filters(http: &HttpRoute) -> BTreeMap<String, prost_types::Any> {
+    let fault = http.fault.as_ref().and_then(fault::of).map(|fault| (FAULT.to_owned(), any(&fault)));
+    let cors = http.cors_policy.as_ref().map(|policy| (CORS.to_owned(), any(&cors::of(policy))));
+    fault.into_iter().chain(cors).collect()
+}
+
+/// Percent in millionths, as precise as Istio is.
+fn fraction(percent: f64) -> FractionalPercent {
+    let numerator = (percent.clamp(0.0, 100.0) * 10_000.0).round() as u32;
+    FractionalPercent { numerator, denominator: DenominatorType::Million as i32 }
 }
 
 /// The alternatives of a rule; without any, it always holds.

@@ -57,12 +57,22 @@ fn virtual_service(spec: &VirtualService, fields: &mut Fields<'_>) {
     for (index, http) in spec.http.iter().enumerate() {
         http_route(&format!("spec.http[{index}]"), http, fields);
     }
+    for (index, tcp) in spec.tcp.iter().enumerate() {
+        for (number, wanted) in tcp.matches.iter().enumerate() {
+            let field = format!("spec.tcp[{index}].match[{number}].sourceSubnet");
+            fields.add(&field, !wanted.source_subnet.is_empty());
+        }
+    }
 }
 
 fn http_route(at: &str, http: &HttpRoute, fields: &mut Fields<'_>) {
     let remote = http.retries.as_ref().is_some_and(|retries| retries.retry_remote_localities.is_some());
-    fields.add(&format!("{at}.fault"), http.fault.is_some());
-    fields.add(&format!("{at}.corsPolicy"), http.cors_policy.is_some());
+    if let Some(fault) = &http.fault {
+        let exponential = fault.delay.as_ref().is_some_and(|delay| delay.exponential_delay.is_some());
+        let http2 = fault.abort.as_ref().is_some_and(|abort| abort.http2_error.is_some());
+        fields.add(&format!("{at}.fault.delay.exponentialDelay"), exponential);
+        fields.add(&format!("{at}.fault.abort.http2Error"), http2);
+    }
     fields.add(&format!("{at}.retries.retryRemoteLocalities"), remote);
 }
 

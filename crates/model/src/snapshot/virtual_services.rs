@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::delegates::{self, is_delegate};
 use super::visibility::ExportTo;
 use crate::host;
 use crate::mesh::MeshSettings;
@@ -25,12 +26,13 @@ impl VirtualServiceIndex {
     /// `all` come oldest first.
     pub fn build(all: &[Arc<Resource<VirtualService>>], settings: &MeshSettings) -> VirtualServiceIndex {
         let mut by_gateway: BTreeMap<String, Vec<Visible>> = BTreeMap::new();
-        for resource in all {
+        let complete: Vec<_> = all.iter().map(|resource| completed(resource, settings)).collect();
+        for resource in complete.iter().filter(|resource| !is_delegate(&resource.spec)) {
             let export_to = ExportTo::parse(
                 resource.spec.export_to.iter().map(String::as_str),
                 &settings.default_virtual_service_export_to,
             );
-            let complete = Arc::new(completed(resource, settings));
+            let complete = Arc::new(with_delegates(resource, &complete, settings));
             for gateway in &complete.spec.gateways {
                 let bound = by_gateway.entry(gateway.clone()).or_default();
                 bound.push(Visible { export_to: export_to.clone(), resource: complete.clone() });
@@ -96,6 +98,26 @@ fn completed(resource: &Resource<VirtualService>, settings: &MeshSettings) -> Re
         destination.host = settings.resolve_host(&destination.host, namespace);
     }
     complete
+}
+
+/// The same with the routes of others in the place of those that it leaves to them. What nobody routes is left out.
+fn with_delegates(
+    resource: &Resource<VirtualService>,
+    all: &[Resource<VirtualService>],
+    settings: &MeshSettings,
+) -> Resource<VirtualService> {
+    let mut whole = resource.clone();
+    whole.spec.http.clear();
+    for route in &resource.spec.http {
+        let Some(delegate) = &route.delegate else {
+            whole.spec.http.push(route.clone());
+            continue;
+        };
+        let found = delegates::find(delegate, &resource.meta.namespace, all, settings);
+        let routes = found.into_iter().flat_map(|found| &found.spec.http);
+        whole.spec.http.extend(routes.filter_map(|leaf| delegates::merged(route, leaf)));
+    }
+    whole
 }
 
 fn complete_gateways(gateways: &mut Vec<String>, namespace: &str) {

@@ -1,6 +1,7 @@
 //! References between resources: gateways, hosts, subsets, ports, workloads.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::checker::Checker;
 use crate::diagnostic::{Diagnostic, codes};
@@ -10,7 +11,7 @@ use crate::resource::{Meta, Resource};
 use crate::resources::*;
 use crate::snapshot::{
     DestinationRuleIndex, GatewayIndex, Inventory, Service, ServiceIndex, WorkloadIndex, bound_hosts,
-    gateway_name,
+    find_delegate, gateway_name, is_delegate, merged_with_delegate,
 };
 
 /// What a reference may lead to.
@@ -28,6 +29,7 @@ pub(crate) fn references(around: &Surroundings<'_>, found: &mut Vec<Diagnostic>)
     for resource in &around.inventory.virtual_services {
         let mut check = Checker::new(&resource.meta, found);
         bindings(resource, around, &mut check);
+        delegates(resource, around, &mut check);
         destinations(resource, around, &mut check);
     }
     for resource in &around.inventory.destination_rules {
@@ -149,6 +151,41 @@ fn bindings(resource: &Resource<VirtualService>, around: &Surroundings<'_>, chec
             let reason = format!("no server of the Gateway {name} admits any of this VirtualService's hosts");
             check.warning(codes::NO_EFFECT, &field, reason, "add the host to the Gateway's `hosts`");
         }
+    }
+}
+
+/// Delegates that do not exist, whose conditions contradict, and those that nobody asks.
+fn delegates(resource: &Resource<VirtualService>, around: &Surroundings<'_>, check: &mut Checker<'_>) {
+    let namespace = &resource.meta.namespace;
+    let all = || around.inventory.virtual_services.iter().map(Arc::as_ref);
+    for (number, route) in resource.spec.http.iter().enumerate() {
+        let Some(delegate) = &route.delegate else { continue };
+        let field = format!("spec.http[{number}].delegate");
+        let Some(found) = find_delegate(delegate, namespace, all(), around.settings) else {
+            let of = if delegate.namespace.is_empty() { namespace } else { &delegate.namespace };
+            let reason = format!(
+                "there is no VirtualService {of}/{} without hosts that `{namespace}` sees",
+                delegate.name
+            );
+            check.warning(codes::DANGLING, &field, reason, "define it, or correct the name");
+            continue;
+        };
+        if found.spec.http.iter().any(|leaf| merged_with_delegate(route, leaf).is_none()) {
+            let reason = format!(
+                "a route of {namespace}/{} asks for what this route's `match` excludes; it is left out",
+                delegate.name
+            );
+            check.warning(codes::NO_EFFECT, &field, reason, "let its conditions lie inside of these");
+        }
+    }
+    let leads_here = |other: &Resource<VirtualService>| {
+        other.spec.http.iter().filter_map(|route| route.delegate.as_ref()).any(|delegate| {
+            find_delegate(delegate, &other.meta.namespace, [resource], around.settings).is_some()
+        })
+    };
+    if is_delegate(&resource.spec) && !all().any(leads_here) {
+        let reason = "it has no hosts, and no VirtualService delegates to it";
+        check.warning(codes::NO_EFFECT, "spec.hosts", reason, "add `hosts`, or name it as a delegate");
     }
 }
 

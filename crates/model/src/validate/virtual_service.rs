@@ -25,7 +25,7 @@ pub(super) fn check(spec: &VirtualService, check: &mut Checker<'_>) {
 
 fn hosts(spec: &VirtualService, check: &mut Checker<'_>) {
     if spec.hosts.is_empty() {
-        check.missing("spec.hosts", "the list of hosts");
+        return delegate(spec, check);
     }
     let in_mesh = spec.gateways.is_empty() || spec.gateways.iter().any(|gateway| gateway == MESH_GATEWAY);
     for (number, name) in spec.hosts.iter().enumerate() {
@@ -39,6 +39,24 @@ fn hosts(spec: &VirtualService, check: &mut Checker<'_>) {
         } else if name.parse::<std::net::IpAddr>().is_err() {
             check.host(&field, name, true);
         }
+    }
+}
+
+/// Without hosts it can only be delegated to, and then everything but routes is the delegating one's business.
+fn delegate(spec: &VirtualService, check: &mut Checker<'_>) {
+    let others = [
+        ("gateways", !spec.gateways.is_empty()),
+        ("tls", !spec.tls.is_empty()),
+        ("tcp", !spec.tcp.is_empty()),
+    ];
+    for (name, _) in others.iter().filter(|(_, given)| *given) {
+        let reason = format!("without `hosts` this is a delegate, and a delegate has no `{name}`");
+        check.error(codes::CONTRADICTION, &format!("spec.{name}"), reason, "add `hosts`, or remove it");
+    }
+    for (number, _) in spec.http.iter().enumerate().filter(|(_, route)| route.delegate.is_some()) {
+        let reason = "a delegate cannot delegate further";
+        let field = format!("spec.http[{number}].delegate");
+        check.error(codes::CONTRADICTION, &field, reason, "write the routes here, or add `hosts`");
     }
 }
 
@@ -60,9 +78,8 @@ fn http_route(field: &str, route: &HttpRoute, check: &mut Checker<'_>) {
             check.error(codes::CONTRADICTION, &format!("{field}.{second}"), reason, "keep one of them");
         }
     }
-    if route.delegate.is_some() {
-        let reason = "delegate VirtualServices are not supported yet; this one is not applied";
-        check.error(codes::UNSUPPORTED, &format!("{field}.delegate"), reason, "write the routes here");
+    if route.delegate.as_ref().is_some_and(|delegate| delegate.name.is_empty()) {
+        check.missing(&format!("{field}.delegate.name"), "the name of the VirtualService");
     }
     for (number, wanted) in route.matches.iter().enumerate() {
         http_match(&format!("{field}.match[{number}]"), wanted, check);
@@ -121,6 +138,19 @@ fn actions_of(field: &str, route: &HttpRoute, check: &mut Checker<'_>) {
                 check.missing(&format!("{field}.httpStatus"), "the status to abort with");
             }
             _ => {}
+        }
+        let named = abort
+            .grpc_status
+            .as_ref()
+            .filter(|name| abort.http_status.is_none() && grpc_status_number(name).is_none());
+        if let Some(name) = named {
+            let reason = format!("`{name}` is no gRPC status");
+            check.error(
+                codes::UNKNOWN_VALUE,
+                &format!("{field}.grpcStatus"),
+                reason,
+                "write, for example, UNAVAILABLE",
+            );
         }
         check.percent(&format!("{field}.percentage.value"), abort.percentage.map_or(0.0, |p| p.value));
     }

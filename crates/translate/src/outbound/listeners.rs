@@ -17,7 +17,8 @@ pub fn of(context: &Context<'_>, key: &Key, plan: &Plan) -> Listener {
     let mut filter_chains = plan.chains.clone();
     filter_chains.extend(plan.http.as_ref().map(|http| http_chain(context, &name, &http.route_table)));
     let mut listener_filters = vec![];
-    if !filter_chains.is_empty() {
+    // Chains that only look at addresses must not wait for bytes: where the server speaks first, none would come.
+    if filter_chains.iter().any(looks_at_bytes) {
         listener_filters.push(tls_inspector());
     }
     if plan.http.is_some() {
@@ -47,6 +48,14 @@ pub fn of(context: &Context<'_>, key: &Key, plan: &Plan) -> Listener {
         access_log: context.access_log.iter().map(access_log::of_unmatched).collect(),
         ..Default::default()
     }
+}
+
+fn looks_at_bytes(chain: &FilterChain) -> bool {
+    chain.filter_chain_match.as_ref().is_some_and(|conditions| {
+        !conditions.server_names.is_empty()
+            || !conditions.transport_protocol.is_empty()
+            || !conditions.application_protocols.is_empty()
+    })
 }
 
 fn http_chain(context: &Context<'_>, listener: &str, route_table: &str) -> FilterChain {

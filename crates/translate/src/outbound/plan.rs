@@ -7,15 +7,12 @@ use std::sync::Arc;
 use carrick_model::Cidr;
 use carrick_model::snapshot::{EndpointAddress, Resolution, Service, ServicePort};
 
-use super::tls;
-use crate::chains::{When, caused_by, chain};
+use super::{tcp, tls};
 use crate::context::Context;
-use crate::envoy::listener::{Filter, FilterChain};
-use crate::filters;
+use crate::envoy::listener::FilterChain;
 use crate::l4;
 use crate::names;
 use crate::routes::Side;
-use crate::rule;
 
 /// A listener's address: the wildcard or one IP, and the port.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,18 +116,14 @@ fn add_bytes(context: &Context<'_>, plans: &mut Plans, bind: &Bind, service: &Ar
         add_http(plans, bind.key.clone(), table, service, index);
     }
     let plan = plans.entry(bind.key.clone()).or_default();
-    if port.protocol.is_tls() {
-        let ranges = bind.ranges.iter().copied().map(l4::range).collect();
-        let by_name_only = bind.key.is_wildcard();
-        for one in tls::chains(context, service, port, ranges, by_name_only) {
-            add_chain(plan, one);
-        }
-        return;
+    let ranges: Vec<_> = bind.ranges.iter().copied().map(l4::range).collect();
+    let chains = match port.protocol.is_tls() {
+        true => tls::chains(context, service, port, ranges, bind.key.is_wildcard()),
+        false => tcp::chains(context, service, port, &ranges),
+    };
+    for one in chains {
+        add_chain(plan, one);
     }
-    let Some((filter, responsible)) = tcp_filter(context, service, port) else { return };
-    let ranges = bind.ranges.iter().copied().map(l4::range).collect();
-    let when = When { ranges, ..Default::default() };
-    add_chain(plan, caused_by(rule::config(&responsible), chain("", when, filter)));
 }
 
 /// Adds a chain unless an older one has its conditions, which Envoy would refuse.
@@ -148,26 +141,6 @@ fn add_chain(plan: &mut Plan, chain: FilterChain) {
     }
     plan.server_names.extend(names.iter().cloned());
     plan.chains.push(chain);
-}
-
-/// Where a service's bytes go, and which resource says so: the first TCP route of a VirtualService for it, or its own cluster.
-fn tcp_filter(context: &Context<'_>, service: &Service, port: &ServicePort) -> Option<(Filter, String)> {
-    let side = mesh_side(context, port.number);
-    let virtual_service = super::virtual_hosts::virtual_service_of(context, &service.host);
-    if let Some(resource) = virtual_service {
-        // Conditions on destination subnets are for services with ranges; the first route without any ends the search.
-        let route = resource.spec.tcp.iter().find(|route| {
-            l4::tcp_matches(route, side)
-                .iter()
-                .any(|wanted| wanted.is_none_or(|wanted| wanted.destination_subnets.is_empty()))
-        });
-        if let Some(route) = route {
-            let filter = l4::to_destinations(context, &resource, &route.route, port.number)?;
-            return Some((filter, resource.meta.config_path()));
-        }
-    }
-    let cluster = names::outbound_cluster(port.number, "", &service.host);
-    Some((filters::tcp::to_cluster(&cluster, &context.access_log), service.meta.config_path()))
 }
 
 /// This proxy as VirtualServices of the mesh see it.

@@ -7,7 +7,7 @@ use carrick_model::resources::{
     Destination, HttpDirectResponse, HttpRedirect, HttpRewrite, HttpRoute, HttpRouteDestination, RedirectPort,
 };
 
-use super::{hash, headers, retry};
+use super::{fraction, hash, headers, retry};
 use crate::clusters::duration;
 use crate::context::Context;
 use crate::destination;
@@ -20,7 +20,6 @@ use crate::envoy::route::route::Action;
 use crate::envoy::route::route_action::{ClusterSpecifier, HostRewriteSpecifier, RequestMirrorPolicy};
 use crate::envoy::route::weighted_cluster::ClusterWeight;
 use crate::envoy::route::{DirectResponseAction, RedirectAction, RouteAction, WeightedCluster};
-use carrick_xds::pb::envoy::r#type::v3::{FractionalPercent, fractional_percent::DenominatorType};
 
 /// `None` where a rule does nothing at all.
 pub fn of(context: &Context<'_>, http: &HttpRoute, called: u16) -> Option<Action> {
@@ -168,10 +167,4 @@ fn mirrors(context: &Context<'_>, http: &HttpRoute, called: u16) -> Vec<RequestM
         })
     };
     listed.chain(single).filter_map(one).collect()
-}
-
-/// Percent in millionths, as precise as Istio is.
-fn fraction(percent: f64) -> FractionalPercent {
-    let numerator = (percent.clamp(0.0, 100.0) * 10_000.0).round() as u32;
-    FractionalPercent { numerator, denominator: DenominatorType::Million as i32 }
 }

@@ -86,7 +86,7 @@ fn is_presence(wanted: &StringMatch) -> bool {
     }
 }
 
-fn text(wanted: &StringMatch) -> StringMatcher {
+pub fn text(wanted: &StringMatch) -> StringMatcher {
     let pattern = match wanted {
         StringMatch::Exact(value) => MatchPattern::Exact(value.clone()),
         StringMatch::Prefix(value) => MatchPattern::Prefix(value.clone()),

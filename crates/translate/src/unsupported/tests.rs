@@ -25,9 +25,9 @@ spec:
   http:
   - route: [{ destination: { host: web.example } }]
     fault:
-      abort: { httpStatus: 500 }
+      delay: { exponentialDelay: 5s }
 ";
-    assert_eq!(findings(yaml), ["rules.yaml:8:5 spec.http[0].fault"]);
+    assert_eq!(findings(yaml), ["rules.yaml:9:34 spec.http[0].fault.delay.exponentialDelay"]);
 }
 
 #[test]

@@ -86,3 +86,80 @@ fn one_that_binds_to_nothing_is_refused_and_its_neighbours_apply() {
     assert!(mesh.find("/apis/networking.istio.io/v1/namespaces/shop/virtual-service/a").is_none());
     assert!(mesh.find("/apis/networking.istio.io/v1/namespaces/shop/virtual-service/b").is_some());
 }
+
+/// The routes that sidecars get of a VirtualService `root` whose only route has these fields and delegates to `leaf`.
+fn delegated(root: &str, leaf: &str) -> Vec<crate::resources::HttpRoute> {
+    let text = [
+        route(
+            "root",
+            "shop",
+            &format!("hosts: [web], http: [{{ {root}, delegate: {{ name: leaf, namespace: team }} }}]"),
+        ),
+        route("leaf", "team", &format!("http: [{leaf}]")),
+    ];
+    mesh(&text.concat()).virtual_services_for_mesh("shop")[0].spec.http.clone()
+}
+
+const TO_OWN: &str = "route: [{ destination: { host: own } }]";
+
+#[test]
+fn a_delegate_s_routes_stand_where_they_are_asked_for_with_names_of_their_own_namespace() {
+    let routes =
+        delegated("name: all, timeout: 5s", &format!("{{ name: a, timeout: 1s, {TO_OWN} }}, {{ {TO_OWN} }}"));
+    assert_eq!(routes.iter().map(|route| route.name.as_str()).collect::<Vec<_>>(), ["all-a", "all"]);
+    assert_eq!(routes.iter().map(|route| route.timeout.unwrap().as_secs()).collect::<Vec<_>>(), [1, 5]);
+    assert_eq!(routes[0].route[0].destination.as_ref().unwrap().host, "own.team.svc.cluster.local");
+}
+
+#[test]
+fn a_delegate_s_conditions_narrow_those_of_the_one_that_delegates() {
+    let inside = format!("{{ match: [{{ uri: {{ prefix: /a/b }}, method: {{ exact: GET }} }}], {TO_OWN} }}");
+    let root = "match: [{ uri: { prefix: /a }, headers: { x: { exact: y } } }, { uri: { prefix: /c } }]";
+    let routes = delegated(root, &inside);
+    assert_eq!(routes[0].matches.len(), 1, "/c contradicts /a/b");
+    let both = &routes[0].matches[0];
+    assert_eq!(both.uri, Some(crate::resources::StringMatch::Prefix("/a/b".into())));
+    assert!(both.method.is_some() && both.headers.contains_key("x"));
+}
+
+#[test]
+fn a_delegate_s_route_that_asks_for_something_else_is_left_out_with_a_warning() {
+    for (root, leaf) in [
+        ("uri: { prefix: /a }", "uri: { prefix: /b }"),
+        ("uri: { exact: /a }", "uri: { prefix: /a }"),
+        ("uri: { regex: /a }", "uri: { exact: /a }"),
+        ("headers: { x: { exact: y } }", "headers: { x: { exact: z } }"),
+        ("port: 80", "port: 81"),
+        ("sourceNamespace: a", "sourceNamespace: b"),
+        ("sourceLabels: { a: b }", "sourceLabels: { a: c }"),
+        ("gateways: [mesh]", "gateways: [x/y]"),
+    ] {
+        let text = [
+            route(
+                "root",
+                "shop",
+                &format!("hosts: [web], http: [{{ match: [{{ {root} }}], delegate: {{ name: leaf }} }}]"),
+            ),
+            route("leaf", "shop", &format!("http: [{{ match: [{{ {leaf} }}], {TO_OWN} }}]")),
+        ];
+        let (mesh, found) = checked(&text.concat(), settings());
+        assert!(mesh.virtual_services_for_mesh("shop")[0].spec.http.is_empty(), "{root} {leaf}");
+        assert!(found.iter().any(|one| one.field == "spec.http[0].delegate"), "{root} {leaf}");
+    }
+}
+
+#[test]
+fn a_delegate_that_is_not_exported_or_not_there_leads_nowhere_and_one_that_nobody_asks_is_told() {
+    let text = [
+        route("root", "shop", "hosts: [web], http: [{ delegate: { name: leaf, namespace: team } }]"),
+        route("leaf", "team", &format!("exportTo: ['.'], http: [{{ {TO_OWN} }}]")),
+    ];
+    let (mesh, found) = checked(&text.concat(), settings());
+    assert!(mesh.virtual_services_for_mesh("shop")[0].spec.http.is_empty());
+    let fields: Vec<&str> = found
+        .iter()
+        .filter(|one| one.code != crate::diagnostic::codes::UNKNOWN_HOST)
+        .map(|one| one.field.as_str())
+        .collect();
+    assert_eq!(fields, ["spec.http[0].delegate", "spec.hosts"]);
+}
