@@ -4,15 +4,19 @@
 //! Pure. It looks at snapshots, and at the federation file for what lies between clusters. It must not know Envoy, nor where files
 //! come from. `translate` does what is written; this says what its author will regret.
 //!
-//! Reading order: [`rule`] (what a rule is), `cluster` and `listener` (one cluster as rules see it), then the rules, a file for each topic.
+//! Reading order: [`rule`] (what a rule is), `cluster` and `listener` (one cluster as rules see it), `call`,
+//! `path` and `verdict` (who calls, where that goes, what is wrong with it), then the other rules, a file for each topic.
 
+mod call;
 mod cluster;
 mod egress;
 mod gateways;
 mod listener;
+mod path;
 pub mod rule;
 mod subsets;
 mod tls;
+mod verdict;
 
 use std::collections::BTreeSet;
 
@@ -34,7 +38,8 @@ struct View<'a> {
 
 /// What the rules find. `snapshots` are those of the federation's clusters, in its order.
 pub fn analyze(federation: &Resource<Federation>, snapshots: &[MeshSnapshot]) -> Vec<Diagnostic> {
-    let clusters = snapshots.iter().map(Cluster::new).collect();
+    let specs = federation.spec.clusters.iter();
+    let clusters = specs.zip(snapshots).map(|(spec, snapshot)| Cluster::new(spec, snapshot)).collect();
     let view = View { federation, clusters };
     let mut findings = Findings::default();
     for cluster in &view.clusters {
@@ -43,6 +48,7 @@ pub fn analyze(federation: &Resource<Federation>, snapshots: &[MeshSnapshot]) ->
         gateways::check(cluster, &mut findings);
         subsets::check(cluster, &mut findings);
     }
+    verdict::check(&view, &mut findings);
     distinct(findings.found)
 }
 

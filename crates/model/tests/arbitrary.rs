@@ -6,8 +6,10 @@
 use std::sync::Arc;
 
 use carrick_identity::TrustDomain;
+use carrick_model::analyze::analyze;
 use carrick_model::{
-    AddressTable, Diagnostic, MeshSettings, SourceFile, build, parse, parse_federation, render,
+    AddressTable, ClusterSpec, Diagnostic, Federation, Kind, MeshSettings, Meta, OutboundPolicy, Resource,
+    SourceFile, build, parse, parse_federation, render,
 };
 use proptest::prelude::*;
 
@@ -20,6 +22,7 @@ fn through_everything(text: &str) -> Vec<Diagnostic> {
     let settings = MeshSettings::new("cluster1", TrustDomain::new("cluster1.local").unwrap());
     let (mesh, _, more) = build(resources, settings, AddressTable::default());
     mesh.name_table();
+    analyze(&federation(), &[mesh]);
     diagnostics.extend(more);
     diagnostics.extend(parse_federation(&files[0]).1);
     // YAML also breaks lines at a carriage return.
@@ -31,6 +34,16 @@ fn through_everything(text: &str) -> Vec<Diagnostic> {
     }
     render(&diagnostics, &files);
     diagnostics
+}
+
+/// One cluster, which lets unknown traffic out, so that every rule has something to look at.
+fn federation() -> Resource<Federation> {
+    let spec = Federation {
+        clusters: vec![ClusterSpec { name: "cluster1".to_owned(), ..ClusterSpec::default() }],
+        outbound_traffic_policy: OutboundPolicy::AllowAny,
+        ..Federation::default()
+    };
+    Resource::new(Meta::made(Kind::Federation, "", "any"), spec)
 }
 
 proptest! {

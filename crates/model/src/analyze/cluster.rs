@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::listener::{Listener, listeners};
+use crate::federation::ClusterSpec;
 use crate::resource::AnyResource;
 use crate::resources::labels_match;
 use crate::snapshot::{Endpoint, EndpointAddress, MeshSnapshot, Service, TLS_MODE_LABEL, Workload};
 
 pub(super) struct Cluster<'a> {
+    pub spec: &'a ClusterSpec,
     pub snapshot: &'a MeshSnapshot,
     pub clients: Vec<Client>,
     pub gateways: Vec<GatewayProxy>,
@@ -28,7 +30,7 @@ pub(super) struct GatewayProxy {
 }
 
 impl<'a> Cluster<'a> {
-    pub fn new(snapshot: &'a MeshSnapshot) -> Cluster<'a> {
+    pub fn new(spec: &'a ClusterSpec, snapshot: &'a MeshSnapshot) -> Cluster<'a> {
         let (gateways, others): (Vec<_>, Vec<_>) =
             snapshot.workloads().iter().partition(|workload| is_gateway(snapshot, workload));
         let mut seen = BTreeSet::new();
@@ -37,7 +39,11 @@ impl<'a> Cluster<'a> {
             listeners: listeners(snapshot, workload),
             workload: workload.clone(),
         });
-        Cluster { snapshot, clients: clients(snapshot, &others), gateways: proxies.collect() }
+        Cluster { spec, snapshot, clients: clients(snapshot, &others), gateways: proxies.collect() }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.spec.name
     }
 
     /// The gateway proxy that has this endpoint's address.
@@ -46,6 +52,14 @@ impl<'a> Cluster<'a> {
         self.gateways.iter().find(|proxy| {
             proxy.workload.namespace == workload.namespace && proxy.workload.labels == workload.labels
         })
+    }
+
+    /// The gateway proxy behind the cluster's ingress address.
+    pub fn ingress(&self) -> Option<&GatewayProxy> {
+        let is_ingress = |proxy: &&GatewayProxy| {
+            proxy.workload.labels.get("istio").is_some_and(|name| name == "ingressgateway")
+        };
+        self.gateways.iter().find(is_ingress)
     }
 
     pub fn workload_of(&self, endpoint: &Endpoint) -> Option<&Arc<Workload>> {

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::host;
 use crate::resource::Resource;
 use crate::resources::{
     Gateway, L4MatchAttributes, RouteDestination, Server, ServerTlsMode, TlsMatchAttributes, VirtualService,
@@ -202,4 +203,14 @@ fn holds(
         && (gateways.is_empty() || gateways.contains(&bound.gateway_name()))
         && (namespace.is_empty() || namespace == proxy.namespace)
         && crate::resources::labels_match(labels, &proxy.labels)
+}
+
+/// How well a chain's name fits an SNI: the name itself, else the longest wildcard, else `*` (Envoy's FilterChainMatch).
+pub(super) fn fit(name: &str, sni: &str) -> Option<usize> {
+    match name {
+        "*" => Some(0),
+        _ if name == sni => Some(usize::MAX),
+        _ if host::is_wildcard(name) && host::is_subset(sni, name) => Some(name.len()),
+        _ => None,
+    }
 }

@@ -1,6 +1,6 @@
 //! What a rule is: a stable code, a name, and the words that `carrick explain` and `docs/analyze.md` print.
 
-use super::{egress, gateways, subsets, tls};
+use super::{egress, gateways, subsets, tls, verdict};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::resource::Meta;
 
@@ -21,7 +21,13 @@ pub struct Rule {
 pub const RULES: &[&Rule] = &[
     &tls::NO_IDENTITY_PINNED,
     &tls::VERIFICATION_OFF,
+    &verdict::NO_MESH_PROTOCOL,
+    &verdict::WRONG_TRUST_DOMAIN,
+    &verdict::IDENTITY_NOBODY_HAS,
+    &verdict::ONE_SIDE_PLAIN,
     &gateways::ENCRYPTED_TWICE,
+    &verdict::NOBODY_ENDS_TLS,
+    &verdict::NO_CLIENT_CERTIFICATE,
     &egress::UNKNOWN_NAMES_LEAVE,
     &egress::ORIGINAL_DESTINATION,
     &egress::SENDS_TO_ITSELF,
@@ -34,6 +40,11 @@ pub const RULES: &[&Rule] = &[
     &gateways::SERVER_WITHOUT_ROUTES,
     &gateways::SNI_TAKEN,
     &gateways::BY_WILDCARD,
+    &verdict::NOT_EXPOSED,
+    &verdict::NO_SUCH_INGRESS,
+    &verdict::SNI_REFUSED,
+    &verdict::PORT_CLOSED,
+    &verdict::NO_SERVICE_PORT,
 ];
 
 #[derive(Default)]

@@ -1,0 +1,174 @@
+//! The calls that sidecars can make, as far as it is decided how they encrypt: by a DestinationRule, or because an imported name has none.
+
+use std::sync::Arc;
+
+use super::cluster::{Client, Cluster};
+use crate::host;
+use crate::resource::Meta;
+use crate::resources::{ClientTlsMode, ClientTlsSettings, Destination, TrafficPolicy};
+use crate::snapshot::{EffectiveDestinationRule, Service, ServiceKind, ServicePort};
+
+pub(super) struct Call<'a> {
+    /// Which of the federation's clusters.
+    pub cluster: usize,
+    pub client: &'a Client,
+    pub service: &'a Arc<Service>,
+    /// The index of the service's port.
+    pub port: usize,
+    subset: String,
+    rule: Option<Arc<EffectiveDestinationRule>>,
+    pub tls: Option<ClientTlsSettings>,
+}
+
+/// A place to show: a field of a resource.
+#[derive(Clone)]
+pub(super) struct Site {
+    pub meta: Meta,
+    pub field: String,
+}
+
+/// Every call of a cluster's clients.
+pub(super) fn calls<'a>(number: usize, cluster: &'a Cluster<'_>) -> Vec<Call<'a>> {
+    let mut found = Vec::new();
+    for client in &cluster.clients {
+        let rerouted = cluster.snapshot.virtual_services_for_mesh(&client.namespace);
+        for service in cluster.snapshot.services_visible_to(&client.namespace) {
+            let decided = |wanted: &String| host::is_subset(&service.host, wanted);
+            if rerouted.iter().any(|one| one.spec.hosts.iter().any(decided)) {
+                continue;
+            }
+            found.extend(
+                (0..service.ports.len()).map(|port| Call::new(number, cluster, client, service, port, "")),
+            );
+        }
+        for destination in rerouted.iter().flat_map(|one| destinations(one)) {
+            let Some(service) = cluster.service(&client.namespace, &destination.host) else { continue };
+            let port = match destination.port {
+                Some(port) => service.port(port.number).map(|(index, _)| index),
+                None if service.ports.len() == 1 => Some(0),
+                None => None,
+            };
+            found.extend(
+                port.map(|port| Call::new(number, cluster, client, service, port, &destination.subset)),
+            );
+        }
+    }
+    found.retain(|call| call.is_decided(cluster));
+    found
+}
+
+fn destinations(resource: &crate::resource::Resource<crate::resources::VirtualService>) -> Vec<&Destination> {
+    let spec = &resource.spec;
+    let http = spec.http.iter().flat_map(|route| &route.route).filter_map(|to| to.destination.as_ref());
+    let tls = spec.tls.iter().flat_map(|route| &route.route);
+    let tcp = spec.tcp.iter().flat_map(|route| &route.route);
+    http.chain(tls.chain(tcp).filter_map(|to| to.destination.as_ref())).collect()
+}
+
+impl<'a> Call<'a> {
+    fn new(
+        number: usize,
+        cluster: &Cluster<'_>,
+        client: &'a Client,
+        service: &'a Arc<Service>,
+        port: usize,
+        subset: &str,
+    ) -> Call<'a> {
+        let rule = cluster.snapshot.destination_rule_for(&client.namespace, &client.labels, service);
+        let subset_of_rule = (!subset.is_empty()).then_some(subset);
+        let tls = rule.as_ref().and_then(|rule| rule.policy(service.ports[port].number, subset_of_rule).tls);
+        Call { cluster: number, client, service, port, subset: subset.to_owned(), rule, tls }
+    }
+
+    /// Whether the files say how this call encrypts. Automatic mutual TLS finds its own way; so does an application's own TLS.
+    fn is_decided(&self, cluster: &Cluster<'_>) -> bool {
+        let of_import = self.service.kind == ServiceKind::Entry
+            && self.port().protocol.is_http()
+            && cluster.snapshot.settings().is_global(&self.service.host);
+        let known_name =
+            !self.service.is_wildcard() || self.tls.as_ref().is_some_and(|tls| !tls.sni.is_empty());
+        known_name && (self.tls.is_some() || of_import)
+    }
+
+    pub fn port(&self) -> &ServicePort {
+        &self.service.ports[self.port]
+    }
+
+    /// The mode in which the sidecar encrypts; `None` for plain text.
+    pub fn mode(&self) -> Option<ClientTlsMode> {
+        self.tls.as_ref().map(|tls| tls.mode).filter(|mode| *mode != ClientTlsMode::Disable)
+    }
+
+    /// The server name that the sidecar sends (Istio `core/cluster_tls.go`).
+    pub fn sni(&self) -> String {
+        let written = self.tls.as_ref().map_or("", |tls| tls.sni.as_str());
+        match (written, self.mode()) {
+            ("", Some(ClientTlsMode::IstioMutual)) => {
+                format!("outbound_.{}_.{}_.{}", self.port().number, self.subset, self.service.host)
+            }
+            ("", _) => self.service.host.clone(),
+            (written, _) => host::canonical(written),
+        }
+    }
+
+    /// The names of which the server must have one; empty: any.
+    pub fn names(&self) -> &[String] {
+        match &self.tls {
+            Some(tls) if !tls.subject_alt_names.is_empty() => &tls.subject_alt_names,
+            Some(tls) if tls.insecure_skip_verify == Some(true) => &[],
+            _ => &self.service.subject_alt_names,
+        }
+    }
+
+    /// Where it is written that the call encrypts, or does not; the host itself where nothing is.
+    pub fn site(&self) -> Site {
+        self.block().unwrap_or_else(|| self.host_site())
+    }
+
+    /// Where the names are written that the server must have.
+    pub fn names_site(&self) -> Site {
+        match (&self.tls, self.block()) {
+            (Some(tls), Some(block)) if !tls.subject_alt_names.is_empty() => {
+                Site { field: format!("{}.subjectAltNames[0]", block.field), ..block }
+            }
+            _ => Site { meta: Meta::clone(&self.service.meta), field: "spec.subjectAltNames[0]".to_owned() },
+        }
+    }
+
+    pub fn host_site(&self) -> Site {
+        let field = match self.service.kind {
+            ServiceKind::Entry => "spec.hosts[0]",
+            ServiceKind::Kubernetes => "metadata.name",
+        };
+        Site { meta: Meta::clone(&self.service.meta), field: field.to_owned() }
+    }
+
+    /// The `tls` block that holds: the subset's before the rule's, a port's before the whole's.
+    fn block(&self) -> Option<Site> {
+        self.tls.as_ref()?;
+        let rule = self.rule.as_ref()?;
+        let of_subsets = rule.rules.iter().find_map(|one| {
+            let number = one.spec.subsets.iter().position(|subset| subset.name == self.subset)?;
+            let policy = one.spec.subsets[number].traffic_policy.as_ref()?;
+            let field = self.field_in(&format!("spec.subsets[{number}].trafficPolicy"), policy)?;
+            Some(Site { meta: one.meta.clone(), field })
+        });
+        let of_rules = || {
+            rule.rules.iter().find_map(|one| {
+                let field = self.field_in("spec.trafficPolicy", one.spec.traffic_policy.as_ref()?)?;
+                Some(Site { meta: one.meta.clone(), field })
+            })
+        };
+        of_subsets.or_else(of_rules)
+    }
+
+    fn field_in(&self, field: &str, policy: &TrafficPolicy) -> Option<String> {
+        let of_port = policy.port_level_settings.iter().position(|settings| {
+            settings.tls.is_some() && settings.port.is_some_and(|port| port.number == self.port().number)
+        });
+        match of_port {
+            Some(number) => Some(format!("{field}.portLevelSettings[{number}].tls")),
+            None => policy.tls.as_ref().map(|_| format!("{field}.tls")),
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! Where a call goes, hop by hop, from the sidecar over gateways to a workload, and where it ends. It must not judge.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::View;
+use super::call::{Call, Site};
+use super::cluster::{Cluster, GatewayProxy};
+use super::listener::{Bound, Kind, Listener, fit, sni_routes};
+use crate::host;
+use crate::resource::{Meta, Resource};
+use crate::resources::{ClientTlsMode, RouteDestination, VirtualService};
+use crate::snapshot::{Endpoint, EndpointAddress, Service, server_hosts};
+
+/// A call that passes more gateways than this goes round.
+const MAX_HOPS: usize = 8;
+
+/// Where a call comes to.
+pub(super) enum End {
+    /// A workload. `exposed_by`: the gateway's route that let it in.
+    Workload {
+        cluster: usize,
+        service: Arc<Service>,
+        port: usize,
+        endpoint: Endpoint,
+        exposed_by: Option<Site>,
+    },
+    /// A gateway's port that speaks the other language: TLS where the call is plain text, or the other way round.
+    OtherLanguage { cluster: usize, port: u16, gateway_is_tls: bool },
+    /// A gateway that has no route for the SNI. `names` are those that it has.
+    NoRoute { cluster: usize, port: u16, names: Vec<String> },
+    /// A gateway that does not listen there.
+    Closed { cluster: usize, port: u16, open: Vec<u16> },
+    /// An address of the network between clusters that is no cluster's ingress.
+    Nobody { address: IpAddr, site: Site },
+    /// A Service by name, on a port that it does not have.
+    NoServicePort { host: String, port: u16, known: Vec<u16>, site: Site },
+}
+
+/// All ends of a call. What the files do not tell has none.
+pub(super) fn follow(view: &View<'_>, call: &Call<'_>) -> Vec<End> {
+    let mut walk = Walk { view, call, ends: Vec::new() };
+    walk.reach_service(call.cluster, &call.client.namespace, call.service, call.port, None, 0);
+    walk.ends
+}
+
+struct Walk<'w> {
+    view: &'w View<'w>,
+    call: &'w Call<'w>,
+    ends: Vec<End>,
+}
+
+impl<'w> Walk<'w> {
+    fn reach_service(
+        &mut self,
+        cluster: usize,
+        namespace: &str,
+        service: &Arc<Service>,
+        port: usize,
+        exposed_by: Option<&Site>,
+        hops: usize,
+    ) {
+        let here = &self.view.clusters[cluster];
+        for endpoint in service.endpoints_of(port) {
+            if let EndpointAddress::Host(name) = &endpoint.address
+                && let Some(behind) = here.snapshot.visible_service(namespace, name)
+                && behind.port(endpoint.port).is_none()
+            {
+                let known = behind.ports.iter().map(|port| port.number).collect();
+                let site = endpoint_site(here, &service.meta, &endpoint.address);
+                self.ends.push(End::NoServicePort {
+                    host: behind.host.clone(),
+                    port: endpoint.port,
+                    known,
+                    site,
+                });
+                continue;
+            }
+            for reached in here.reached_by(namespace, endpoint) {
+                self.reach_address(cluster, service, port, &reached, exposed_by, hops);
+            }
+        }
+    }
+
+    fn reach_address(
+        &mut self,
+        cluster: usize,
+        service: &Arc<Service>,
+        port: usize,
+        endpoint: &Endpoint,
+        exposed_by: Option<&Site>,
+        hops: usize,
+    ) {
+        let here = &self.view.clusters[cluster];
+        let EndpointAddress::Ip(address) = endpoint.address else { return };
+        if let Some(proxy) = here.gateway_at(endpoint) {
+            self.reach_gateway(cluster, proxy, endpoint.port, hops);
+        } else if here.workload_of(endpoint).is_some() {
+            self.ends.push(End::Workload {
+                cluster,
+                service: service.clone(),
+                port,
+                endpoint: endpoint.clone(),
+                exposed_by: exposed_by.cloned(),
+            });
+        } else if let Some((there, ingress)) = self.ingress_at(address) {
+            if let Some(proxy) = ingress.ingress() {
+                self.reach_gateway(there, proxy, endpoint.port, hops);
+            }
+        } else if self.view.federation.spec.networks.internet.contains(address) {
+            let site = endpoint_site(here, &service.meta, &endpoint.address);
+            self.ends.push(End::Nobody { address, site });
+        }
+    }
+
+    fn ingress_at(&self, address: IpAddr) -> Option<(usize, &'w Cluster<'w>)> {
+        let view: &'w View<'w> = self.view;
+        let mut all = view.clusters.iter().enumerate();
+        all.find(|(_, cluster)| cluster.spec.ingress.address.is_some_and(|own| IpAddr::V4(own) == address))
+    }
+
+    fn reach_gateway(&mut self, cluster: usize, proxy: &GatewayProxy, port: u16, hops: usize) {
+        let here = &self.view.clusters[cluster];
+        let Some(listener) = listening(here, proxy, port) else {
+            let mut open: Vec<u16> = proxy.listeners.iter().flat_map(declared).collect();
+            open.sort_unstable();
+            open.dedup();
+            self.ends.push(End::Closed { cluster, port, open });
+            return;
+        };
+        let (encrypted, is_tls) = (self.call.mode().is_some(), listener.kind.is_tls());
+        if encrypted != is_tls {
+            // A plain TCP server passes TLS on as it passes anything on.
+            if listener.kind != Kind::Tcp {
+                self.ends.push(End::OtherLanguage { cluster, port, gateway_is_tls: is_tls });
+            }
+            return;
+        }
+        if is_tls && hops < MAX_HOPS {
+            self.by_sni(cluster, proxy, listener, port, hops);
+        }
+    }
+
+    /// The chain whose name fits the SNI best takes the connection.
+    fn by_sni(&mut self, cluster: usize, proxy: &GatewayProxy, listener: &Listener, port: u16, hops: usize) {
+        let here = &self.view.clusters[cluster];
+        let chains = chains(here, proxy, listener);
+        let sni = self.call.sni();
+        let mut best: Option<(usize, &Chain)> = None;
+        for chain in &chains {
+            let needs_alpn = matches!(chain.leads_to, LeadsTo::Service(..));
+            if needs_alpn && self.call.mode() != Some(ClientTlsMode::IstioMutual) {
+                continue;
+            }
+            let fits = chain.names.iter().filter_map(|name| fit(name, &sni)).max();
+            // Of two that fit alike the older one has the name.
+            if let Some(fits) = fits.filter(|fits| best.is_none_or(|(known, _)| *fits > known)) {
+                best = Some((fits, chain));
+            }
+        }
+        match best.map(|(_, chain)| &chain.leads_to) {
+            None => {
+                let names = chains.iter().flat_map(|chain| &chain.names).cloned().collect();
+                self.ends.push(End::NoRoute { cluster, port, names });
+            }
+            Some(LeadsTo::Unknown) => {}
+            Some(LeadsTo::Service(service, index)) => {
+                self.reach_service(cluster, &proxy.workload.namespace, service, *index, None, hops + 1);
+            }
+            Some(LeadsTo::Route { resource, field, destinations, called }) => {
+                for (number, to) in destinations.iter().enumerate() {
+                    let site = Site {
+                        meta: resource.meta.clone(),
+                        field: format!("{field}.route[{number}].destination"),
+                    };
+                    self.reach_destination(cluster, proxy, to, *called, &site, hops);
+                }
+            }
+        }
+    }
+
+    fn reach_destination(
+        &mut self,
+        cluster: usize,
+        proxy: &GatewayProxy,
+        to: &RouteDestination,
+        called: u16,
+        site: &Site,
+        hops: usize,
+    ) {
+        let here = &self.view.clusters[cluster];
+        let Some(destination) = &to.destination else { return };
+        let namespace = &proxy.workload.namespace;
+        let Some(service) = here.service(namespace, &destination.host) else { return };
+        let number = match (destination.port, service.ports.as_slice()) {
+            (Some(port), _) => port.number,
+            (None, [only]) => only.number,
+            (None, _) => called,
+        };
+        if let Some((port, _)) = service.port(number) {
+            self.reach_service(cluster, namespace, service, port, Some(site), hops + 1);
+        }
+    }
+}
+
+/// A filter chain of a TLS port, as far as names go.
+struct Chain {
+    names: Vec<String>,
+    leads_to: LeadsTo,
+}
+
+enum LeadsTo {
+    Route {
+        resource: Arc<Resource<VirtualService>>,
+        field: String,
+        destinations: Vec<RouteDestination>,
+        called: u16,
+    },
+    /// AUTO_PASSTHROUGH: straight to a service's port; only for clients with Istio's ALPN.
+    Service(Arc<Service>, usize),
+    /// TLS ends at the gateway; what comes after is another connection.
+    Unknown,
+}
+
+fn chains(cluster: &Cluster<'_>, proxy: &GatewayProxy, listener: &Listener) -> Vec<Chain> {
+    let mut chains = Vec::new();
+    for bound in &listener.servers {
+        match bound.kind {
+            Kind::Passthrough => {
+                chains.extend(sni_routes(cluster.snapshot, &proxy.workload, bound).into_iter().map(
+                    |route| Chain {
+                        names: route.names,
+                        leads_to: LeadsTo::Route {
+                            resource: route.resource,
+                            field: route.field,
+                            destinations: route.destinations,
+                            called: bound.declared,
+                        },
+                    },
+                ));
+            }
+            Kind::AutoPassthrough => chains.extend(by_sni_of_services(cluster, proxy, bound)),
+            Kind::Terminates => {
+                let names = server_hosts(bound.server()).map(str::to_owned).collect();
+                chains.push(Chain { names, leads_to: LeadsTo::Unknown });
+            }
+            Kind::Http | Kind::Tcp => {}
+        }
+    }
+    chains
+}
+
+/// `outbound_.PORT_.SUBSET_.HOST` for every port of the services that the server exposes; subsets have names of their own.
+fn by_sni_of_services(cluster: &Cluster<'_>, proxy: &GatewayProxy, bound: &Bound) -> Vec<Chain> {
+    let exposed = |service: &&Arc<Service>| {
+        !service.mesh_external
+            && server_hosts(bound.server()).any(|name| host::is_subset(&service.host, name))
+    };
+    let mut chains = Vec::new();
+    for service in cluster.snapshot.services_visible_to(&proxy.workload.namespace).filter(exposed) {
+        let rule =
+            cluster.snapshot.destination_rule_for(&proxy.workload.namespace, &proxy.workload.labels, service);
+        let subsets = rule.iter().flat_map(|rule| &rule.subsets).map(|subset| subset.name.as_str());
+        let subsets: Vec<&str> = subsets.chain([""]).collect();
+        for (index, port) in service.ports.iter().enumerate() {
+            let name = |subset: &&str| format!("outbound_.{}_.{subset}_.{}", port.number, service.host);
+            let names = subsets.iter().map(name).collect();
+            chains.push(Chain { names, leads_to: LeadsTo::Service(service.clone(), index) });
+        }
+    }
+    chains
+}
+
+/// The listener behind a port, called directly or as a port of the gateway's Service.
+fn listening<'a>(cluster: &Cluster<'_>, proxy: &'a GatewayProxy, port: u16) -> Option<&'a Listener> {
+    let services = cluster.snapshot.services_of(&proxy.workload);
+    let target = services.iter().find(|(service, index, _)| service.ports[*index].number == port);
+    let behind = target.map(|(_, _, target)| *target);
+    let with_routes = |listener: &&Listener| listener.number == port || Some(listener.number) == behind;
+    proxy.listeners.iter().find(with_routes)
+}
+
+fn declared(listener: &Listener) -> impl Iterator<Item = u16> + '_ {
+    listener.servers.iter().map(|bound| bound.declared)
+}
+
+/// Where an endpoint of a ServiceEntry is written.
+fn endpoint_site(cluster: &Cluster<'_>, meta: &Meta, address: &EndpointAddress) -> Site {
+    let mut all = cluster.snapshot.inventory().service_entries.iter();
+    let entry = all.find(|one| one.meta.resource_name() == meta.resource_name());
+    let written = |text: &str| host::canonical(text) == address.to_string();
+    let position = entry.and_then(|one| one.spec.endpoints.iter().position(|e| written(&e.address)));
+    let field = match position {
+        Some(number) => format!("spec.endpoints[{number}].address"),
+        None => "spec.hosts[0]".to_owned(),
+    };
+    Site { meta: meta.clone(), field }
+}
