@@ -3,6 +3,7 @@
 mod endpoints;
 pub mod fixed;
 pub mod inbound;
+mod locality;
 mod metadata;
 pub mod outbound;
 mod policy;

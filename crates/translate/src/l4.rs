@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use carrick_model::resources::{
     L4MatchAttributes, RouteDestination, TcpRoute, TlsMatchAttributes, VirtualService, labels_match,
 };
+use carrick_model::snapshot::{Service, ServicePort};
 use carrick_model::{Cidr, Resource};
 
 use crate::address;
@@ -14,6 +15,8 @@ use crate::destination;
 use crate::envoy::core::CidrRange;
 use crate::envoy::listener::Filter;
 use crate::filters;
+use crate::filters::tcp::Options;
+use crate::names::outbound_cluster;
 use crate::routes::Side;
 
 /// Sends bytes to a route's destinations. Statistics are named after the only cluster, or after the rule.
@@ -28,7 +31,31 @@ pub fn to_destinations(
         .filter_map(|to| Some((destination::cluster(context, to.destination.as_ref()?, called), to.weight)))
         .collect();
     let rule = format!("{}.{}", resource.meta.name, resource.meta.namespace);
-    (!clusters.is_empty()).then(|| filters::tcp::to_weighted(&rule, &clusters, &context.access_log))
+    let first = route.first()?.destination.as_ref()?;
+    let options = match context.service(&first.host) {
+        Some(service) => options(context, service, destination::port(context, first, called), &first.subset),
+        None => Default::default(),
+    };
+    (!clusters.is_empty()).then(|| filters::tcp::to_weighted(&rule, &clusters, &options, &context.access_log))
+}
+
+/// Sends bytes to a port of a service, as its DestinationRule wants it.
+pub fn to_service(context: &Context<'_>, service: &Service, port: &ServicePort) -> Filter {
+    let cluster = outbound_cluster(port.number, "", &service.host);
+    let options = options(context, service, port.number, "");
+    filters::tcp::to_destination(&cluster, &options, &context.access_log)
+}
+
+/// What the destination's rule says about single connections.
+fn options(context: &Context<'_>, service: &Service, port: u16, subset: &str) -> Options {
+    let Some(rule) = context.destination_rule(service) else { return Options::default() };
+    let policy = rule.policy(port, (!subset.is_empty()).then_some(subset));
+    let pool = policy.connection_pool.and_then(|pool| pool.tcp);
+    let hash = policy.load_balancer.and_then(|balancer| balancer.consistent_hash);
+    Options {
+        idle_timeout: pool.and_then(|pool| pool.idle_timeout),
+        by_source: hash.is_some_and(|hash| hash.use_source_ip),
+    }
 }
 
 /// Whether a TLS match holds on this side. Unlike for HTTP, gateways and sources must both agree.

@@ -90,7 +90,6 @@ fn destination_rule(spec: &DestinationRule, fields: &mut Fields<'_>) {
 fn traffic_policy(at: &str, policy: &TrafficPolicy, fields: &mut Fields<'_>) {
     fields.add(&format!("{at}.tunnel"), policy.tunnel.is_some());
     fields.add(&format!("{at}.proxyProtocol"), policy.proxy_protocol.is_some());
-    fields.add(&format!("{at}.retryBudget"), policy.retry_budget.is_some());
     blocks(at, policy.load_balancer.as_ref(), policy.connection_pool.as_ref(), fields);
     crl(at, policy.tls.as_ref().map(|tls| tls.ca_crl.as_str()), fields);
     for (index, port) in policy.port_level_settings.iter().enumerate() {
@@ -108,18 +107,12 @@ fn blocks(
 ) {
     if let Some(balancer) = balancer {
         let at = format!("{at}.loadBalancer");
-        fields.add(&format!("{at}.localityLbSetting"), balancer.locality_lb_setting.is_some());
         fields.add(&format!("{at}.warmupDurationSecs"), balancer.warmup_duration_secs.is_some());
         fields.add(&format!("{at}.warmup"), balancer.warmup.is_some());
     }
     if let Some(tcp) = pool.and_then(|pool| pool.tcp.as_ref()) {
         let at = format!("{at}.connectionPool.tcp");
         fields.add(&format!("{at}.maxConnectionDuration"), tcp.max_connection_duration.is_some());
-        fields.add(&format!("{at}.idleTimeout"), tcp.idle_timeout.is_some());
-    }
-    if let Some(http) = pool.and_then(|pool| pool.http.as_ref()) {
-        let at = format!("{at}.connectionPool.http");
-        fields.add(&format!("{at}.maxConcurrentStreams"), http.max_concurrent_streams > 0);
     }
 }
 

@@ -74,6 +74,9 @@ fn load_balancer(field: &str, balancer: &LoadBalancerSettings, check: &mut Check
         let reason = "`simple` and `consistentHash` exclude each other";
         check.error(codes::CONTRADICTION, &format!("{field}.consistentHash"), reason, "keep one of them");
     }
+    if let Some(setting) = &balancer.locality_lb_setting {
+        locality(&format!("{field}.localityLbSetting"), setting, check);
+    }
     let Some(hash) = &balancer.consistent_hash else { return };
     let field = format!("{field}.consistentHash");
     let keys = [
@@ -101,6 +104,48 @@ fn load_balancer(field: &str, balancer: &LoadBalancerSettings, check: &mut Check
     if hash.ring_hash.is_some() && hash.maglev.is_some() {
         let reason = "`ringHash` and `maglev` exclude each other";
         check.error(codes::CONTRADICTION, &format!("{field}.maglev"), reason, "keep one of them");
+    }
+}
+
+/// One way to prefer endpoints, and shares that are whole (Istio `validation.validateLocalityLbSetting`).
+fn locality(field: &str, setting: &LocalityLbSetting, check: &mut Checker<'_>) {
+    let ways = [
+        ("distribute", !setting.distribute.is_empty()),
+        ("failover", !setting.failover.is_empty()),
+        ("failoverPriority", !setting.failover_priority.is_empty()),
+    ];
+    let given: Vec<&str> = ways.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
+    if let [first, second, ..] = given[..] {
+        let reason = format!("`{first}` and `{second}` exclude each other");
+        check.error(codes::CONTRADICTION, &format!("{field}.{second}"), reason, "keep one of them");
+    }
+    for (number, rule) in setting.distribute.iter().enumerate() {
+        let field = format!("{field}.distribute[{number}].to");
+        let total: u64 = rule.to.values().map(|share| u64::from(*share)).sum();
+        if total != 100 {
+            let reason = format!("the shares add up to {total}");
+            check.error(codes::OUT_OF_RANGE, &field, reason, "let them add up to 100");
+        }
+        let places: Vec<&str> = rule.to.keys().map(|place| place.trim_end_matches("/*")).collect();
+        let within = |one: &str, other: &str| {
+            one == "*" || other.strip_prefix(one).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let clash = |(at, one): (usize, &&str)| {
+            places.iter().enumerate().any(|(other_at, other)| other_at != at && within(one, other))
+        };
+        if places.iter().enumerate().any(clash) {
+            let reason = "one of the places lies inside of another";
+            check.error(codes::CONTRADICTION, &field, reason, "name places that are apart");
+        }
+    }
+    for (number, rule) in setting.failover.iter().enumerate().filter(|(_, rule)| rule.from == rule.to) {
+        let reason = format!("`{}` cannot fail over to itself", rule.from);
+        check.error(
+            codes::CONTRADICTION,
+            &format!("{field}.failover[{number}].to"),
+            reason,
+            "name another region",
+        );
     }
 }
 

@@ -1,10 +1,11 @@
 //! The endpoints of a cluster, by locality (`pilot/pkg/xds/endpoints`; semantics document, sections 3 and 5).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use carrick_model::resources::{ClientTlsMode, labels_match};
 use carrick_model::snapshot::{Endpoint, EndpointAddress, MtlsMode, TlsCapability};
 
+use super::locality::Preference;
 use super::outbound::{Destination, Form};
 use super::tls::auto_mtls_applies;
 use crate::address;
@@ -24,29 +25,32 @@ pub const TLS_MODE: &str = "tlsMode";
 pub const TLS_MODE_ISTIO: &str = "istio";
 
 pub fn assignment(context: &Context<'_>, destination: &Destination<'_>) -> ClusterLoadAssignment {
-    let mut localities: BTreeMap<&str, Vec<LbEndpoint>> = BTreeMap::new();
+    let preference = Preference::of(&destination.policy);
+    let mut groups: BTreeMap<(usize, &str), Vec<LbEndpoint>> = BTreeMap::new();
     for endpoint in destination.service.endpoints_of(destination.index) {
         if usable(context, destination, endpoint) {
-            localities.entry(&endpoint.locality).or_default().push(translated(
-                context,
-                destination,
-                endpoint,
-            ));
+            let key = (preference.rank(context, endpoint), endpoint.locality.as_str());
+            groups.entry(key).or_default().push(translated(context, destination, endpoint));
         }
     }
-    let endpoints = localities
+    // Envoy wants priorities without gaps.
+    let ranks: BTreeSet<usize> = groups.keys().map(|(rank, _)| *rank).collect();
+    let priority = |rank: &usize| ranks.range(..rank).count().try_into().unwrap_or(u32::MAX);
+    let mut endpoints: Vec<LocalityLbEndpoints> = groups
         .into_iter()
-        .map(|(name, lb_endpoints)| LocalityLbEndpoints {
+        .map(|((rank, name), lb_endpoints)| LocalityLbEndpoints {
             locality: locality(name),
             load_balancing_weight: Some(total_weight(&lb_endpoints)),
             lb_endpoints,
+            priority: priority(&rank),
             ..Default::default()
         })
         .collect();
+    preference.weigh(context, &mut endpoints);
     ClusterLoadAssignment { cluster_name: destination.cluster_name(), endpoints, ..Default::default() }
 }
 
-/// `LOGICAL_DNS` takes exactly one endpoint; Istio's first.
+/// `LOGICAL_DNS` takes exactly one endpoint; the first of the nearest.
 pub fn keep_first(assignment: &mut ClusterLoadAssignment) {
     assignment.endpoints.truncate(1);
     for locality in &mut assignment.endpoints {

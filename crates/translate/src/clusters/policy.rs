@@ -3,12 +3,15 @@
 
 use carrick_model::resources::{
     ConnectionPoolSettings, ConsistentHashLb, H2UpgradePolicy, HttpSettings, LoadBalancerSettings,
-    OutlierDetection, SimpleLb, TcpSettings,
+    OutlierDetection, RetryBudget, SimpleLb, TcpSettings,
 };
 
+use super::locality::Preference;
 use super::outbound::Destination;
 use super::{duration, protocol};
 use crate::context::Context;
+use crate::envoy::cluster::circuit_breakers::thresholds::RetryBudget as EnvoyRetryBudget;
+use crate::envoy::cluster::cluster::common_lb_config::LocalityConfigSpecifier;
 use crate::envoy::cluster::cluster::{
     ClusterDiscoveryType, CommonLbConfig, DiscoveryType, LbConfig, LbPolicy, MaglevLbConfig, RingHashLbConfig,
 };
@@ -28,11 +31,23 @@ pub fn apply(context: &Context<'_>, destination: &Destination<'_>, cluster: &mut
     if let Some(detection) = &policy.outlier_detection {
         outlier_detection(detection, cluster);
     }
+    if Preference::of(policy).weighs() {
+        weigh_localities(cluster);
+    }
+    if let Some(budget) = &policy.retry_budget {
+        retry_budget(budget, cluster);
+    }
     if let Some(load_balancer) = &policy.load_balancer
         && destination.discovery != DiscoveryType::OriginalDst
     {
         balance(load_balancer, cluster);
     }
+}
+
+/// Weights of localities count only where Envoy is told so.
+fn weigh_localities(cluster: &mut Cluster) {
+    cluster.common_lb_config.get_or_insert_default().locality_config_specifier =
+        Some(LocalityConfigSpecifier::LocalityWeightedLbConfig(Default::default()));
 }
 
 fn http_version(context: &Context<'_>, destination: &Destination<'_>, cluster: &mut Cluster) {
@@ -83,6 +98,9 @@ fn http_pool(http: &HttpSettings, cluster: &mut Cluster) {
     limit(cluster, |limits| &mut limits.max_pending_requests, http.http1_max_pending_requests);
     limit(cluster, |limits| &mut limits.max_requests, http.http2_max_requests);
     limit(cluster, |limits| &mut limits.max_retries, http.max_retries);
+    if http.max_concurrent_streams > 0 {
+        protocol::limit_streams(cluster, http.max_concurrent_streams);
+    }
     if http.idle_timeout.is_none() && http.max_requests_per_connection == 0 {
         return;
     }
@@ -94,6 +112,21 @@ fn http_pool(http: &HttpSettings, cluster: &mut Cluster) {
             ..Default::default()
         });
     });
+}
+
+/// Retries in proportion to requests, instead of a fixed number (Istio reference, `TrafficPolicy.RetryBudget`: 20% and at least 3).
+fn retry_budget(budget: &RetryBudget, cluster: &mut Cluster) {
+    let percent = budget.percent.unwrap_or(20.0);
+    let least = if budget.min_retry_concurrency > 0 { budget.min_retry_concurrency } else { 3 };
+    let thresholds = cluster.circuit_breakers.as_mut().and_then(|breakers| breakers.thresholds.first_mut());
+    if let Some(thresholds) = thresholds {
+        thresholds.max_retries = None;
+        thresholds.retry_budget = Some(EnvoyRetryBudget {
+            budget_percent: Some(Percent { value: percent }),
+            min_retry_concurrency: Some(least),
+            ..Default::default()
+        });
+    }
 }
 
 /// Zero means "not set", as in protobuf.

@@ -58,6 +58,25 @@ pub fn use_downstream_protocol() -> BTreeMap<String, Any> {
     options(&HttpProtocolOptions { upstream_protocol_options: Some(downstream()), ..Default::default() })
 }
 
+/// At most this many streams on one HTTP/2 connection.
+pub fn limit_streams(cluster: &mut Cluster, most: u32) {
+    change(cluster, |options| {
+        let http2 = match &mut options.upstream_protocol_options {
+            Some(UpstreamProtocolOptions::ExplicitHttpConfig(config)) => match &mut config.protocol_config {
+                Some(ProtocolConfig::Http2ProtocolOptions(http2)) => Some(http2),
+                _ => None,
+            },
+            Some(UpstreamProtocolOptions::UseDownstreamProtocolConfig(config)) => {
+                config.http2_protocol_options.as_mut()
+            }
+            _ => None,
+        };
+        if let Some(http2) = http2 {
+            http2.max_concurrent_streams = Some(most);
+        }
+    });
+}
+
 /// Changes a cluster's options in place. Envoy wants a version beside any other option; HTTP/1.1 is its default.
 pub fn change(cluster: &mut Cluster, edit: impl FnOnce(&mut HttpProtocolOptions)) {
     let existing = cluster.typed_extension_protocol_options.get(KEY);

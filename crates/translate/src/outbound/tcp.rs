@@ -9,9 +9,7 @@ use crate::chains::{When, caused_by, chain};
 use crate::context::Context;
 use crate::envoy::core::CidrRange;
 use crate::envoy::listener::FilterChain;
-use crate::filters;
 use crate::l4;
-use crate::names;
 use crate::rule;
 
 /// The chains for one TCP port, `ranges` being those of the service. Routes for chosen subnets come before, and the first route without
@@ -47,8 +45,7 @@ pub fn chains(
             }
         }
     }
-    let cluster = names::outbound_cluster(port.number, "", &service.host);
-    let filter = filters::tcp::to_cluster(&cluster, &context.access_log);
+    let filter = l4::to_service(context, service, port);
     let when = When { ranges: ranges.to_vec(), ..Default::default() };
     chains.push(caused_by(rule::config(&service.meta.config_path()), chain("", when, filter)));
     chains

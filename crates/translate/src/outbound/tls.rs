@@ -9,9 +9,7 @@ use crate::chains::{When, caused_by, chain};
 use crate::context::Context;
 use crate::envoy::core::CidrRange;
 use crate::envoy::listener::FilterChain;
-use crate::filters;
 use crate::l4;
-use crate::names;
 use crate::rule;
 
 /// The chains for one TLS port. `by_name_only`: the listener is shared with other services, so only the server name tells them apart.
@@ -26,8 +24,7 @@ pub fn chains(
     if !routed.is_empty() {
         return routed;
     }
-    let cluster = names::outbound_cluster(port.number, "", &service.host);
-    let filter = filters::tcp::to_cluster(&cluster, &context.access_log);
+    let filter = l4::to_service(context, service, port);
     let server_names = if by_name_only { server_names(&service.host) } else { vec![] };
     let when = When { ranges, server_names, ..Default::default() };
     vec![caused_by(rule::config(&service.meta.config_path()), chain("", when, filter))]

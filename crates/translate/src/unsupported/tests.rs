@@ -42,9 +42,12 @@ spec:
     portLevelSettings:
     - port: { number: 80 }
       connectionPool:
-        tcp: { idleTimeout: 5s, connectTimeout: 1s }
+        tcp: { maxConnectionDuration: 5s, connectTimeout: 1s }
 ";
     let findings = findings(yaml);
     assert_eq!(findings.len(), 1);
-    assert!(findings[0].ends_with("spec.trafficPolicy.portLevelSettings[0].connectionPool.tcp.idleTimeout"));
+    assert!(
+        findings[0]
+            .ends_with("spec.trafficPolicy.portLevelSettings[0].connectionPool.tcp.maxConnectionDuration")
+    );
 }

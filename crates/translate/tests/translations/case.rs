@@ -1,7 +1,7 @@
 //! One golden case: Istio resources in a file, and lines that say for which proxies they are translated.
 //!
 //! Directives are comments: `#: node sidecar default/client-0`, `#: outbound ALLOW_ANY`, `#: access-log /dev/stdout`,
-//! `#: peer cluster2.example`, `#: files PATH` (more resources, relative to the repository), `#: show KIND/NAME` (only this of the
+//! `#: peer cluster2.example`, `#: alias old.example`, `#: region eu/west/a` (the pods' locality), `#: files PATH` (more resources, relative to the repository), `#: show KIND/NAME` (only this of the
 //! resources is written down; everything is still judged by Envoy).
 
 use std::collections::BTreeMap;
@@ -58,6 +58,8 @@ impl Case {
                     format: String::new(),
                 });
             }
+            "region" => self.settings.region = rest.to_owned(),
+            "alias" => self.settings.trust_domain_aliases.push(TrustDomain::new(rest).unwrap()),
             "peer" => self.settings.peer_trust_domains.push(TrustDomain::new(rest).unwrap()),
             "show" => self.show.push(rest.to_owned()),
             "files" => self.add_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(rest)),
