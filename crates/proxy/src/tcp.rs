@@ -15,7 +15,7 @@ use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
 use crate::access_log::ResponseFlag;
-use crate::cluster::{Address, ConnectError, PickContext, Picked, Upstream, UpstreamCluster};
+use crate::cluster::{Address, ConnectError, PickContext, Picked, Upstream, UpstreamCluster, xxh64};
 use crate::config::tcp_proxy::TcpProxyConfig;
 use crate::connection::ConnectionInfo;
 use crate::env::ProxyEnv;
@@ -101,8 +101,9 @@ async fn connect(
     journal: &mut Journal<'_>,
 ) -> Option<(Upstream, Picked)> {
     let mut tried: Vec<Address> = Vec::new();
+    let hash = config.hash_source_ip.then(|| xxh64(info.remote.ip().to_string().as_bytes(), 0));
     for _ in 0..config.max_connect_attempts {
-        let picked = match cluster.pick(&PickContext { downstream: info, hash: None, skip: &tried }) {
+        let picked = match cluster.pick(&PickContext { downstream: info, hash, skip: &tried }) {
             Ok(picked) => picked,
             Err(error) => {
                 debug!(cluster = cluster.name(), "no host for a connection: {error}");

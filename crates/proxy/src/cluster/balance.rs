@@ -1,4 +1,4 @@
-//! Choosing one host of a cluster: priorities by health, then round robin, least request, or random.
+//! Choosing one host of a cluster: priorities by health, then round robin, least request, random, or by hash.
 //!
 //! It must not know how to connect to what it chose.
 
@@ -18,6 +18,18 @@ pub enum Policy {
         choices: u32,
     },
     Random,
+    /// By hash, on a ring with `least` to `most` points.
+    RingHash {
+        least: u64,
+        most: u64,
+        /// Hosts are placed by their host names instead of their addresses.
+        by_name: bool,
+    },
+    /// By hash, in a table with `size` places.
+    Maglev {
+        size: u64,
+        by_name: bool,
+    },
 }
 
 /// A policy and its state. Safe to use from all workers without locks.
@@ -33,7 +45,7 @@ pub struct Balancer {
 const OVERPROVISIONING: f64 = 1.4;
 
 /// How often another host is drawn if the drawn one is to be skipped.
-const SKIP_ATTEMPTS: usize = 5;
+const SKIP_ATTEMPTS: u32 = 5;
 
 impl Balancer {
     pub fn new(policy: Policy, panic_percent: f64) -> Self {
@@ -42,11 +54,13 @@ impl Balancer {
     }
 
     /// A host not among `skip` if a few draws find one; `None` only if there are no usable hosts at all.
-    pub fn pick(&self, set: &EndpointSet, skip: &[Address]) -> Option<Arc<Endpoint>> {
+    pub fn pick(&self, set: &EndpointSet, hash: Option<u64>, skip: &[Address]) -> Option<Arc<Endpoint>> {
         let mut found = None;
-        for _ in 0..=SKIP_ATTEMPTS {
-            let hosts = self.hosts(set)?;
-            let endpoint = self.choose(hosts);
+        for attempt in 0..=SKIP_ATTEMPTS {
+            // Without a hash, a hashing policy chooses at random; others do not look at it.
+            let hash = hash.filter(|_| self.hashes()).unwrap_or_else(rand::random);
+            let hosts = self.hosts(set, hash)?;
+            let endpoint = self.choose(hosts, hash, attempt);
             if !skip.contains(&endpoint.address) {
                 return Some(Arc::clone(endpoint));
             }
@@ -55,15 +69,19 @@ impl Balancer {
         found
     }
 
-    /// The hosts of one priority, drawn by the priorities' loads.
-    fn hosts<'a>(&self, set: &'a EndpointSet) -> Option<&'a Hosts> {
+    fn hashes(&self) -> bool {
+        matches!(self.policy, Policy::RingHash { .. } | Policy::Maglev { .. })
+    }
+
+    /// The hosts of one priority, by the priorities' loads: the hash decides, so that it always decides alike.
+    fn hosts<'a>(&self, set: &'a EndpointSet, hash: u64) -> Option<&'a Hosts> {
         let priorities = &set.priorities;
         if let [only] = priorities.as_slice() {
             return self.usable(only, health(only) < 100.0);
         }
         let loads = loads(priorities);
         let short_of_hosts = priorities.iter().map(health).sum::<f64>() < 100.0;
-        let mut ticket = rand::rng().random_range(0.0..100.0);
+        let mut ticket = (hash % 100) as f64;
         for (priority, load) in priorities.iter().zip(loads) {
             if ticket < load {
                 return self.usable(priority, short_of_hosts);
@@ -81,8 +99,13 @@ impl Balancer {
         (hosts.len() > 0).then_some(hosts)
     }
 
-    fn choose<'a>(&self, hosts: &'a Hosts) -> &'a Arc<Endpoint> {
+    fn choose<'a>(&self, hosts: &'a Hosts, hash: u64, attempt: u32) -> &'a Arc<Endpoint> {
         let index = match self.policy {
+            Policy::RingHash { .. } | Policy::Maglev { .. } => {
+                // Without a table the set was not arranged for this policy; any host is as good.
+                let found = hosts.table.as_ref().and_then(|table| table.find(hash, attempt));
+                found.unwrap_or_else(|| draw(hosts))
+            }
             Policy::RoundRobin => round_robin(hosts, self.turn.fetch_add(1, Ordering::Relaxed)),
             Policy::Random => draw(hosts),
             Policy::LeastRequest { .. } if hosts.len() == 1 => 0,

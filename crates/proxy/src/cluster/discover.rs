@@ -47,6 +47,7 @@ impl UpstreamCluster {
             LocalityEndpoints { endpoints: endpoints.collect(), weight: locality.weight }
         });
         let set = EndpointSet::new(&localities.collect::<Vec<_>>(), self.config.by_locality);
+        let set = set.arranged(self.config.policy);
         self.endpoints.store(Arc::new(set));
         self.set_discovered();
     }

@@ -8,6 +8,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use super::balance::Policy;
+use super::table::{Member, Table};
+
 /// Where an endpoint listens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Address {
@@ -150,6 +153,8 @@ pub(super) struct Hosts {
     pub endpoints: Vec<Arc<Endpoint>>,
     /// Cumulative weights, parallel to `endpoints`; empty if all weights are equal.
     pub cumulative: Vec<u64>,
+    /// For policies that choose by hash.
+    pub table: Option<Table>,
 }
 
 impl Hosts {
@@ -162,11 +167,33 @@ impl Hosts {
         let cumulative: Vec<u64> = weights.iter().map(add).collect();
         let first = cumulative.first().copied().unwrap_or(0);
         let equal = cumulative.iter().zip(1..).all(|(weight, n)| *weight == first * n);
-        Self { endpoints, cumulative: if equal { Vec::new() } else { cumulative } }
+        Self { endpoints, cumulative: if equal { Vec::new() } else { cumulative }, table: None }
     }
 
     pub fn len(&self) -> usize {
         self.endpoints.len()
+    }
+
+    fn arrange(&mut self, policy: Policy) {
+        self.table = match policy {
+            Policy::RingHash { least, most, by_name } => {
+                Some(Table::ring(&self.members(by_name), least, most))
+            }
+            Policy::Maglev { size, by_name } => Some(Table::maglev(&self.members(by_name), size)),
+            Policy::RoundRobin | Policy::LeastRequest { .. } | Policy::Random => None,
+        };
+    }
+
+    /// What the hosts are called where they are placed by hash, and their weights.
+    fn members(&self, by_name: bool) -> Vec<Member> {
+        let name = |endpoint: &Endpoint| match by_name && !endpoint.hostname.is_empty() {
+            true => endpoint.hostname.clone(),
+            false => endpoint.address.to_string(),
+        };
+        let ends = self.cumulative.iter();
+        let starts = [0].iter().chain(&self.cumulative);
+        let mut weights = ends.zip(starts).map(|(end, start)| end - start);
+        self.endpoints.iter().map(|endpoint| (name(endpoint), weights.next().unwrap_or(1))).collect()
     }
 }
 
@@ -187,6 +214,15 @@ impl EndpointSet {
             Priority { healthy: hosts(true), all: hosts(false) }
         });
         Self { priorities: priorities.collect() }
+    }
+
+    /// With what the policy needs to choose by hash.
+    pub(super) fn arranged(mut self, policy: Policy) -> Self {
+        for priority in &mut self.priorities {
+            priority.healthy.arrange(policy);
+            priority.all.arrange(policy);
+        }
+        self
     }
 
     pub fn endpoints(&self) -> impl Iterator<Item = &Arc<Endpoint>> {

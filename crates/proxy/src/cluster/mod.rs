@@ -7,6 +7,8 @@ mod connect;
 mod discover;
 mod endpoint;
 mod set;
+mod table;
+mod xxhash;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,6 +26,8 @@ pub use endpoint::{
     ActiveGuard, Address, Endpoint, EndpointCounters, EndpointSet, Locality, LocalityEndpoints,
 };
 pub use set::ClusterSet;
+pub(crate) use table::is_prime;
+pub(crate) use xxhash::xxh64;
 
 pub use crate::config::cluster::UpstreamHttp;
 use crate::config::cluster::{ClusterConfig, Discovery};
@@ -182,7 +186,10 @@ impl UpstreamCluster {
         }
         let endpoint = match self.config.discovery {
             Discovery::OriginalDestination => original_destination(ctx.downstream)?,
-            _ => self.balancer.pick(&self.endpoints.load(), ctx.skip).ok_or(PickError::NoHealthyHost)?,
+            _ => self
+                .balancer
+                .pick(&self.endpoints.load(), ctx.hash, ctx.skip)
+                .ok_or(PickError::NoHealthyHost)?,
         };
         let guard = ActiveGuard::new(&endpoint, &self.active);
         Ok(Picked { endpoint, guard })

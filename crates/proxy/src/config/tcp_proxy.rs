@@ -8,6 +8,9 @@ use carrick_xds::pb::envoy::extensions::filters::network::tcp_proxy::v3::tcp_pro
     ClusterSpecifier, WeightedCluster,
 };
 
+use carrick_xds::pb::envoy::r#type::v3::HashPolicy;
+use carrick_xds::pb::envoy::r#type::v3::hash_policy::PolicySpecifier;
+
 use super::listener::access_logs;
 use super::optional_duration;
 use crate::access_log::AccessLog;
@@ -22,6 +25,8 @@ pub struct TcpProxyConfig {
     pub max_duration: Option<Duration>,
     /// How many hosts are tried.
     pub max_connect_attempts: u32,
+    /// Hosts are chosen by the client's address, where the cluster chooses by hash.
+    pub hash_source_ip: bool,
     pub access_log: Vec<AccessLog>,
 }
 
@@ -57,8 +62,18 @@ impl TcpProxyConfig {
                 "max_downstream_connection_duration",
             )?,
             max_connect_attempts: attempts,
+            hash_source_ip: hash_source_ip(&pb.hash_policy)?,
             access_log: access_logs(&pb.access_log)?,
         })
+    }
+}
+
+/// The only thing that Carrick knows to hash of a connection.
+fn hash_source_ip(pb: &[HashPolicy]) -> Result<bool, FieldError> {
+    match pb {
+        [] => Ok(false),
+        [HashPolicy { policy_specifier: Some(PolicySpecifier::SourceIp(_)) }] => Ok(true),
+        _ => Err(FieldError::new("hash_policy", "exactly one is implemented, and only source_ip")),
     }
 }
 

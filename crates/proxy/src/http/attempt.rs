@@ -91,6 +91,11 @@ impl Timing {
         [response, after(self.started, self.stream)].into_iter().flatten().min()
     }
 
+    /// For the whole response, counted from the request's end.
+    pub(crate) fn response(&self) -> Option<Duration> {
+        self.response
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         self.deadline(None).is_some_and(|deadline| Instant::now() >= deadline)
     }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::header::{CONTENT_LENGTH, HOST};
+use http::header::{CONTENT_LENGTH, HOST, SET_COOKIE};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
@@ -18,8 +18,9 @@ use super::record::Record;
 use super::reply::LocalReply;
 use super::request::{Prepared, answer, apply_to_response, finish_head};
 use super::response::{BodyLimits, Home, ResponseBody};
-use super::route::{Failure, HeaderRules, RetryPolicy, render};
-use super::upstream::{Answer, Progress, Replay, RequestBody, Source};
+use super::route::{Failure, Hashed, HeaderRules, RetryPolicy, render};
+use super::shadow;
+use super::upstream::{Answer, Progress, Replay, RequestBody, Source, Tee};
 use crate::access_log::{Format, FormatContext, Headers, ResponseFlag};
 use crate::cluster::{Address, PickContext, UpstreamCluster, UpstreamHttp};
 
@@ -50,14 +51,17 @@ pub(crate) async fn forward(
     rewrite_head(&plan, &mut prepared, &mut record, &timing);
 
     let policy = plan.action().and_then(|action| action.retry.clone());
-    let mut bodies = Bodies::new(body, &prepared, policy.is_some(), &mut record);
+    let tees = mirror(&plan, &prepared, &timing, &record);
+    let mut bodies = Bodies::new(body, &prepared, policy.is_some(), tees, &mut record);
+    let mut cookies = Vec::new();
+    let hash = hash_of(&plan, &prepared, &record, &mut cookies);
     let mut tried: Vec<Address> = Vec::new();
     let mut retries = 0;
     loop {
         let skip =
             if policy.as_ref().is_some_and(|policy| policy.avoid_previous_hosts) { &tried[..] } else { &[] };
         let info = record.downstream.info.clone();
-        let picked = match cluster.pick(&PickContext { downstream: &info, hash: None, skip }) {
+        let picked = match cluster.pick(&PickContext { downstream: &info, hash, skip }) {
             Ok(picked) => picked,
             Err(error) => {
                 record.keep_request_headers(&prepared.parts.headers);
@@ -92,7 +96,7 @@ pub(crate) async fn forward(
                     drop(response);
                     tokio::time::sleep(pause).await;
                 }
-                None => return pass_on(response, &plan, &cluster, &timing, record),
+                None => return pass_on(response, &plan, &cluster, &timing, cookies, record),
             },
             Outcome::Failed(failed) => match retry.of_failure(failed.failure, &timing, &mut record) {
                 Some(pause) => {
@@ -103,6 +107,44 @@ pub(crate) async fn forward(
             },
         }
     }
+}
+
+/// Sends copies to where the route mirrors to. Those whose body is still to come are fed with it as the original's is read.
+fn mirror(plan: &ForwardPlan, prepared: &Prepared, timing: &Timing, record: &Record) -> Vec<Tee> {
+    let Some(action) = plan.action() else { return Vec::new() };
+    let downstream = &record.downstream;
+    let mut tees = Vec::new();
+    for mirror in action.mirrors.iter().filter(|mirror| mirror.draws()) {
+        let Some(copy) = shadow::Copy::of(prepared, mirror, &downstream.env) else { continue };
+        let body = match prepared.has_body {
+            true => {
+                let (tee, body) = Tee::new();
+                tees.push(tee);
+                body
+            }
+            false => RequestBody::Empty,
+        };
+        let (info, env) = (downstream.info.clone(), downstream.env.clone());
+        copy.send(body, timing.response(), info, env, downstream.is_http2);
+    }
+    tees
+}
+
+/// What decides between the hosts of a cluster that chooses by hash.
+pub(crate) fn hash_of(
+    plan: &ForwardPlan,
+    prepared: &Prepared,
+    record: &Record,
+    set_cookies: &mut Vec<HeaderValue>,
+) -> Option<u64> {
+    let info = &record.downstream.info;
+    let hashed = Hashed {
+        headers: &prepared.parts.headers,
+        query: prepared.parts.uri.query().unwrap_or_default(),
+        client: record.entry.client.unwrap_or(info.remote).ip(),
+        connection: (info.remote, info.local),
+    };
+    plan.action()?.hash.hash(&hashed, set_cookies)
 }
 
 pub(crate) fn no_cluster(plan: &ForwardPlan) -> LocalReply {
@@ -156,13 +198,19 @@ enum Bodies {
 }
 
 impl Bodies {
-    fn new(incoming: Incoming, prepared: &Prepared, may_retry: bool, record: &mut Record) -> Self {
+    fn new(
+        incoming: Incoming,
+        prepared: &Prepared,
+        may_retry: bool,
+        tees: Vec<Tee>,
+        record: &mut Record,
+    ) -> Self {
         if !prepared.has_body {
             return Self::Empty;
         }
         let progress = Arc::new(Progress::new());
         record.progress = Some(progress.clone());
-        let source = Source::new(incoming, progress);
+        let source = Source::new(incoming, progress, tees);
         match may_retry {
             true => Self::Again(Replay::new(source)),
             false => Self::Once(Some(RequestBody::Once(source))),
@@ -283,12 +331,12 @@ fn request_for(
 }
 
 /// Without a body such a request says so (RFC 9110 §8.6).
-fn expects_body(method: &Method) -> bool {
+pub(crate) fn expects_body(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::DELETE | Method::OPTIONS | Method::TRACE)
 }
 
 /// HTTP/2 takes scheme and authority from the URI.
-fn absolute(uri: &Uri, scheme: &str, authority: &HeaderValue) -> Uri {
+pub(crate) fn absolute(uri: &Uri, scheme: &str, authority: &HeaderValue) -> Uri {
     let mut parts = uri.clone().into_parts();
     parts.scheme = Some(if scheme == "https" { Scheme::HTTPS } else { Scheme::HTTP });
     parts.authority = Authority::try_from(authority.as_bytes()).ok();
@@ -301,6 +349,7 @@ fn pass_on(
     plan: &ForwardPlan,
     cluster: &Arc<UpstreamCluster>,
     timing: &Timing,
+    cookies: Vec<HeaderValue>,
     mut record: Box<Record>,
 ) -> Response<ResponseBody> {
     let Answer { response, carrier } = answered.answer;
@@ -319,6 +368,9 @@ fn pass_on(
         let rules: Vec<&HeaderRules> =
             plan.cluster_headers.iter().chain(&plan.route.headers).map(Arc::as_ref).collect();
         apply_to_response(&rules, &mut parts.headers, &record);
+    }
+    for cookie in cookies {
+        parts.headers.append(SET_COOKIE, cookie);
     }
     finish_head(&mut parts.headers, &mut record, false);
     record.keep_response_headers(&parts.headers);

@@ -3,7 +3,7 @@
 //! It must not know how connections are accepted or decrypted, nor how a cluster chooses endpoints.
 //!
 //! Reading order: [`manager`] (settings), [`downstream`] (a connection), [`request`] (a request: [`sanitize`], [`path`],
-//! [`forwarded`], [`xfcc`]), [`plan`] with [`route`] and [`tables`] (the decision), [`filters`], [`exchange`], [`attempt`] and [`upstream`]
+//! [`forwarded`], [`xfcc`]), [`plan`] with [`route`] and [`tables`] (the decision), [`filters`], [`exchange`], [`attempt`], [`shadow`] and [`upstream`]
 //! (carrying it out), [`response`] and [`reply`] (the answer), [`record`] (what is written down).
 
 mod attempt;
@@ -25,6 +25,7 @@ mod response;
 mod rewind;
 mod route;
 mod sanitize;
+mod shadow;
 mod slow_head;
 mod tables;
 mod upgrade;

@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::attempt::Timing;
-use super::exchange::{no_cluster, rewrite_head};
+use super::exchange::{hash_of, no_cluster, rewrite_head};
 use super::failure::{self, Failed};
 use super::plan::ForwardPlan;
 use super::record::Record;
@@ -58,7 +58,8 @@ pub(crate) async fn forward(
     rewrite_head(&plan, &mut prepared, &mut record, &timing);
     record.keep_request_headers(&prepared.parts.headers);
     let info = record.downstream.info.clone();
-    let picked = match cluster.pick(&PickContext { downstream: &info, hash: None, skip: &[] }) {
+    let hash = hash_of(&plan, &prepared, &record, &mut Vec::new());
+    let picked = match cluster.pick(&PickContext { downstream: &info, hash, skip: &[] }) {
         Ok(picked) => picked,
         Err(error) => return answer(failure::no_host(error), false, None, record),
     };

@@ -10,5 +10,7 @@
 mod access;
 mod cors;
 mod faults;
+mod hashing;
+mod mirrors;
 mod server;
 mod world;

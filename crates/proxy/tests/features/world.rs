@@ -150,6 +150,11 @@ pub async fn curl(arguments: &[&str]) -> Reply {
     Reply { status, headers: lines.map(header).collect(), body: body.to_owned() }
 }
 
+/// An address where nobody listens.
+pub async fn nobody() -> SocketAddr {
+    tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+}
+
 /// Waits until something is so, which nothing tells us about.
 pub async fn eventually(mut is_so: impl AsyncFnMut() -> bool) {
     let patience = tokio::time::Instant::now() + Duration::from_secs(20);

@@ -30,7 +30,7 @@ fn flat(hosts: Vec<Arc<Endpoint>>) -> EndpointSet {
 fn tally(balancer: &Balancer, set: &EndpointSet, n: usize) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for _ in 0..n {
-        let picked = balancer.pick(set, &[]).expect("there are hosts");
+        let picked = balancer.pick(set, None, &[]).expect("there are hosts");
         *counts.entry(picked.address.to_string()).or_default() += 1;
     }
     counts
@@ -66,7 +66,7 @@ fn unhealthy_hosts_get_nothing_until_too_few_are_healthy() {
     assert_eq!(tally(&balancer, &panicking, 90).len(), 3);
     let never_panics = Balancer::new(Policy::RoundRobin, 0.0);
     assert_eq!(tally(&never_panics, &panicking, 90).len(), 1);
-    assert!(never_panics.pick(&flat(vec![host(1, 1, 0, false)]), &[]).is_none());
+    assert!(never_panics.pick(&flat(vec![host(1, 1, 0, false)]), None, &[]).is_none());
 }
 
 #[test]
@@ -94,8 +94,8 @@ fn a_retry_goes_elsewhere_where_there_is_an_elsewhere() {
     let balancer = Balancer::new(Policy::RoundRobin, 50.0);
     let two = flat(vec![host(1, 1, 0, true), host(2, 1, 0, true)]);
     for _ in 0..20 {
-        assert_eq!(balancer.pick(&two, &[address(1)]).unwrap().address, address(2));
+        assert_eq!(balancer.pick(&two, None, &[address(1)]).unwrap().address, address(2));
     }
-    assert!(balancer.pick(&flat(vec![host(1, 1, 0, true)]), &[address(1)]).is_some());
-    assert!(balancer.pick(&flat(vec![]), &[]).is_none());
+    assert!(balancer.pick(&flat(vec![host(1, 1, 0, true)]), None, &[address(1)]).is_some());
+    assert!(balancer.pick(&flat(vec![]), None, &[]).is_none());
 }

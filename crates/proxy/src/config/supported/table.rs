@@ -67,7 +67,7 @@ pub(super) static TABLE: &[Row] = &[
     Row {
         message: "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
         obeyed: "cluster weighted_clusters idle_timeout access_log max_connect_attempts \
-         max_downstream_connection_duration",
+         max_downstream_connection_duration hash_policy",
         without_effect: "stat_prefix",
     },
     Row {
@@ -98,7 +98,7 @@ pub(super) static TABLE: &[Row] = &[
          respect_dns_ttl dns_lookup_family typed_dns_resolver_config upstream_bind_config \
          common_lb_config transport_socket transport_socket_matches metadata \
          upstream_connection_options load_balancing_policy least_request_lb_config \
-         round_robin_lb_config original_dst_lb_config",
+         round_robin_lb_config original_dst_lb_config ring_hash_lb_config maglev_lb_config",
         without_effect: "alt_stat_name per_connection_buffer_limit_bytes dns_jitter wait_for_warm_on_init \
          cleanup_interval track_timeout_budgets track_cluster_stats \
          close_connections_on_host_health_failure ignore_health_on_host_removal",
@@ -120,7 +120,7 @@ pub(super) static TABLE: &[Row] = &[
     },
     Row {
         message: "envoy.config.cluster.v3.Cluster.CommonLbConfig",
-        obeyed: "healthy_panic_threshold locality_weighted_lb_config",
+        obeyed: "healthy_panic_threshold locality_weighted_lb_config consistent_hashing_lb_config",
         without_effect: "update_merge_window ignore_new_hosts_until_first_hc zone_aware_lb_config \
          override_host_status",
     },
@@ -139,6 +139,21 @@ pub(super) static TABLE: &[Row] = &[
         message: "envoy.config.cluster.v3.Cluster.OriginalDstLbConfig",
         obeyed: "",
         without_effect: "http_header_name",
+    },
+    Row {
+        message: "envoy.config.cluster.v3.Cluster.RingHashLbConfig",
+        obeyed: "minimum_ring_size hash_function maximum_ring_size",
+        without_effect: "",
+    },
+    Row {
+        message: "envoy.config.cluster.v3.Cluster.MaglevLbConfig",
+        obeyed: "table_size",
+        without_effect: "",
+    },
+    Row {
+        message: "envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig",
+        obeyed: "use_hostname_for_hashing hash_balance_factor",
+        without_effect: "",
     },
     Row { message: "envoy.config.cluster.v3.CircuitBreakers", obeyed: "thresholds", without_effect: "" },
     Row {
@@ -170,6 +185,22 @@ pub(super) static TABLE: &[Row] = &[
     Row {
         message: "envoy.extensions.load_balancing_policies.random.v3.Random",
         obeyed: "locality_lb_config",
+        without_effect: "",
+    },
+    Row {
+        message: "envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash",
+        obeyed: "hash_function minimum_ring_size maximum_ring_size use_hostname_for_hashing \
+         consistent_hashing_lb_config locality_weighted_lb_config",
+        without_effect: "",
+    },
+    Row {
+        message: "envoy.extensions.load_balancing_policies.maglev.v3.Maglev",
+        obeyed: "table_size consistent_hashing_lb_config locality_weighted_lb_config",
+        without_effect: "",
+    },
+    Row {
+        message: "envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig",
+        obeyed: "use_hostname_for_hashing hash_balance_factor",
         without_effect: "",
     },
     Row {
@@ -379,6 +410,8 @@ pub(super) static TABLE: &[Row] = &[
         obeyed: "cluster_name authority",
         without_effect: "max_receive_message_length skip_envoy_headers retry_policy",
     },
+    Row { message: "envoy.type.v3.HashPolicy", obeyed: "source_ip", without_effect: "" },
+    Row { message: "envoy.type.v3.HashPolicy.SourceIp", obeyed: "", without_effect: "" },
     Row { message: "envoy.type.v3.Percent", obeyed: "value", without_effect: "" },
     Row { message: "envoy.type.v3.Int32Range", obeyed: "start end", without_effect: "" },
     // The bootstrap; resources in it are judged one by one.

@@ -9,6 +9,8 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 use regex::bytes::Regex;
 
+use super::hash::HashPolicies;
+use super::mirror::Mirror;
 use super::mutation::HeaderRules;
 use super::retry::RetryPolicy;
 
@@ -35,6 +37,8 @@ pub(crate) struct Forward {
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) max_stream_duration: Option<Duration>,
     pub(crate) retry: Option<Arc<RetryPolicy>>,
+    pub(crate) hash: HashPolicies,
+    pub(crate) mirrors: Arc<[Mirror]>,
     /// Upgrade types that this route allows or forbids, in lower case.
     pub(crate) upgrades: Vec<(String, bool)>,
 }

@@ -11,6 +11,7 @@ use carrick_xds::pb::envoy::config::route::v3::virtual_host::TlsRequirementType;
 use super::convert_action::action;
 use super::domains::Domains;
 use super::matching::RouteMatch;
+use super::mirror::Mirror;
 use super::mutation::HeaderRules;
 use super::retry::RetryPolicy;
 use super::{Route, RouteTable, VirtualHost};
@@ -26,6 +27,7 @@ pub(super) struct Surroundings {
     pub(super) headers: Vec<Arc<HeaderRules>>,
     pub(super) route_rules_last: bool,
     pub(super) retry: Option<Arc<RetryPolicy>>,
+    pub(super) mirrors: Arc<[Mirror]>,
     pub(super) attempt_count_in_request: bool,
     pub(super) attempt_count_in_response: bool,
     pub(super) direct_response_limit: usize,
@@ -70,10 +72,10 @@ impl RouteTable {
         refuse_if(vhds.is_some(), "vhds")?;
         refuse_if(!internal_only_headers.is_empty(), "internal_only_headers")?;
         refuse_if(!cluster_specifier_plugins.is_empty(), "cluster_specifier_plugins")?;
-        refuse_if(!request_mirror_policies.is_empty(), "request_mirror_policies")?;
         refuse_if(!vhost_header.is_empty(), "vhost_header")?;
         refuse_if(!route_specifiers.is_empty(), "route_specifiers")?;
         let filters = FilterConfigs::from_proto(typed_per_filter_config)?;
+        let mirrors = Mirror::several(request_mirror_policies)?;
         let rules = HeaderRules::from_proto(
             request_headers_to_add,
             request_headers_to_remove,
@@ -98,6 +100,7 @@ impl RouteTable {
             let table = TableScope {
                 rules: rules.as_ref(),
                 filters: &filters,
+                mirrors: &mirrors,
                 most_specific_wins: *most_specific_header_mutations_wins,
                 limit,
             };
@@ -114,6 +117,7 @@ impl RouteTable {
 struct TableScope<'a> {
     rules: Option<&'a Arc<HeaderRules>>,
     filters: &'a FilterConfigs,
+    mirrors: &'a Arc<[Mirror]>,
     most_specific_wins: bool,
     limit: usize,
 }
@@ -153,7 +157,6 @@ fn virtual_host(pb: &pb::VirtualHost, table: &TableScope<'_>) -> Result<VirtualH
     refuse_if(retry_policy_typed_config.is_some(), "retry_policy_typed_config")?;
     refuse_if(hedge_policy.is_some(), "hedge_policy")?;
     refuse_if(*include_is_timeout_retry_header, "include_is_timeout_retry_header")?;
-    refuse_if(!request_mirror_policies.is_empty(), "request_mirror_policies")?;
     refuse_if(!route_specifiers.is_empty(), "route_specifiers")?;
     let filters = FilterConfigs::from_proto(typed_per_filter_config)?;
     let require_tls = match TlsRequirementType::try_from(*require_tls) {
@@ -178,6 +181,10 @@ fn virtual_host(pb: &pb::VirtualHost, table: &TableScope<'_>) -> Result<VirtualH
         headers,
         route_rules_last: table.most_specific_wins,
         retry: retry.map_err(|error| error.within("retry_policy"))?.map(Arc::new),
+        mirrors: match request_mirror_policies.is_empty() {
+            true => table.mirrors.clone(),
+            false => Mirror::several(request_mirror_policies)?,
+        },
         attempt_count_in_request: *include_request_attempt_count,
         attempt_count_in_response: *include_attempt_count_in_response,
         direct_response_limit: table.limit,

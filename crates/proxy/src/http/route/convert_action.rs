@@ -24,7 +24,9 @@ use super::action::{
     WeightedCluster,
 };
 use super::convert::{Surroundings, refuse_if, refused};
+use super::hash::HashPolicies;
 use super::matching::RouteMatch;
+use super::mirror::Mirror;
 use super::mutation::HeaderRules;
 use super::retry::RetryPolicy;
 use crate::config::{duration, optional_duration};
@@ -98,9 +100,7 @@ fn forward(
     refuse_if(!path_rewrite.is_empty(), "path_rewrite")?;
     refuse_if(flush_timeout.is_some(), "flush_timeout")?;
     refuse_if(retry_policy_typed_config.is_some(), "retry_policy_typed_config")?;
-    refuse_if(!request_mirror_policies.is_empty(), "request_mirror_policies")?;
     refuse_if(!rate_limits.is_empty(), "rate_limits")?;
-    refuse_if(!hash_policy.is_empty(), "hash_policy")?;
     refuse_if(cors.is_some(), "cors")?;
     refuse_if(grpc_timeout_offset.is_some(), "grpc_timeout_offset")?;
     refuse_if(internal_redirect_policy.is_some(), "internal_redirect_policy")?;
@@ -145,6 +145,11 @@ fn forward(
         )?
         .and_then(some_if_set),
         retry,
+        hash: HashPolicies::from_proto(hash_policy)?,
+        mirrors: match request_mirror_policies.is_empty() {
+            true => surroundings.mirrors.clone(),
+            false => Mirror::several(request_mirror_policies)?,
+        },
         upgrades: upgrades(upgrade_configs)?,
     })
 }

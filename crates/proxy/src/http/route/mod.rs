@@ -3,13 +3,15 @@
 //! Built from a `RouteConfiguration`, never changed. It must not know how requests are forwarded.
 //!
 //! Reading order: [`domains`] (authority to virtual host), [`matching`] (request to route), [`action`] (what to do),
-//! [`mutation`] (headers), [`retry`], [`convert`] (from protobuf).
+//! [`mutation`] (headers), [`retry`], [`hash`], [`mirror`], [`convert`] (from protobuf).
 
 mod action;
 mod convert;
 mod convert_action;
 mod domains;
+mod hash;
 mod matching;
+mod mirror;
 mod mutation;
 mod retry;
 
@@ -22,6 +24,8 @@ use matching::RouteMatch;
 
 pub(crate) use action::{Action, DirectResponse, Forward, HostRewrite, Redirect, WeightedCluster};
 pub(crate) use domains::without_port;
+pub(crate) use hash::Hashed;
+pub(crate) use mirror::Mirror;
 pub(crate) use mutation::{HeaderRules, render};
 pub(crate) use retry::{Failure, RetryPolicy};
 

@@ -15,6 +15,8 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::sync::Notify;
 
+use super::tee::{Branch, Tee};
+
 /// A body is remembered for retries up to this size; a larger one is sent once.
 const REPLAY_LIMIT: usize = 64 * 1024;
 
@@ -82,6 +84,8 @@ impl Progress {
 pub(crate) enum RequestBody {
     Empty,
     Once(Source),
+    /// A copy of a body that another request reads.
+    Branch(Branch),
     /// One reading of a body that can be read again.
     Again {
         replay: Arc<Replay>,
@@ -94,26 +98,43 @@ pub(crate) enum RequestBody {
 pub(crate) struct Source {
     incoming: Incoming,
     progress: Arc<Progress>,
+    /// Mirrored requests, which get it too.
+    tees: Vec<Tee>,
+}
+
+/// Why a request body broke off.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BodyFailed {
+    #[error("the client broke off: {0}")]
+    Client(#[from] hyper::Error),
+    #[error("the request that this one mirrors broke off, or is too far ahead")]
+    Abandoned,
 }
 
 impl Source {
-    pub(crate) fn new(incoming: Incoming, progress: Arc<Progress>) -> Self {
-        Self { incoming, progress }
+    pub(crate) fn new(incoming: Incoming, progress: Arc<Progress>, tees: Vec<Tee>) -> Self {
+        Self { incoming, progress, tees }
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn complete(&mut self) {
+        self.progress.complete();
+        self.tees.iter_mut().for_each(Tee::complete);
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFailed>>> {
         let frame = ready!(Pin::new(&mut self.incoming).poll_frame(cx));
         match &frame {
             Some(Ok(frame)) => {
                 self.progress.saw(frame);
+                self.tees.iter_mut().for_each(|tee| tee.saw(frame));
                 if self.incoming.is_end_stream() {
-                    self.progress.complete();
+                    self.complete();
                 }
             }
-            None => self.progress.complete(),
-            Some(Err(_)) => {}
+            None => self.complete(),
+            Some(Err(_)) => self.tees.clear(),
         }
-        Poll::Ready(frame)
+        Poll::Ready(frame.map(|frame| frame.map_err(BodyFailed::from)))
     }
 }
 
@@ -164,7 +185,7 @@ impl ReplayState {
         &mut self,
         next: &mut usize,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyFailed>>> {
         if !self.overflowed && *next < self.frames.len() {
             let frame = match self.frames[*next].clone() {
                 Remembered::Data(data) => Frame::data(data),
@@ -206,15 +227,16 @@ impl ReplayState {
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyFailed;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyFailed>>> {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
             Self::Once(source) => source.poll(cx),
+            Self::Branch(branch) => branch.poll(cx),
             Self::Again { replay, next } => replay.lock().poll(next, cx),
         }
     }
@@ -223,7 +245,7 @@ impl Body for RequestBody {
         match self {
             Self::Empty => true,
             Self::Once(source) => source.incoming.is_end_stream(),
-            Self::Again { .. } => false,
+            Self::Branch(_) | Self::Again { .. } => false,
         }
     }
 
@@ -232,7 +254,7 @@ impl Body for RequestBody {
             Self::Empty => SizeHint::with_exact(0),
             Self::Once(source) => source.incoming.size_hint(),
             // The head says how long it is, if that is known.
-            Self::Again { .. } => SizeHint::default(),
+            Self::Branch(_) | Self::Again { .. } => SizeHint::default(),
         }
     }
 }

@@ -2,12 +2,13 @@
 //!
 //! It must not know routes or retries.
 //!
-//! Reading order: [`body`] (what is sent), [`http1`] and [`http2`] (one connection), [`pool`].
+//! Reading order: [`body`] and [`tee`] (what is sent), [`http1`] and [`http2`] (one connection), [`pool`].
 
 mod body;
 mod http1;
 mod http2;
 mod pool;
+mod tee;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -19,6 +20,7 @@ pub(crate) use body::{Progress, Replay, RequestBody, Source};
 pub(crate) use http1::Http1;
 pub(crate) use http2::Lease;
 pub(crate) use pool::{Failed, Host, Pool};
+pub(crate) use tee::Tee;
 
 use crate::cluster::{Address, UpstreamCluster};
 use crate::connection::TlsFacts;
