@@ -113,7 +113,7 @@ impl Table {
 
 /// Whether a table can have this size: only then does every host's walk reach every slot.
 pub(crate) fn is_prime(n: u64) -> bool {
-    n >= 2 && (2..).take_while(|d| d * d <= n).all(|d| n % d != 0)
+    n >= 2 && (2..).take_while(|d| d * d <= n).all(|d| !n.is_multiple_of(d))
 }
 
 #[cfg(test)]

@@ -23,16 +23,16 @@ pub(crate) struct HashPolicies(Vec<HashPolicy>);
 
 #[derive(Debug)]
 struct HashPolicy {
-    source: Source,
+    source: What,
     /// Once there is a hash, those after this one are not asked.
     terminal: bool,
 }
 
 #[derive(Debug)]
-enum Source {
+enum What {
     Header(HeaderName),
     Cookie(Cookie),
-    SourceIp,
+    ClientIp,
     Query(String),
     /// Says nothing about any request.
     Nothing,
@@ -80,7 +80,7 @@ impl HashPolicies {
     }
 }
 
-impl Source {
+impl What {
     fn hash(&self, of: &Hashed<'_>, set_cookies: &mut Vec<HeaderValue>) -> Option<u64> {
         match self {
             Self::Header(name) => {
@@ -93,7 +93,7 @@ impl Source {
                 let value = cookie.value(of.headers).or_else(|| cookie.made_up(of, set_cookies))?;
                 Some(xxh64(value.as_bytes(), 0))
             }
-            Self::SourceIp => Some(xxh64(of.client.to_string().as_bytes(), 0)),
+            Self::ClientIp => Some(xxh64(of.client.to_string().as_bytes(), 0)),
             Self::Query(name) => {
                 let pairs = of.query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
                 let value = pairs.into_iter().find(|(known, _)| known == name);
@@ -134,14 +134,14 @@ impl HashPolicy {
         let source = match policy_specifier {
             Some(PolicySpecifier::Header(pb)) => header(pb).map_err(|error| error.within("header"))?,
             Some(PolicySpecifier::Cookie(pb)) => {
-                Source::Cookie(Cookie::from_proto(pb).map_err(|error| error.within("cookie"))?)
+                What::Cookie(Cookie::from_proto(pb).map_err(|error| error.within("cookie"))?)
             }
-            Some(PolicySpecifier::ConnectionProperties(pb)) if pb.source_ip => Source::SourceIp,
-            Some(PolicySpecifier::ConnectionProperties(_)) => Source::Nothing,
+            Some(PolicySpecifier::ConnectionProperties(pb)) if pb.source_ip => What::ClientIp,
+            Some(PolicySpecifier::ConnectionProperties(_)) => What::Nothing,
             Some(PolicySpecifier::QueryParameter(pb)) if pb.name.is_empty() => {
                 return Err(FieldError::new("query_parameter.name", "is required"));
             }
-            Some(PolicySpecifier::QueryParameter(pb)) => Source::Query(pb.name.clone()),
+            Some(PolicySpecifier::QueryParameter(pb)) => What::Query(pb.name.clone()),
             Some(PolicySpecifier::FilterState(_)) => {
                 return Err(FieldError::new("filter_state", "is not supported"));
             }
@@ -151,13 +151,13 @@ impl HashPolicy {
     }
 }
 
-fn header(pb: &Header) -> Result<Source, FieldError> {
+fn header(pb: &Header) -> Result<What, FieldError> {
     let Header { header_name, regex_rewrite } = pb;
     if regex_rewrite.is_some() {
         return Err(FieldError::new("regex_rewrite", "is not supported"));
     }
     let name = HeaderName::from_bytes(header_name.as_bytes());
-    name.map(Source::Header)
+    name.map(What::Header)
         .map_err(|_| FieldError::new("header_name", format!("{header_name:?} is not a header name")))
 }
 
