@@ -104,7 +104,7 @@ async fn a_bad_resource_changes_nothing_and_says_why_while_its_neighbours_go_on(
     let (_folder, control) = start(Set::default().cluster("app", &[app]).tcp("in", "app"));
     let proxy = follower(&control).await;
     proxy.ready().in_time().await;
-    let bad = "{name: extra, type: STATIC, lb_policy: MAGLEV}";
+    let bad = "{name: extra, type: STATIC, lb_policy: LOAD_BALANCING_POLICY_CONFIG}";
     let set = Set::default().cluster("app", &[app]).bare_cluster(bad);
     control.set(set.listener("in", "use_original_dst: true, filter_chains: [{}, {}]").tcp("new", "app").0);
     eventually(|| proxy.env().listeners.all().len() == 2).await;
@@ -112,7 +112,7 @@ async fn a_bad_resource_changes_nothing_and_says_why_while_its_neighbours_go_on(
     assert_eq!(say(address(&proxy, "new"), b"x").await.unwrap(), "app:x:bye");
     eventually(|| control.refusals().len() == 2).await;
     let refusals = control.refusals().join("\n");
-    assert!(refusals.contains("extra: lb_policy: MAGLEV is not implemented"), "{refusals}");
+    assert!(refusals.contains("extra: lb_policy: LOAD_BALANCING_POLICY_CONFIG is not implemented"), "{refusals}");
     assert!(
         refusals.contains("in: filter_chains[1].filter_chain_match: is the same as that of filter_chains[0]"),
         "{refusals}"
