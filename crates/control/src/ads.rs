@@ -20,12 +20,14 @@ use crate::callers::Callers;
 use crate::pipeline::{Published, resources_for};
 use crate::proxies::{Connection, Proxies};
 use crate::stream::{self, Responses, Source};
+use crate::translations::Translations;
 
 /// The service; one for each cluster.
 pub struct AdsService {
     pub published: watch::Receiver<Arc<Published>>,
     pub callers: Callers,
     pub proxies: Arc<Proxies>,
+    pub translations: Arc<Translations>,
 }
 
 #[tonic::async_trait]
@@ -60,6 +62,7 @@ impl AdsService {
             published: self.published.clone(),
             connection: None,
             proxies: self.proxies.clone(),
+            translations: self.translations.clone(),
         })
     }
 }
@@ -74,6 +77,7 @@ struct ProxySource {
     published: watch::Receiver<Arc<Published>>,
     connection: Option<Connection>,
     proxies: Arc<Proxies>,
+    translations: Arc<Translations>,
 }
 
 impl ProxySource {
@@ -97,7 +101,7 @@ impl ProxySource {
     fn rebuild(&mut self) {
         let Some(node) = &self.node else { return };
         let published = self.published.borrow_and_update().clone();
-        self.resources = resources_for(&published.snapshot, node);
+        self.resources = resources_for(&self.translations, &published, node);
         if let Some(connection) = &self.connection {
             connection.sent(published.version);
         }

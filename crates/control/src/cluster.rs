@@ -74,7 +74,12 @@ pub async fn run(options: ControlOptions, stop: CancellationToken) -> Result<()>
 
     let callers = Callers::new(published.clone());
     let proxies = Arc::new(Proxies::default());
-    let ads = AdsService { published: published.clone(), callers: callers.clone(), proxies: proxies.clone() };
+    let ads = AdsService {
+        published: published.clone(),
+        callers: callers.clone(),
+        proxies: proxies.clone(),
+        translations: Arc::default(),
+    };
     let ca_service = CaService { ca, callers, trust_domain, ttl };
 
     let incoming =

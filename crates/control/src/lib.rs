@@ -15,6 +15,7 @@ mod callers;
 mod peer;
 mod proxies;
 mod stream;
+pub mod translations;
 
 pub mod ca;
 pub mod root_ca;

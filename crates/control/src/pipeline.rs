@@ -14,7 +14,7 @@ use carrick_model::{
     AccessLog, AddressTable, ClusterSpec, Diagnostic, Federation, MeshSnapshot, Resource, SourceFile,
     parse_federation, parse_with, render,
 };
-use carrick_translate::{ProxyNode, translate};
+use carrick_translate::ProxyNode;
 use carrick_xds::ProxyResources;
 use tokio::sync::watch;
 
@@ -22,6 +22,7 @@ use self::last_good::LastGood;
 use crate::files;
 use crate::source::folder::Folder;
 use crate::source::watch::Watch;
+use crate::translations::Translations;
 
 /// What the whole control plane works from at a moment.
 #[derive(Debug, Clone)]
@@ -108,8 +109,8 @@ impl Pipeline {
 }
 
 /// What one proxy should run.
-pub fn resources_for(snapshot: &MeshSnapshot, node: &ProxyNode) -> ProxyResources {
-    translate(snapshot, node)
+pub fn resources_for(made: &Translations, published: &Published, node: &ProxyNode) -> ProxyResources {
+    made.of(published.version, &published.snapshot, node)
 }
 
 /// What one reading found: the federation, this cluster in it, and the folders with its resources.

@@ -5,6 +5,7 @@
 
 mod authorization;
 mod build;
+mod client_labels;
 mod delegates;
 mod destination_rules;
 mod gateways;
@@ -63,11 +64,17 @@ pub struct MeshSnapshot {
     virtual_services: VirtualServiceIndex,
     gateways: GatewayIndex,
     authentication: AuthenticationIndex,
+    client_label_keys: BTreeSet<String>,
 }
 
 impl MeshSnapshot {
     pub fn settings(&self) -> &MeshSettings {
         &self.settings
+    }
+
+    /// The keys of those labels that can change what a client may call. Clients that differ in others only are told the same.
+    pub fn client_label_keys(&self) -> &BTreeSet<String> {
+        &self.client_label_keys
     }
 
     /// All services, oldest first.

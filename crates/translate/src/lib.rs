@@ -2,12 +2,13 @@
 //!
 //! Pure: no I/O, no clock, no async runtime. The only crate that knows both vocabularies, and only stock Envoy filters leave it.
 //!
-//! Reading order: [`node`] (who asks), `context` (what it sees), then the three sides of a proxy: `outbound`, `inbound`, `gateway`.
+//! Reading order: [`node`] (who asks), `audience` (who is told the same), `context` (what it sees), then the three sides of a proxy: `outbound`, `inbound`, `gateway`.
 //! They are made of `clusters`, `routes`, `l4`, `chains`, `filters`, `tls`; `names` and `rule` are Istio's conventions.
 //! [`bootstrap`](mod@bootstrap) is the file that a proxy starts from; [`unsupported`] finds what none of this says.
 
 mod access_log;
 mod address;
+mod audience;
 mod authorization;
 pub mod bootstrap;
 mod chains;
@@ -30,19 +31,34 @@ mod unsupported;
 use carrick_model::snapshot::MeshSnapshot;
 use carrick_xds::ProxyResources;
 
+pub use audience::Audience;
 pub use bootstrap::{BootstrapPlan, bootstrap};
 pub use node::{NodeError, NodeKind, ProxyNode};
 pub use unsupported::unsupported;
 
 /// Everything that one proxy should run. The same snapshot and node give the same bytes, always.
 pub fn translate(snapshot: &MeshSnapshot, node: &ProxyNode) -> ProxyResources {
+    let mut resources = match node.kind {
+        NodeKind::Sidecar => outbound(snapshot, &Audience::of(snapshot, node)),
+        NodeKind::Router => ProxyResources::default(),
+    };
+    resources.extend(own(snapshot, node));
+    resources
+}
+
+/// The part that all sidecars of one audience share: how to call the mesh.
+pub fn outbound(snapshot: &MeshSnapshot, audience: &Audience) -> ProxyResources {
+    let mut resources = ProxyResources::default();
+    outbound::add(&context::Context::new(snapshot, audience.node()), &mut resources);
+    resources
+}
+
+/// The part that is one proxy's alone: how a sidecar's workload is called; all of a gateway.
+pub fn own(snapshot: &MeshSnapshot, node: &ProxyNode) -> ProxyResources {
     let context = context::Context::new(snapshot, node);
     let mut resources = ProxyResources::default();
     match node.kind {
-        NodeKind::Sidecar => {
-            outbound::add(&context, &mut resources);
-            inbound::add(&context, &mut resources);
-        }
+        NodeKind::Sidecar => inbound::add(&context, &mut resources),
         NodeKind::Router => gateway::add(&context, &mut resources),
     }
     resources

@@ -2,7 +2,9 @@
 //!
 //! It must not know where resources come from, nor what a proxy does with them.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::sync::Arc;
 
@@ -109,11 +111,13 @@ pub fn any<M: Message + Name>(message: &M) -> prost_types::Any {
 
 /// Everything that one proxy should run, by kind and name.
 ///
-/// Resources are shared, so that a copy of the set, and what a session remembers of it, costs no copy of the bytes.
+/// Resources are shared, and so are all those of one kind, so that a copy of the set costs next to nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProxyResources {
-    kinds: BTreeMap<ResourceType, BTreeMap<String, Arc<Resource>>>,
+    kinds: BTreeMap<ResourceType, Arc<ByName>>,
 }
+
+type ByName = BTreeMap<String, Arc<Resource>>;
 
 impl ProxyResources {
     pub fn add_listener(&mut self, listener: &Listener) {
@@ -138,7 +142,65 @@ impl ProxyResources {
 
     fn insert(&mut self, kind: ResourceType, name: &str, message: &impl Message) {
         let resource = Resource::new(kind, name, message);
-        self.kinds.entry(kind).or_default().insert(name.to_owned(), Arc::new(resource));
+        Arc::make_mut(self.kinds.entry(kind).or_default()).insert(name.to_owned(), Arc::new(resource));
+    }
+
+    /// Adds another set; of two resources with one name, the other's is kept.
+    pub fn extend(&mut self, other: Self) {
+        for (kind, theirs) in other.kinds {
+            match self.kinds.entry(kind) {
+                Entry::Vacant(none) => {
+                    none.insert(theirs);
+                }
+                Entry::Occupied(mut ours) => {
+                    let theirs = theirs.iter().map(|(name, resource)| (name.clone(), resource.clone()));
+                    Arc::make_mut(ours.get_mut()).extend(theirs);
+                }
+            }
+        }
+    }
+
+    /// Takes from an earlier set whatever is equal, so that both hold it once and are quickly compared.
+    pub fn share_with(&mut self, earlier: &Self) {
+        for (kind, ours) in &mut self.kinds {
+            let Some(theirs) = earlier.kinds.get(kind) else { continue };
+            if ours == theirs {
+                *ours = theirs.clone();
+                continue;
+            }
+            for (name, resource) in Arc::make_mut(ours) {
+                if let Some(same) = theirs.get(name).filter(|same| same.version == resource.version) {
+                    *resource = same.clone();
+                }
+            }
+        }
+    }
+
+    /// The names whose resource differs between the two sets, or is in one of them only.
+    pub(crate) fn differences<'a>(&'a self, kind: ResourceType, other: &'a Self) -> Vec<&'a str> {
+        let (ours, theirs) = (self.kinds.get(&kind), other.kinds.get(&kind));
+        match (ours, theirs) {
+            (Some(ours), Some(theirs)) if Arc::ptr_eq(ours, theirs) => return Vec::new(),
+            _ => {}
+        }
+        let of = |set: Option<&'a Arc<ByName>>| set.into_iter().flat_map(|set| set.iter()).peekable();
+        let (mut ours, mut theirs) = (of(ours), of(theirs));
+        let mut found = Vec::new();
+        loop {
+            let order = match (ours.peek(), theirs.peek()) {
+                (None, None) => return found,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some((ours, _)), Some((theirs, _))) => ours.cmp(theirs),
+            };
+            let our = ours.next_if(|_| order.is_le());
+            let their = theirs.next_if(|_| order.is_ge());
+            match (our, their) {
+                (Some((_, one)), Some((_, two))) if Arc::ptr_eq(one, two) || one.version == two.version => {}
+                (Some((name, _)), _) | (None, Some((name, _))) => found.push(name),
+                (None, None) => {}
+            }
+        }
     }
 
     pub fn get(&self, kind: ResourceType, name: &str) -> Option<&Resource> {
@@ -151,6 +213,9 @@ impl ProxyResources {
 
     /// All resources of one kind, in name order.
     pub fn of(&self, kind: ResourceType) -> impl Iterator<Item = &Resource> {
-        self.kinds.get(&kind).into_iter().flat_map(BTreeMap::values).map(Arc::as_ref)
+        self.kinds.get(&kind).into_iter().flat_map(|set| set.values()).map(Arc::as_ref)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::client_labels;
 use super::mtls::AuthenticationIndex;
 use super::{
     DestinationRuleIndex, GatewayIndex, Inventory, MeshSnapshot, ServiceIndex, VirtualServiceIndex,
@@ -49,6 +50,7 @@ pub fn build(
     let snapshot = MeshSnapshot {
         virtual_services: VirtualServiceIndex::build(&inventory.virtual_services, &settings),
         authentication: AuthenticationIndex::build(&inventory, &settings),
+        client_label_keys: client_labels::keys(&inventory),
         settings,
         inventory,
         workloads,

@@ -51,7 +51,7 @@ impl DeltaSession {
 
     /// The proxy should run this set now.
     pub fn on_resources(&mut self, resources: &ProxyResources) -> Vec<DeltaDiscoveryResponse> {
-        self.stream.compare(resources);
+        self.stream.follow(resources);
         self.flush(resources)
     }
 

@@ -167,6 +167,21 @@ impl Kind {
         self.resend.insert(name);
     }
 
+    /// The set has changed from `before`: finds what the proxy should hear now. Looks only at what differs, since everything else was
+    /// looked at before; but a dropped response has left doubts that only a comparison settles.
+    pub fn follow(&mut self, before: &ProxyResources, resources: &ProxyResources) {
+        let different = before.differences(self.kind, resources);
+        if different.is_empty() {
+            return;
+        }
+        self.resend.retain(|name| self.subscription.covers(name) || resources.get(self.kind, name).is_some());
+        let doubtful = self.told.iter().filter(|(_, told)| matches!(told, Told::Dropped));
+        let names = different.into_iter().map(str::to_owned).chain(doubtful.map(|(name, _)| name.clone()));
+        let news: Vec<String> =
+            names.filter(|name| !matches!(self.news(name, resources), News::Nothing)).collect();
+        self.due.extend(news);
+    }
+
     /// Finds what differs from what the proxy was told.
     pub fn compare(&mut self, resources: &ProxyResources) {
         self.resend.retain(|name| self.subscription.covers(name) || resources.get(self.kind, name).is_some());

@@ -69,7 +69,7 @@ impl SotwSession {
 
     /// The proxy should run this set now.
     pub fn on_resources(&mut self, resources: &ProxyResources) -> Vec<DiscoveryResponse> {
-        self.stream.compare(resources);
+        self.stream.follow(resources);
         self.flush(resources)
     }
 

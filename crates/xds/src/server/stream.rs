@@ -19,6 +19,8 @@ pub(super) struct Stream {
     nonces: u64,
     /// The proxy came back with resources of an earlier stream, and may still use what it has not asked about yet.
     resumed: bool,
+    /// The set that was followed last.
+    current: Option<ProxyResources>,
 }
 
 /// A response to be written.
@@ -32,7 +34,7 @@ pub(super) struct Outgoing {
 impl Stream {
     pub fn new(style: impl Fn(ResourceType) -> Style) -> Self {
         let kinds = ResourceType::ALL.map(|kind| Kind::new(kind, style(kind)));
-        Self { kinds, nonces: 0, resumed: false }
+        Self { kinds, nonces: 0, resumed: false, current: None }
     }
 
     pub fn kind(&self, kind: ResourceType) -> &Kind {
@@ -48,8 +50,12 @@ impl Stream {
     }
 
     /// The proxy should run a new set of resources.
-    pub fn compare(&mut self, resources: &ProxyResources) {
-        self.kinds.iter_mut().for_each(|kind| kind.compare(resources));
+    pub fn follow(&mut self, resources: &ProxyResources) {
+        match self.current.replace(resources.clone()) {
+            Some(before) => self.kinds.iter_mut().for_each(|kind| kind.follow(&before, resources)),
+            // Requests may have come with any set before this one.
+            None => self.kinds.iter_mut().for_each(|kind| kind.compare(resources)),
+        }
     }
 
     /// Whether something is held back until the proxy answers, or asks for what it resumes.
