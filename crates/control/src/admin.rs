@@ -54,17 +54,27 @@ struct Status {
     /// The diagnostics as a person reads them, with the lines that they are about.
     rendered: String,
     proxies: Vec<ProxyStatus>,
+    /// Rises whenever a proxy refuses something, or takes what it had refused.
+    refusals: u64,
 }
 
 /// Which version a reader has already.
 #[derive(Debug, Deserialize)]
 struct After {
     after: Option<u64>,
+    /// The count of refusals that came with it; news of these end the waiting too.
+    refusals: Option<u64>,
 }
 
-async fn status(State(facts): State<Facts>, Query(After { after }): Query<After>) -> Json<Status> {
-    let published = newer(facts.published, after).await;
+async fn status(State(facts): State<Facts>, Query(After { after, refusals }): Query<After>) -> Json<Status> {
+    let mut refused = facts.proxies.refusals();
+    let published = tokio::select! {
+        published = newer(facts.published.clone(), after) => published,
+        () = more(&mut refused, refusals) => facts.published.borrow().clone(),
+    };
+    let refusals = *refused.borrow();
     Json(Status {
+        refusals,
         version: published.version,
         diagnostics: published.diagnostics.clone(),
         rendered: carrick_model::render(&published.diagnostics, &published.files),
@@ -114,7 +124,7 @@ struct PortRow {
     targets: Vec<std::net::SocketAddr>,
 }
 
-async fn services(State(facts): State<Facts>, Query(After { after }): Query<After>) -> Json<Services> {
+async fn services(State(facts): State<Facts>, Query(After { after, .. }): Query<After>) -> Json<Services> {
     let published = newer(facts.published, after).await;
     Json(Services { version: published.version, services: service_rows(&published.snapshot) })
 }
@@ -141,6 +151,14 @@ fn service_rows(snapshot: &MeshSnapshot) -> Vec<ServiceRow> {
                 .collect(),
         })
         .collect()
+}
+
+/// Completes when there are more refusals than the reader knows of; never, if it does not ask.
+async fn more(refused: &mut watch::Receiver<u64>, known: Option<u64>) {
+    let Some(known) = known else { return std::future::pending().await };
+    if refused.wait_for(|count| *count != known).await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// The newest state; waits a while for one that the reader does not have.

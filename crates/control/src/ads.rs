@@ -5,14 +5,14 @@
 use std::sync::Arc;
 
 use carrick_model::Workload;
-use carrick_translate::ProxyNode;
-use carrick_xds::ProxyResources;
+use carrick_translate::{ProxyNode, responsible};
 use carrick_xds::pb::envoy::config::core::v3::Node;
 use carrick_xds::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryService;
 use carrick_xds::pb::envoy::service::discovery::v3::{
     DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse,
 };
 use carrick_xds::server::{DeltaSession, Event, SotwSession};
+use carrick_xds::{ProxyResources, ResourceType};
 use tokio::sync::watch;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -98,6 +98,14 @@ impl ProxySource {
         Ok(node)
     }
 
+    /// What the operator wrote that a resource was made of, and where.
+    fn causes(&self, kind: ResourceType, name: &str) -> Vec<String> {
+        let Some(resource) = self.resources.get(kind, name) else { return Vec::new() };
+        let snapshot = &self.published.borrow().snapshot;
+        let known = responsible(resource).into_iter().filter_map(|path| snapshot.find(&path).cloned());
+        known.map(|meta| format!("{} {}", meta.resource_name(), meta.source)).collect()
+    }
+
     fn rebuild(&mut self) {
         let Some(node) = &self.node else { return };
         let published = self.published.borrow_and_update().clone();
@@ -140,7 +148,7 @@ impl Source for ProxySource {
 
     fn event(&mut self, event: Event) {
         if let Some(connection) = &self.connection {
-            connection.event(event);
+            connection.event(event, |kind, name| self.causes(kind, name));
         }
     }
 }

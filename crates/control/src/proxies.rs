@@ -8,11 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use carrick_xds::ResourceType;
 use carrick_xds::server::Event;
 use serde::Serialize;
+use tokio::sync::watch;
 
 /// All proxies that are connected now.
 #[derive(Debug, Default)]
 pub struct Proxies {
     inner: Mutex<Inner>,
+    /// Rises with every change of what is refused.
+    refusals: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -30,8 +33,17 @@ pub struct ProxyStatus {
     pub program: String,
     /// The version of the configuration that it was sent last.
     pub sent: u64,
-    /// What it refused and does not run, by `kind name`, in its own words.
-    pub refused: BTreeMap<String, String>,
+    /// What it refused and does not run, by `kind name`.
+    pub refused: BTreeMap<String, Refusal>,
+}
+
+/// Why a proxy does not run a resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    /// In the proxy's own words.
+    pub reason: String,
+    /// What the operator wrote that the resource was made of: `Kind namespace/name file:line`.
+    pub causes: Vec<String>,
 }
 
 /// Marks a proxy as connected until dropped.
@@ -52,6 +64,11 @@ impl Proxies {
         Connection { key, proxies: self.clone() }
     }
 
+    /// How often what is refused has changed.
+    pub fn refusals(&self) -> watch::Receiver<u64> {
+        self.refusals.subscribe()
+    }
+
     pub fn list(&self) -> Vec<ProxyStatus> {
         self.lock().connections.values().cloned().collect()
     }
@@ -67,19 +84,41 @@ impl Connection {
         self.change(|status| status.sent = version);
     }
 
-    pub fn event(&self, event: Event) {
+    /// `causes` tells which of the operator's resources a refused one was made of.
+    pub fn event(&self, event: Event, causes: impl Fn(ResourceType, &str) -> Vec<String>) {
         match event {
-            Event::Nacked { kind, names, reason, .. } => self.change(|status| {
-                tracing::warn!(node = status.node, %kind, ?names, "the proxy refused its configuration: {reason}");
-                for name in names {
-                    status.refused.insert(key(kind, &name), reason.clone());
+            Event::Nacked { kind, names, reason, .. } => {
+                let refused: Vec<_> = names
+                    .into_iter()
+                    .map(|name| {
+                        let refusal = Refusal { reason: reason.clone(), causes: causes(kind, &name) };
+                        (key(kind, &name), refusal)
+                    })
+                    .collect();
+                self.change(|status| {
+                    for (what, Refusal { reason, causes }) in &refused {
+                        tracing::warn!(
+                            node = status.node,
+                            what,
+                            ?causes,
+                            "the proxy refused its configuration: {reason}"
+                        );
+                    }
+                    status.refused.extend(refused);
+                });
+                self.proxies.refusals.send_modify(|count| *count += 1);
+            }
+            Event::Acked { kind, names, .. } => {
+                let mut mended = false;
+                self.change(|status| {
+                    mended =
+                        names.iter().filter(|name| status.refused.remove(&key(kind, name)).is_some()).count()
+                            > 0;
+                });
+                if mended {
+                    self.proxies.refusals.send_modify(|count| *count += 1);
                 }
-            }),
-            Event::Acked { kind, names, .. } => self.change(|status| {
-                for name in names {
-                    status.refused.remove(&key(kind, &name));
-                }
-            }),
+            }
             Event::StaleNonce { .. } | Event::UnknownType { .. } => {}
         }
     }

@@ -23,6 +23,7 @@ mod l4;
 mod names;
 pub mod node;
 mod outbound;
+mod responsible;
 mod routes;
 mod rule;
 mod tls;
@@ -34,6 +35,7 @@ use carrick_xds::ProxyResources;
 pub use audience::Audience;
 pub use bootstrap::{BootstrapPlan, bootstrap};
 pub use node::{NodeError, NodeKind, ProxyNode};
+pub use responsible::responsible;
 pub use unsupported::unsupported;
 
 /// Everything that one proxy should run. The same snapshot and node give the same bytes, always.

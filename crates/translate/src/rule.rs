@@ -17,6 +17,14 @@ pub fn config(path: &str) -> Metadata {
     istio([("config", string(path))])
 }
 
+/// The `istio.config` of metadata, if it has one.
+pub fn config_of(metadata: &Metadata) -> Option<&str> {
+    match &metadata.filter_metadata.get(ISTIO)?.fields.get("config")?.kind {
+        Some(Kind::StringValue(path)) => Some(path),
+        _ => None,
+    }
+}
+
 /// Metadata under Istio's key.
 pub fn istio<const N: usize>(fields: [(&str, Value); N]) -> Metadata {
     let mut metadata = Metadata::default();

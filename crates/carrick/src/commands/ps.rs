@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{homes, print};
 use crate::args::PsArgs;
 use crate::fleet::api::{Fleet, PodRow, ProcessRow};
-use crate::fleet::client::{ClusterStatus, Federation};
+use crate::fleet::client::{ClusterStatus, Federation, Refusal};
 use crate::style::Style;
 
 const COLUMNS: [&str; 7] = ["CLUSTER", "NAMESPACE", "POD", "ROLE", "ADDRESS", "CONFIGURATION", "PROCESSES"];
@@ -44,9 +44,9 @@ enum Configuration {
     /// A newer one is on its way.
     Behind,
     Newest,
-    /// What it refused, in its own words, by `kind name`.
+    /// What it refused, by `kind name`.
     Refused {
-        refused: BTreeMap<String, String>,
+        refused: BTreeMap<String, Refusal>,
     },
 }
 
@@ -133,7 +133,8 @@ fn table(shown: &Shown, style: Style) -> String {
     for Row { pod, configuration } in &shown.pods {
         if let Configuration::Refused { refused } = configuration {
             for (what, why) in refused {
-                let _ = writeln!(text, "{}/{} refused {what}: {why}", pod.cluster, pod.pod);
+                let who = format!("{}/{}", pod.cluster, pod.pod);
+                let _ = writeln!(text, "{}", why.describe(&who, what));
             }
         }
     }

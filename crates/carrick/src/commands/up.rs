@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{homes, parts, progress};
 use crate::args::UpArgs;
-use crate::fleet::client::Federation;
+use crate::fleet::client::{ClusterStatus, Federation, Refusal};
 use crate::fleet::layout::RunDir;
 use crate::fleet::outer::{self, Running};
 use crate::fleet::plan;
@@ -66,7 +66,7 @@ pub async fn stay(running: Running, stop: &CancellationToken) -> Result<ExitCode
     for cluster in &running.plan.clusters {
         let cluster = cluster.spec.name.clone();
         // Asked before anybody is told that it runs, so that the first edit is reported too.
-        let known = running.federation.status(&cluster, None).await.ok().map(|status| status.version);
+        let known = running.federation.status(&cluster, None).await.ok();
         reports.push(tokio::spawn(report(running.federation.clone(), cluster, known)));
     }
     progress(&format!("{name} runs; {STOPS_IT}"));
@@ -87,25 +87,41 @@ async fn gone(federation: &Federation) {
     }
 }
 
-/// Prints what a control plane says of each change.
-async fn report(federation: Federation, cluster: String, mut known: Option<u64>) {
+/// Prints what a control plane says of each change, and what proxies refuse.
+async fn report(federation: Federation, cluster: String, mut known: Option<ClusterStatus>) {
     loop {
-        let Ok(status) = federation.status(&cluster, known).await else {
+        let position = known.as_ref().map(|status| (status.version, status.refusals));
+        let Ok(status) = federation.status(&cluster, position).await else {
             tokio::time::sleep(Duration::from_millis(500)).await;
             continue;
         };
-        if Some(status.version) == known {
-            continue;
+        if position.is_none_or(|(version, _)| version != status.version) {
+            let rendered = &status.rendered;
+            match status.has_errors() {
+                true => progress(&format!(
+                    "{cluster}: a file has errors; its last good version stays in force\n{rendered}"
+                )),
+                false => progress(&format!("{cluster}: the change is in force\n{rendered}")),
+            }
         }
-        known = Some(status.version);
-        let rendered = &status.rendered;
-        match status.has_errors() {
-            true => progress(&format!(
-                "{cluster}: a file has errors; its last good version stays in force\n{rendered}"
-            )),
-            false => progress(&format!("{cluster}: the change is in force\n{rendered}")),
-        }
+        refusals(&cluster, known.as_ref(), &status).iter().for_each(|line| progress(line));
+        known = Some(status);
     }
+}
+
+/// What proxies refuse now and did not refuse before.
+fn refusals(cluster: &str, before: Option<&ClusterStatus>, now: &ClusterStatus) -> Vec<String> {
+    let known = |node: &str, what: &String, refusal: &Refusal| {
+        let before = before.into_iter().flat_map(|status| &status.proxies).find(|proxy| proxy.node == node);
+        before.and_then(|proxy| proxy.refused.get(what)) == Some(refusal)
+    };
+    let mut lines = Vec::new();
+    for proxy in &now.proxies {
+        let who = format!("{cluster}: {}", proxy.node.split('~').nth(2).unwrap_or(&proxy.node));
+        let new = proxy.refused.iter().filter(|(what, refusal)| !known(&proxy.node, what, refusal));
+        lines.extend(new.map(|(what, refusal)| refusal.describe(&who, what)));
+    }
+    lines
 }
 
 /// Starts the same command in the background and returns once everything runs.

@@ -11,8 +11,8 @@ use carrick_proxy::flow::FlowRecord;
 use http_body_util::{BodyExt, Empty};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 
@@ -28,6 +28,8 @@ pub struct ClusterStatus {
     /// The diagnostics for people.
     pub rendered: String,
     pub proxies: Vec<ProxyStatus>,
+    /// How often what proxies refuse has changed.
+    pub refusals: u64,
 }
 
 /// One connected proxy, as its control plane sees it.
@@ -36,7 +38,25 @@ pub struct ProxyStatus {
     pub node: String,
     /// The version that it was sent last.
     pub sent: u64,
-    pub refused: BTreeMap<String, String>,
+    /// What it does not run, by `kind name`.
+    pub refused: BTreeMap<String, Refusal>,
+}
+
+/// Why a proxy does not run a resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// In the proxy's own words.
+    pub reason: String,
+    /// The operator's resources that it was made of, each with its place.
+    pub causes: Vec<String>,
+}
+
+impl Refusal {
+    /// `what` is the refused resource, `who` the proxy.
+    pub fn describe(&self, who: &str, what: &str) -> String {
+        let causes: String = self.causes.iter().map(|cause| format!("\n  made of {cause}")).collect();
+        format!("{who} refused {what}: {}{causes}", self.reason)
+    }
 }
 
 impl ClusterStatus {
@@ -96,9 +116,10 @@ impl Federation {
         }
     }
 
-    /// A control plane's state, once it is newer than `after`.
-    pub async fn status(&self, cluster: &str, after: Option<u64>) -> Result<ClusterStatus> {
-        let query = after.map_or_else(String::new, |version| format!("?after={version}"));
+    /// A control plane's state, once it is newer than `known`: a version, and a count of refusals.
+    pub async fn status(&self, cluster: &str, known: Option<(u64, u64)>) -> Result<ClusterStatus> {
+        let query = known
+            .map_or_else(String::new, |(version, refusals)| format!("?after={version}&refusals={refusals}"));
         get_json(&self.run.admin(cluster), &format!("/status{query}")).await
     }
 

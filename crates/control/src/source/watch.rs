@@ -11,6 +11,8 @@ use tokio::sync::mpsc;
 
 /// Editors write in bursts (truncate, write, rename); the burst is over when nothing has happened for this long.
 const QUIET: Duration = Duration::from_millis(15);
+/// A burst that does not end is acted upon after this long all the same.
+const LONGEST: Duration = Duration::from_millis(500);
 
 /// A running watch; changes are coalesced while nobody waits.
 pub struct Watch {
@@ -49,7 +51,9 @@ impl Watch {
             // The watcher lives as long as we do, so its sender cannot be gone; waiting for ever is the safe reading.
             std::future::pending::<()>().await;
         }
-        while tokio::time::timeout(QUIET, self.changes.recv()).await.is_ok() {}
+        let burst = async { while tokio::time::timeout(QUIET, self.changes.recv()).await.is_ok() {} };
+        // Whether it was quiet in the end makes no difference: what comes later is the next change.
+        let _ = tokio::time::timeout(LONGEST, burst).await;
     }
 }
 

@@ -137,11 +137,20 @@ impl Cluster {
 
     /// The operator's view, once it is newer than `version`.
     pub async fn status_after(&self, version: u64) -> serde_json::Value {
+        self.status(&format!("after={version}")).await
+    }
+
+    /// The operator's view, once what proxies refuse has changed more than `refusals` times.
+    pub async fn status_after_refusals(&self, refusals: u64) -> serde_json::Value {
+        self.status(&format!("after=1000&refusals={refusals}")).await
+    }
+
+    async fn status(&self, query: &str) -> serde_json::Value {
         let stream = connect(&self.path("run/admin.sock")).await;
         let (mut client, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
-        let request = hyper::Request::get(format!("/status?after={version}"))
+        let request = hyper::Request::get(format!("/status?{query}"))
             .header("host", "localhost")
             .body(Empty::<bytes::Bytes>::new())
             .unwrap();
@@ -167,11 +176,26 @@ pub struct Subscription {
 impl Subscription {
     /// The names of what comes next, acknowledged.
     pub async fn added(&mut self) -> Result<Vec<String>, Status> {
+        self.answer(None).await
+    }
+
+    /// The names of what comes next, refused in these words.
+    pub async fn refused(&mut self, words: &str) -> Result<Vec<String>, Status> {
+        let detail =
+            carrick_xds::pb::google::rpc::Status { code: 13, message: words.into(), details: vec![] };
+        self.answer(Some(detail)).await
+    }
+
+    async fn answer(
+        &mut self,
+        error_detail: Option<carrick_xds::pb::google::rpc::Status>,
+    ) -> Result<Vec<String>, Status> {
         let next = tokio::time::timeout(Duration::from_secs(20), self.responses.message());
         let response = next.await.expect("a response within 20 s")?.expect("the stream goes on");
         let ack = DeltaDiscoveryRequest {
             type_url: self.kind.type_url().into(),
             response_nonce: response.nonce,
+            error_detail,
             ..Default::default()
         };
         self.sender.send(ack).await.unwrap();

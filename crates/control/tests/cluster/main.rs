@@ -75,6 +75,32 @@ async fn an_edit_takes_effect_and_a_broken_one_changes_nothing() {
 }
 
 #[tokio::test]
+async fn what_a_proxy_refuses_is_shown_with_its_words_and_the_lines_that_caused_it_until_it_is_mended() {
+    let cluster = Cluster::start(&[("client", netns())]).await;
+    let mut stream = cluster.subscribe("client", "10.10.0.11", ResourceType::Cluster).await.unwrap();
+    let name = "outbound|80||server.ns2.svc.cluster.global";
+    stream.refused(&format!("Error adding/updating cluster(s) {name}: not today")).await.unwrap();
+
+    let status = cluster.status_after_refusals(0).await;
+    let refused = &status["proxies"][0]["refused"];
+    assert_eq!(refused.as_object().unwrap().len(), 1, "its neighbours were taken: {refused}");
+    let refusal = &refused[format!("cluster {name}")];
+    assert_eq!(refusal["reason"], format!("Error adding/updating cluster(s) {name}: not today"));
+    let causes = refusal["causes"].to_string();
+    assert!(
+        causes.contains("DestinationRule default/server-ns2 cluster1/server-from-cluster2.yaml:23:"),
+        "{causes}"
+    );
+
+    let text = std::fs::read_to_string(cluster.path("folder/cluster1/server-from-cluster2.yaml")).unwrap();
+    let mended = text.replacen("sni: server.ns2.svc.cluster.global", "sni: other.ns2.svc.cluster.global", 1);
+    cluster.write("cluster1/server-from-cluster2.yaml", &mended);
+    assert_eq!(stream.added().await.unwrap(), [name], "only what changed is sent");
+    let status = cluster.status_after_refusals(1).await;
+    assert_eq!(status["proxies"][0]["refused"], serde_json::json!({}));
+}
+
+#[tokio::test]
 async fn the_cluster_ca_survives_a_restart_and_needs_no_second_token() {
     let cluster = Cluster::start(&[("client", netns())]).await;
     let before = harness::certificates(&cluster.certificate("").await.unwrap());

@@ -112,7 +112,10 @@ async fn a_bad_resource_changes_nothing_and_says_why_while_its_neighbours_go_on(
     assert_eq!(say(address(&proxy, "new"), b"x").await.unwrap(), "app:x:bye");
     eventually(|| control.refusals().len() == 2).await;
     let refusals = control.refusals().join("\n");
-    assert!(refusals.contains("extra: lb_policy: LOAD_BALANCING_POLICY_CONFIG is not implemented"), "{refusals}");
+    assert!(
+        refusals.contains("extra: lb_policy: LOAD_BALANCING_POLICY_CONFIG is not implemented"),
+        "{refusals}"
+    );
     assert!(
         refusals.contains("in: filter_chains[1].filter_chain_match: is the same as that of filter_chains[0]"),
         "{refusals}"
