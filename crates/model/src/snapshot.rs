@@ -16,6 +16,7 @@ mod policy;
 mod protocol;
 mod service;
 mod services;
+mod sidecars;
 mod virtual_services;
 mod visibility;
 mod workload;
@@ -37,6 +38,7 @@ pub use protocol::Protocol;
 pub use service::{
     Endpoint, EndpointAddress, Resolution, Service, ServiceKind, ServicePort, TargetPort, TlsCapability,
 };
+pub use sidecars::SidecarScope;
 pub use visibility::ExportTo;
 pub use workload::{NETNS_ANNOTATION, OWNER_ANNOTATION, TLS_MODE_LABEL, Workload};
 
@@ -230,6 +232,11 @@ impl MeshSnapshot {
     /// All Sidecar resources, oldest first.
     pub fn sidecars(&self) -> &[Arc<Resource<Sidecar>>] {
         &self.inventory.sidecars
+    }
+
+    /// The Sidecar resource that holds for a workload of `namespace` with these labels.
+    pub fn sidecar_for(&self, namespace: &str, labels: &BTreeMap<String, String>) -> Option<SidecarScope> {
+        sidecars::scope_for(&self.inventory.sidecars, &self.settings.root_namespace, namespace, labels)
     }
 
     /// All AuthorizationPolicies, oldest first.

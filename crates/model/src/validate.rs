@@ -12,6 +12,7 @@ mod legacy_policy;
 mod peer_authentication;
 mod references;
 mod service_entry;
+mod sidecar;
 mod virtual_service;
 
 pub(crate) use references::{Surroundings, references};
@@ -43,7 +44,8 @@ pub(crate) fn resource(resource: &AnyResource, settings: &MeshSettings, found: &
             legacy_policy::check(&r.spec, &r.meta, &mut check)
         }
         AnyResource::AuthorizationPolicy(r) => authorization::check(&r.spec, &mut check),
-        AnyResource::RequestAuthentication(_) | AnyResource::Sidecar(_) => {
+        AnyResource::Sidecar(r) => sidecar::check(&r.spec, &mut check),
+        AnyResource::RequestAuthentication(_) => {
             let reason = format!("Carrick does not support {} yet; it is not applied", resource.meta().kind);
             check.error(codes::UNSUPPORTED, "", reason, "remove it");
         }

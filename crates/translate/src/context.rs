@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use carrick_model::resources::VirtualService;
-use carrick_model::snapshot::{EffectiveDestinationRule, MeshSnapshot, Service, ServicePort, Workload};
+use carrick_model::snapshot::{
+    EffectiveDestinationRule, MeshSnapshot, Service, ServicePort, SidecarScope, Workload,
+};
 use carrick_model::{MeshSettings, OutboundPolicy, Resource};
 
 use crate::access_log;
@@ -13,14 +15,12 @@ use crate::authorization::{self, Guards};
 use crate::envoy::accesslog::AccessLog;
 use crate::names;
 use crate::node::{NodeKind, ProxyNode};
+use crate::scope::Scope;
 
 pub struct Context<'a> {
     pub snapshot: &'a MeshSnapshot,
     pub node: &'a ProxyNode,
-    /// The services that the proxy's namespace may see, oldest first, each host once.
-    pub services: Vec<Arc<Service>>,
-    /// The VirtualServices that sidecars of the proxy's namespace follow, oldest first.
-    virtual_services: Vec<Arc<Resource<VirtualService>>>,
+    scope: Scope,
     /// What every filter logs to; empty when logging is off.
     pub access_log: Vec<AccessLog>,
     /// What stands before everything that the proxy accepts.
@@ -29,15 +29,29 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     pub fn new(snapshot: &'a MeshSnapshot, node: &'a ProxyNode) -> Self {
-        let services = snapshot.services_visible_to(&node.namespace).cloned().collect();
+        let sidecar = match node.kind {
+            NodeKind::Sidecar => snapshot.sidecar_for(&node.namespace, &node.labels),
+            NodeKind::Router => None,
+        };
+        let scope = Scope::new(snapshot, &node.namespace, sidecar);
         let access_log = snapshot.settings().access_log.iter().map(access_log::of_mesh).collect();
-        let virtual_services = snapshot.virtual_services_for_mesh(&node.namespace);
         let guards = authorization::guards(snapshot, node);
-        Context { snapshot, node, services, virtual_services, access_log, guards }
+        Context { snapshot, node, scope, access_log, guards }
     }
 
-    pub fn virtual_services(&self) -> &[Arc<Resource<VirtualService>>] {
-        &self.virtual_services
+    /// The services that the proxy may call, oldest first, each host once.
+    pub fn services(&self) -> &[Arc<Service>] {
+        &self.scope.services
+    }
+
+    /// The VirtualServices that this sidecar follows for calls to a port, oldest first.
+    pub fn virtual_services(&self, port: u16) -> impl Iterator<Item = &Arc<Resource<VirtualService>>> {
+        self.scope.rules(port)
+    }
+
+    /// The Sidecar resource that holds for this proxy.
+    pub fn sidecar(&self) -> Option<&SidecarScope> {
+        self.scope.sidecar.as_ref()
     }
 
     pub fn settings(&self) -> &'a MeshSettings {
@@ -49,8 +63,11 @@ impl<'a> Context<'a> {
     }
 
     /// The service that this proxy means by a host.
-    pub fn service(&self, host: &str) -> Option<&'a Arc<Service>> {
-        self.snapshot.visible_service(&self.node.namespace, host)
+    pub fn service(&self, host: &str) -> Option<&Arc<Service>> {
+        match self.scope.sidecar {
+            None => self.snapshot.visible_service(&self.node.namespace, host),
+            Some(_) => self.scope.services.iter().find(|service| service.host == host),
+        }
     }
 
     /// The pod that the proxy stands in: by name, else by address.
@@ -64,23 +81,26 @@ impl<'a> Context<'a> {
         self.snapshot.destination_rule_for(&self.node.namespace, &self.node.labels, service)
     }
 
-    /// Where connections go that no service claims.
+    /// What happens to connections that no service claims: the Sidecar's word, else the mesh's.
+    pub fn outbound_policy(&self) -> OutboundPolicy {
+        self.sidecar().and_then(SidecarScope::outbound_policy).unwrap_or(self.settings().outbound_policy)
+    }
+
+    /// Where they go.
     pub fn unknown_destination(&self) -> &'static str {
-        match self.settings().outbound_policy {
+        match self.outbound_policy() {
             OutboundPolicy::AllowAny => names::PASSTHROUGH,
             OutboundPolicy::RegistryOnly => names::BLACK_HOLE,
         }
     }
 
-    /// Every TCP-based port of every visible service.
+    /// Every TCP-based port of every service that the proxy may call.
     pub fn ports(&self) -> impl Iterator<Item = (&Arc<Service>, usize, &ServicePort)> {
-        self.services.iter().flat_map(|service| {
-            service
-                .ports
-                .iter()
-                .enumerate()
-                .filter(|(_, port)| port.protocol != carrick_model::Protocol::Udp)
-                .map(move |(index, port)| (service, index, port))
+        self.services().iter().flat_map(|service| {
+            let ports = service.ports.iter().enumerate().filter(|(_, port)| {
+                port.protocol != carrick_model::Protocol::Udp && self.scope.has_port(service, port.number)
+            });
+            ports.map(move |(index, port)| (service, index, port))
         })
     }
 }

@@ -25,14 +25,16 @@ use crate::names;
 use crate::routes;
 use crate::rule;
 use crate::tls::{ServerTls, server_socket};
-use ports::{InboundPort, Serving};
+pub use ports::InboundPort;
 use shapes::{Inner, Shape};
 
 pub fn add(context: &Context<'_>, resources: &mut ProxyResources) {
     let ports = ports::of(context);
     for port in &ports {
-        if let Some(serving) = &port.serving {
-            resources.add_cluster(&clusters::inbound::of(port.cluster(), &serving.service, serving.port()));
+        // Ports that nothing speaks of share the one cluster below.
+        if port.cluster() != names::INBOUND_PASSTHROUGH {
+            let cluster = clusters::inbound::of(context, port);
+            resources.add_cluster(&cluster);
         }
     }
     resources.add_cluster(&clusters::fixed::inbound_passthrough());
@@ -117,8 +119,7 @@ fn http(context: &Context<'_>, port: &InboundPort) -> Filter {
 }
 
 fn route(port: &InboundPort) -> crate::envoy::route::Route {
-    let is_grpc = |serving: &Serving| matches!(serving.port().protocol, Protocol::Grpc | Protocol::GrpcWeb);
-    let retries = !port.serving.as_ref().is_some_and(is_grpc);
+    let retries = !matches!(port.protocol, Protocol::Grpc | Protocol::GrpcWeb);
     let action = RouteAction {
         cluster_specifier: Some(ClusterSpecifier::Cluster(port.cluster().to_owned())),
         timeout: Some(Default::default()),

@@ -26,6 +26,7 @@ mod outbound;
 mod responsible;
 mod routes;
 mod rule;
+mod scope;
 mod tls;
 mod unsupported;
 

@@ -3,8 +3,8 @@
 
 use carrick_model::diagnostic::codes;
 use carrick_model::resources::{
-    ConnectionPoolSettings, DestinationRule, Gateway, HttpRoute, LoadBalancerSettings, ServiceEntry,
-    ServiceEntryResolution, TrafficPolicy, VirtualService,
+    CaptureMode, ConnectionPoolSettings, DestinationRule, Gateway, HttpRoute, LoadBalancerSettings,
+    ServiceEntry, ServiceEntryResolution, Sidecar, TrafficPolicy, VirtualService,
 };
 use carrick_model::snapshot::{MeshSnapshot, Resolution, ServiceKind};
 use carrick_model::{AnyResource, Diagnostic, Meta, Severity};
@@ -18,6 +18,7 @@ pub fn unsupported(snapshot: &MeshSnapshot) -> Vec<Diagnostic> {
             AnyResource::VirtualService(one) => virtual_service(&one.spec, &mut fields),
             AnyResource::DestinationRule(one) => destination_rule(&one.spec, &mut fields),
             AnyResource::ServiceEntry(one) => service_entry(&one.spec, &mut fields),
+            AnyResource::Sidecar(one) => sidecar(&one.spec, &mut fields),
             AnyResource::Gateway(one) => gateway(&one.spec, &mut fields),
             _ => {}
         }
@@ -122,6 +123,23 @@ fn crl(at: &str, file: Option<&str>, fields: &mut Fields<'_>) {
 
 fn service_entry(spec: &ServiceEntry, fields: &mut Fields<'_>) {
     fields.add("spec.resolution", spec.resolution == ServiceEntryResolution::DynamicDns);
+}
+
+fn sidecar(spec: &Sidecar, fields: &mut Fields<'_>) {
+    for (index, listener) in spec.egress.iter().enumerate() {
+        let at = format!("spec.egress[{index}]");
+        fields.add(&format!("{at}.bind"), !listener.bind.is_empty());
+        fields.add(&format!("{at}.captureMode"), listener.capture_mode == CaptureMode::None);
+    }
+    for (index, listener) in spec.ingress.iter().enumerate() {
+        let at = format!("spec.ingress[{index}]");
+        fields.add(&format!("{at}.bind"), !listener.bind.is_empty());
+        fields.add(&format!("{at}.captureMode"), listener.capture_mode == CaptureMode::None);
+        fields.add(&format!("{at}.connectionPool"), listener.connection_pool.is_some());
+    }
+    fields.add("spec.inboundConnectionPool", spec.inbound_connection_pool.is_some());
+    let proxy = spec.outbound_traffic_policy.as_ref().is_some_and(|policy| policy.egress_proxy.is_some());
+    fields.add("spec.outboundTrafficPolicy.egressProxy", proxy);
 }
 
 fn gateway(spec: &Gateway, fields: &mut Fields<'_>) {

@@ -6,6 +6,7 @@ mod mutual_tls;
 mod names;
 mod protocol;
 mod services;
+mod sidecars;
 mod virtual_services;
 
 use carrick_identity::TrustDomain;

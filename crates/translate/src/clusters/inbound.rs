@@ -1,13 +1,26 @@
 //! The way from a sidecar to its own application (`pilot/pkg/networking/core/cluster.go`, `buildInboundCluster...`).
 
-use super::{fixed, protocol};
-use crate::envoy::cluster::Cluster;
-use crate::rule::{istio, list, object, string};
-use carrick_model::snapshot::{Service, ServicePort};
+use carrick_model::resources::LocalEndpoint;
 
-/// The cluster of one port, with the service that leads to it.
-pub fn of(name: &str, service: &Service, port: &ServicePort) -> Cluster {
-    let mut cluster = fixed::inbound(name);
+use super::{fixed, protocol};
+use crate::address;
+use crate::context::Context;
+use crate::envoy::cluster::Cluster;
+use crate::inbound::InboundPort;
+use crate::names;
+use crate::rule::{add, config, list, object, string};
+
+/// The cluster of one port, with the service that leads to it. Unless a Sidecar resource says where the application listens, it is
+/// reached at the address that the client called.
+pub fn of(context: &Context<'_>, port: &InboundPort) -> Cluster {
+    let mut cluster = match &port.endpoint {
+        None => fixed::inbound(port.cluster()),
+        Some(endpoint) => Cluster {
+            alt_stat_name: names::stat_name(port.cluster()),
+            circuit_breakers: Some(super::circuit_breakers()),
+            ..fixed::single_endpoint(port.cluster(), local(context, endpoint), fixed::CONNECT_TIMEOUT)
+        },
+    };
     let version = if port.protocol.is_http2() {
         protocol::http2()
     } else if port.protocol.is_auto() {
@@ -16,16 +29,24 @@ pub fn of(name: &str, service: &Service, port: &ServicePort) -> Cluster {
         protocol::http1()
     };
     protocol::change(&mut cluster, |options| options.upstream_protocol_options = Some(version));
-    cluster.metadata = Some(istio([
-        ("config", string(&service.meta.config_path())),
-        (
-            "services",
-            list(vec![object([
-                ("host", string(&service.host)),
-                ("name", string(&service.name)),
-                ("namespace", string(&service.namespace)),
-            ])]),
-        ),
-    ]));
+    let mut metadata = port.responsible.as_deref().map(config).unwrap_or_default();
+    if let Some(serving) = &port.serving {
+        let service = &serving.service;
+        let named = object([
+            ("host", string(&service.host)),
+            ("name", string(&service.name)),
+            ("namespace", string(&service.namespace)),
+        ]);
+        add(&mut metadata, "services", list(vec![named]));
+    }
+    cluster.metadata = Some(metadata);
     cluster
+}
+
+fn local(context: &Context<'_>, endpoint: &LocalEndpoint) -> crate::envoy::core::Address {
+    match endpoint {
+        LocalEndpoint::Loopback(port) => address::tcp(&"127.0.0.1", *port),
+        LocalEndpoint::Pod(port) => address::tcp(&context.node.ip, *port),
+        LocalEndpoint::Unix(path) => address::unix(path),
+    }
 }

@@ -1,10 +1,11 @@
-//! Which ports of its pod a sidecar knows: those that services lead to, those with a policy of their own, and all the others.
+//! Which ports of its pod a sidecar knows: those that services lead to or a Sidecar resource lists, those with a policy of their own, and
+//! all the others.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use carrick_model::resources::labels_match;
-use carrick_model::snapshot::{ServerMtls, Service, ServicePort, Workload};
+use carrick_model::resources::{LocalEndpoint, labels_match};
+use carrick_model::snapshot::{ServerMtls, Service, ServicePort, SidecarScope, Workload};
 use carrick_model::{AnyResource, Protocol};
 
 use super::shapes::{self, Inner, Shape};
@@ -15,6 +16,9 @@ use crate::names;
 pub struct InboundPort {
     pub number: Option<u16>,
     pub serving: Option<Serving>,
+    pub protocol: Protocol,
+    /// Where the application listens, if not at the address that the client called.
+    pub endpoint: Option<LocalEndpoint>,
     mtls: ServerMtls,
     /// The config path of the service, or of the policy where no service leads here.
     pub responsible: Option<String>,
@@ -39,8 +43,7 @@ impl InboundPort {
     }
 
     pub fn shapes(&self) -> Vec<Shape> {
-        let protocol = self.serving.as_ref().map_or(Protocol::Auto, |serving| serving.port().protocol);
-        shapes::of(protocol, self.mtls.mode, self.mtls.legacy)
+        shapes::of(self.protocol, self.mtls.mode, self.mtls.legacy)
     }
 
     pub fn chain_name(&self, inner: Inner) -> String {
@@ -55,7 +58,10 @@ impl InboundPort {
 /// By number, and the catch-all last. A proxy that is no known workload accepts nothing.
 pub fn of(context: &Context<'_>) -> Vec<InboundPort> {
     let Some(workload) = context.workload() else { return vec![] };
-    let mut ports = served(context, workload);
+    let mut ports = match context.sidecar() {
+        Some(sidecar) if !sidecar.ingress().is_empty() => written(context, workload, sidecar),
+        _ => served(context, workload),
+    };
     let known: BTreeSet<u16> = ports.iter().filter_map(|port| port.number).collect();
     for number in with_own_policy(context, workload).difference(&known) {
         ports.push(unserved(context, workload, Some(*number)));
@@ -76,6 +82,8 @@ fn served(context: &Context<'_>, workload: &Workload) -> Vec<InboundPort> {
         }
         ports.push(InboundPort {
             number: Some(number),
+            protocol: service.ports[index].protocol,
+            endpoint: None,
             mtls: context.snapshot.server_mtls(workload, number),
             responsible: Some(service.meta.config_path()),
             cluster: names::inbound_cluster(number),
@@ -85,11 +93,44 @@ fn served(context: &Context<'_>, workload: &Workload) -> Vec<InboundPort> {
     ports
 }
 
+/// The listeners of a Sidecar resource, which replace what services say about the ports of the pod. A service that leads to one of them
+/// lends it its name.
+fn written(context: &Context<'_>, workload: &Workload, sidecar: &SidecarScope) -> Vec<InboundPort> {
+    let services = context.snapshot.services_of(workload);
+    let mut ports: Vec<InboundPort> = Vec::new();
+    for listener in sidecar.ingress() {
+        let Some(port) = listener.port.as_ref().filter(|port| port.number != names::INBOUND_CAPTURE_PORT)
+        else {
+            continue;
+        };
+        let number = port.number;
+        let behind = services.iter().find(|(_, _, target)| *target == number);
+        ports.push(InboundPort {
+            number: Some(number),
+            protocol: Protocol::parse(&port.protocol),
+            endpoint: listener.endpoint(),
+            mtls: context.snapshot.server_mtls(workload, number),
+            responsible: Some(sidecar.meta().config_path()),
+            cluster: names::inbound_cluster(number),
+            serving: behind.map(|(service, index, _)| Serving { service: service.clone(), index: *index }),
+        });
+    }
+    ports
+}
+
 fn unserved(context: &Context<'_>, workload: &Workload, number: Option<u16>) -> InboundPort {
     let mtls = context.snapshot.server_mtls(workload, number.unwrap_or(0));
     let responsible = mtls.decided_by.clone();
     let cluster = names::INBOUND_PASSTHROUGH.to_owned();
-    InboundPort { number, serving: None, mtls, responsible, cluster }
+    InboundPort {
+        number,
+        serving: None,
+        protocol: Protocol::Auto,
+        endpoint: None,
+        mtls,
+        responsible,
+        cluster,
+    }
 }
 
 /// `portLevelMtls` of policies that select this workload (`buildInboundChainConfigs`): such a port has a mode of its own even where

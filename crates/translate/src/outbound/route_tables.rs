@@ -24,7 +24,7 @@ pub fn of(context: &Context<'_>, plans: &Plans) -> Vec<RouteConfiguration> {
             hosts.claim(of_service(context, service, &service.ports[*index]), domains(context, service));
         }
         if key.is_wildcard() && key.port == UNREGISTERED_PORT {
-            for (resource, host) in unregistered(context) {
+            for (resource, host) in unregistered(context, key.port) {
                 let side = mesh_side(context, key.port);
                 hosts.claim(of_unregistered(context, &resource, &host, side), absolute(&host));
             }
@@ -65,7 +65,7 @@ impl Claims {
 
 /// Requests for unknown hosts go where the application wanted them to go, or get a 502.
 fn last_resort(context: &Context<'_>) -> VirtualHost {
-    let (name, action) = match context.settings().outbound_policy {
+    let (name, action) = match context.outbound_policy() {
         OutboundPolicy::AllowAny => {
             let to = RouteAction {
                 cluster_specifier: Some(ClusterSpecifier::Cluster(names::PASSTHROUGH.into())),

@@ -21,7 +21,7 @@ pub fn chains(
     ranges: &[CidrRange],
 ) -> Vec<FilterChain> {
     let mut chains = Vec::new();
-    if let Some(resource) = virtual_service_of(context, &service.host) {
+    if let Some(resource) = virtual_service_of(context, &service.host, port.number) {
         let side = mesh_side(context, port.number);
         let responsible = rule::config(&resource.meta.config_path());
         for route in &resource.spec.tcp {

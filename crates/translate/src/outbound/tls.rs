@@ -36,7 +36,7 @@ fn routed(
     port: &ServicePort,
     ranges: &[CidrRange],
 ) -> Vec<FilterChain> {
-    let Some(resource) = virtual_service_of(context, &service.host) else { return vec![] };
+    let Some(resource) = virtual_service_of(context, &service.host, port.number) else { return vec![] };
     let side = mesh_side(context, port.number);
     let mut chains = Vec::new();
     for route in &resource.spec.tls {

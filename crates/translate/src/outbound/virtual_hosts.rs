@@ -15,8 +15,8 @@ use crate::routes::{self, Side};
 
 pub fn of_service(context: &Context<'_>, service: &Service, port: &ServicePort) -> VirtualHost {
     let side = mesh_side(context, port.number);
-    let virtual_service =
-        virtual_service_of(context, &service.host).filter(|resource| !resource.spec.http.is_empty());
+    let virtual_service = virtual_service_of(context, &service.host, port.number)
+        .filter(|resource| !resource.spec.http.is_empty());
     let routes = match virtual_service {
         Some(resource) => routes::of_virtual_service(context, &resource, side),
         None => vec![routes::default_route(context, service, port)],
@@ -38,9 +38,13 @@ fn named(name: String, routes: Vec<crate::envoy::route::Route>) -> VirtualHost {
 }
 
 /// The VirtualService that speaks for a host in the mesh: the exact one, else that of the longest wildcard; the oldest of equals.
-pub fn virtual_service_of(context: &Context<'_>, host: &str) -> Option<Arc<Resource<VirtualService>>> {
+pub fn virtual_service_of(
+    context: &Context<'_>,
+    host: &str,
+    port: u16,
+) -> Option<Arc<Resource<VirtualService>>> {
     let mut best: Option<(usize, Arc<Resource<VirtualService>>)> = None;
-    for resource in context.virtual_services() {
+    for resource in context.virtual_services(port) {
         let Some(rank) = resource.spec.hosts.iter().filter_map(|pattern| specificity(pattern, host)).max()
         else {
             continue;
@@ -60,11 +64,11 @@ fn specificity(pattern: &str, host: &str) -> Option<usize> {
 }
 
 /// Hosts of VirtualServices of the mesh that no visible service has, each with its resource, oldest first.
-pub fn unregistered(context: &Context<'_>) -> Vec<(Arc<Resource<VirtualService>>, String)> {
+pub fn unregistered(context: &Context<'_>, port: u16) -> Vec<(Arc<Resource<VirtualService>>, String)> {
     let mut found = Vec::new();
-    for resource in context.virtual_services().iter().filter(|resource| !resource.spec.http.is_empty()) {
+    for resource in context.virtual_services(port).filter(|resource| !resource.spec.http.is_empty()) {
         for wanted in &resource.spec.hosts {
-            let known = context.services.iter().any(|service| host::is_subset(&service.host, wanted));
+            let known = context.services().iter().any(|service| host::is_subset(&service.host, wanted));
             if !known {
                 found.push((resource.clone(), wanted.clone()));
             }
