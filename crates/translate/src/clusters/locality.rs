@@ -83,9 +83,9 @@ impl<'a> Preference<'a> {
     }
 }
 
-/// `region/zone/subzone` of the client's pod; empty if unknown.
+/// `region/zone/subzone` of the cluster, where all of its proxies stand; empty if unknown.
 fn own_locality<'a>(context: &Context<'a>) -> &'a str {
-    context.workload().map_or("", |workload| workload.locality.as_str())
+    &context.settings().region
 }
 
 /// 0: same sub-zone, 1: same zone, 2: same region, 3: elsewhere, 4: elsewhere although the rule names another region to go to.
