@@ -10,7 +10,12 @@ use crate::env::ProxyEnv;
 use crate::resources::Origin;
 
 fn health(endpoint: &Endpoint) -> &'static str {
-    if endpoint.healthy { "healthy" } else { "/failed_eds_health" }
+    match (endpoint.healthy, endpoint.is_ejected()) {
+        (true, false) => "healthy",
+        (true, true) => "/failed_outlier_check",
+        (false, false) => "/failed_eds_health",
+        (false, true) => "/failed_outlier_check/failed_eds_health",
+    }
 }
 
 /// Names of the clusters that an xDS server delivered.
@@ -31,6 +36,7 @@ pub(super) fn text(env: &ProxyEnv) -> String {
         };
         line(format_args!("observability_name::{name}"));
         line(format_args!("default_priority::max_connections::{}", limits.connections));
+        line(format_args!("default_priority::max_pending_requests::{}", limits.pending));
         line(format_args!("default_priority::max_requests::{}", limits.requests));
         line(format_args!("added_via_api::{}", delivered.iter().any(|other| other == name)));
         for endpoint in cluster.endpoints() {
@@ -65,7 +71,7 @@ fn status(cluster: &UpstreamCluster, delivered: &[String]) -> Value {
         "name": cluster.name(),
         "added_via_api": delivered.iter().any(|name| name == cluster.name()),
         "circuit_breakers": {
-            "thresholds": [{ "max_connections": limits.connections, "max_requests": limits.requests }],
+            "thresholds": [{ "max_connections": limits.connections, "max_pending_requests": limits.pending, "max_requests": limits.requests }],
         },
         "observability_name": cluster.name(),
         "host_statuses": hosts,
@@ -84,7 +90,7 @@ fn host(endpoint: &Endpoint) -> Value {
             stat("GAUGE", "rq_active", counters.active().into()),
             stat("COUNTER", "rq_total", counters.total()),
         ],
-        "health_status": { "eds_health_status": if endpoint.healthy { "HEALTHY" } else { "UNHEALTHY" } },
+        "health_status": { "eds_health_status": if endpoint.healthy { "HEALTHY" } else { "UNHEALTHY" }, "failed_outlier_check": endpoint.is_ejected() },
         "weight": endpoint.weight,
         "priority": endpoint.priority,
         "locality": {

@@ -6,7 +6,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -14,7 +13,8 @@ use socket2::{Domain, Protocol, SockAddr, Type};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, UnixStream};
 
-use super::{Address, Endpoint, UpstreamCluster};
+use super::breakers::Permit;
+use super::{Address, Endpoint, Outcome, UpstreamCluster};
 use crate::config::socket::SocketSettings;
 use crate::connection::{ConnectionInfo, Stream, TlsFacts};
 use crate::socket::Socket;
@@ -113,13 +113,31 @@ impl UpstreamCluster {
         authority: Option<&str>,
         alpn: Option<&[Vec<u8>]>,
     ) -> Result<Opened, ConnectError> {
-        let permit = Permit::take(&self.connections, self.config.limits.connections)?;
+        let permit = self.breakers.connection(&endpoint.counters, false).ok_or(ConnectError::Overflow)?;
+        let opened = self.open_with(permit, endpoint, authority, alpn).await?;
+        self.report(endpoint, Outcome::Done);
+        Ok(opened)
+    }
+
+    /// The same for who has leave already, and will report what comes of it.
+    pub(crate) async fn open_with(
+        &self,
+        permit: Permit,
+        endpoint: &Endpoint,
+        authority: Option<&str>,
+        alpn: Option<&[Vec<u8>]>,
+    ) -> Result<Opened, ConnectError> {
         let timeout = self.config.connect_timeout;
         let attempt = self.open_within(endpoint, authority, alpn, permit);
         let outcome = tokio::time::timeout(timeout, attempt).await;
         let outcome = outcome.unwrap_or(Err(ConnectError::Timeout(timeout)));
-        if outcome.is_err() {
-            endpoint.counters.count_connect_failure();
+        match &outcome {
+            Ok(_) => self.report(endpoint, Outcome::Connected),
+            Err(error) => {
+                endpoint.counters.count_connect_failure();
+                let timed_out = error.is_timeout();
+                self.report(endpoint, if timed_out { Outcome::TimedOut } else { Outcome::Failed });
+            }
         }
         outcome
     }
@@ -162,26 +180,6 @@ async fn dial(address: &Address, settings: &SocketSettings) -> io::Result<Socket
     }
     let stream = TcpSocket::from_std_stream(socket.into()).connect(remote).await?;
     Ok(Socket::Tcp(stream))
-}
-
-/// Counts one connection of the cluster until dropped.
-#[derive(Debug)]
-struct Permit(Arc<AtomicU32>);
-
-impl Permit {
-    fn take(connections: &Arc<AtomicU32>, limit: u32) -> Result<Self, ConnectError> {
-        let permit = Self(Arc::clone(connections));
-        if connections.fetch_add(1, Ordering::Relaxed) >= limit {
-            return Err(ConnectError::Overflow);
-        }
-        Ok(permit)
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 /// A connection to a host, plain or TLS.

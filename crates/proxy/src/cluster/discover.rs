@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -24,6 +24,7 @@ impl UpstreamCluster {
     }
 
     fn assign_resolved(&self, assignment: &Assignment, names: &Names) {
+        let _one_writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let logical = matches!(&self.config.discovery, Discovery::Dns { options, .. } if options.logical);
         let before = self.endpoints.load();
         let counters: HashMap<&Address, &Arc<EndpointCounters>> =

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::balance::Policy;
+use super::outlier::OutlierState;
 use super::table::{Member, Table};
 
 /// Where an endpoint listens.
@@ -50,6 +51,9 @@ pub struct EndpointCounters {
     active: AtomicU32,
     total: AtomicU64,
     connect_failures: AtomicU64,
+    /// Connections now.
+    open: AtomicU32,
+    pub(super) outlier: OutlierState,
 }
 
 impl EndpointCounters {
@@ -64,6 +68,18 @@ impl EndpointCounters {
 
     pub fn connect_failures(&self) -> u64 {
         self.connect_failures.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn open(&self) -> u32 {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn opened(&self) {
+        self.open.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn closed(&self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
     }
 
     pub(super) fn count_connect_failure(&self) {
@@ -95,6 +111,16 @@ pub struct Locality {
 }
 
 impl Endpoint {
+    /// Whether it is to get traffic where there is a choice.
+    pub(super) fn is_usable(&self) -> bool {
+        self.healthy && !self.is_ejected()
+    }
+
+    /// Whether outlier detection leaves it out now.
+    pub fn is_ejected(&self) -> bool {
+        self.counters.outlier.is_ejected()
+    }
+
     /// A host known by nothing but its address.
     pub(super) fn plain(address: SocketAddr) -> Self {
         Self {
@@ -138,6 +164,8 @@ impl Drop for ActiveGuard {
 pub struct EndpointSet {
     /// Index is the priority; 0 is preferred.
     pub(super) priorities: Vec<Priority>,
+    /// As they were given.
+    localities: Vec<LocalityEndpoints>,
 }
 
 #[derive(Debug, Default)]
@@ -213,7 +241,7 @@ impl EndpointSet {
             let hosts = |only_healthy: bool| hosts_of(localities, by_locality, priority, only_healthy);
             Priority { healthy: hosts(true), all: hosts(false) }
         });
-        Self { priorities: priorities.collect() }
+        Self { priorities: priorities.collect(), localities: localities.to_vec() }
     }
 
     /// With what the policy needs to choose by hash.
@@ -225,13 +253,18 @@ impl EndpointSet {
         self
     }
 
+    /// The same hosts, after the health of some has changed.
+    pub(super) fn sorted_anew(&self, by_locality: bool, policy: Policy) -> Self {
+        Self::new(&self.localities, by_locality).arranged(policy)
+    }
+
     pub fn endpoints(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
         self.priorities.iter().flat_map(|priority| &priority.all.endpoints)
     }
 }
 
 fn hosts_of(localities: &[LocalityEndpoints], by_locality: bool, priority: u32, only_healthy: bool) -> Hosts {
-    let wanted = |e: &&Arc<Endpoint>| e.priority == priority && (e.healthy || !only_healthy);
+    let wanted = |e: &&Arc<Endpoint>| e.priority == priority && (e.is_usable() || !only_healthy);
     let mut endpoints = Vec::new();
     let mut weights = Vec::new();
     for locality in localities {

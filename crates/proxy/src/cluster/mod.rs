@@ -3,28 +3,33 @@
 //! A cluster must not know who uses it: tcp_proxy, the HTTP pool, and the xDS session all pick and connect alike.
 
 mod balance;
+mod breakers;
 mod connect;
 mod discover;
 mod endpoint;
+mod outlier;
 mod set;
 mod table;
 mod xxhash;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use carrick_xds::FieldError;
 
 pub use balance::{Balancer, Policy};
+pub(crate) use breakers::{Breakers, Permit};
 pub(crate) use connect::Upstream;
 pub use connect::{ConnectContext, ConnectError, UpstreamConnection};
 pub(crate) use discover::follow_names;
 pub use endpoint::{
     ActiveGuard, Address, Endpoint, EndpointCounters, EndpointSet, Locality, LocalityEndpoints,
 };
+pub(crate) use outlier::{Outcome, follow_outliers};
+pub use outlier::{OutlierConfig, Row};
 pub use set::ClusterSet;
 pub(crate) use table::is_prime;
 pub(crate) use xxhash::xxh64;
@@ -46,7 +51,9 @@ pub struct UpstreamCluster {
     transports: Vec<Option<ClientTls>>,
     /// Requests (HTTP) or connections (TCP) in progress, over all hosts.
     active: Arc<AtomicU32>,
-    connections: Arc<AtomicU32>,
+    breakers: Arc<Breakers>,
+    /// Held while the endpoints are replaced.
+    writer: Mutex<()>,
     /// Whether hosts were delivered or resolved at least once, or cannot be.
     discovered: AtomicBool,
     /// Pooled connections; they go when the cluster goes.
@@ -111,7 +118,8 @@ impl UpstreamCluster {
             balancer: Balancer::new(config.policy, config.panic_percent),
             transports: transports.collect::<Result<_, _>>()?,
             active: Arc::default(),
-            connections: Arc::default(),
+            breakers: Arc::new(Breakers::new(config.limits)),
+            writer: Mutex::new(()),
             discovered: AtomicBool::new(false),
             http: ClusterHttp::default(),
             config,
@@ -157,7 +165,11 @@ impl UpstreamCluster {
 
     /// Connections to all hosts now.
     pub fn active_connections(&self) -> u32 {
-        self.connections.load(Ordering::Relaxed)
+        self.breakers.connections()
+    }
+
+    pub(crate) fn breakers(&self) -> &Arc<Breakers> {
+        &self.breakers
     }
 
     /// Requests (HTTP) and connections (TCP) in progress.
@@ -181,9 +193,6 @@ impl UpstreamCluster {
 
     /// Chooses a host. Pure but for the counters.
     pub fn pick(&self, ctx: &PickContext<'_>) -> Result<Picked, PickError> {
-        if self.active_requests() >= self.config.limits.requests {
-            return Err(PickError::Overflow);
-        }
         let endpoint = match self.config.discovery {
             Discovery::OriginalDestination => original_destination(ctx.downstream)?,
             _ => self
@@ -193,6 +202,16 @@ impl UpstreamCluster {
         };
         let guard = ActiveGuard::new(&endpoint, &self.active);
         Ok(Picked { endpoint, guard })
+    }
+
+    /// The same for an HTTP request, of which only so many may be in progress.
+    pub fn pick_for_request(&self, ctx: &PickContext<'_>) -> Result<Picked, PickError> {
+        let picked = self.pick(ctx)?;
+        // The guard has counted it: whoever is beyond the limit steps back.
+        match self.active_requests() > self.config.limits.requests {
+            true => Err(PickError::Overflow),
+            false => Ok(picked),
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Clusters: discovery, load balancing, timeouts, limits, TLS, and HTTP version upstream.
 
 mod http;
+mod limits;
+mod outlier;
 mod policy;
 
 use std::collections::BTreeMap;
@@ -8,15 +10,16 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use carrick_xds::FieldError;
+use carrick_xds::pb::envoy::config::cluster::v3::Cluster;
 use carrick_xds::pb::envoy::config::cluster::v3::cluster::{
     ClusterDiscoveryType, DiscoveryType, DnsLookupFamily, TransportSocketMatch,
 };
-use carrick_xds::pb::envoy::config::cluster::v3::{CircuitBreakers, Cluster};
-use carrick_xds::pb::envoy::config::core::v3::{RoutingPriority, TypedExtensionConfig};
+use carrick_xds::pb::envoy::config::core::v3::TypedExtensionConfig;
 use carrick_xds::pb::envoy::extensions::network::dns_resolver::cares::v3::CaresDnsResolverConfig;
 use prost::Message;
 
 pub use http::{UpstreamHttp, UpstreamHttpOptions};
+pub use limits::{Limits, RetryLimit};
 
 use super::address::{self, Host};
 use super::endpoint::{Assignment, strings};
@@ -25,7 +28,7 @@ use super::source::Fetch;
 use super::supported::type_name;
 use super::tls::{self, UpstreamTlsConfig};
 use super::{duration, optional_duration, rule};
-use crate::cluster::Policy;
+use crate::cluster::{OutlierConfig, Policy};
 
 /// A cluster resource, converted.
 #[derive(Debug, Clone)]
@@ -43,6 +46,7 @@ pub struct ClusterConfig {
     pub http: UpstreamHttpOptions,
     pub sockets: SocketSettings,
     pub limits: Limits,
+    pub outliers: Option<OutlierConfig>,
     /// The first is for hosts that no other matches.
     pub(crate) transports: Vec<TransportConfig>,
 }
@@ -78,13 +82,6 @@ pub enum DnsFamily {
     PreferV6,
     PreferV4,
     All,
-}
-
-/// Circuit breakers: how much may go on at once. `u32::MAX`: no limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    pub connections: u32,
-    pub requests: u32,
 }
 
 /// Plain text or TLS, for the hosts whose metadata have these labels.
@@ -126,7 +123,14 @@ impl ClusterConfig {
             connect_timeout: timeout,
             http,
             sockets: sockets.or(default_sockets),
-            limits: limits(pb.circuit_breakers.as_ref()).map_err(|e| e.within("circuit_breakers"))?,
+            outliers: pb
+                .outlier_detection
+                .as_ref()
+                .map(outlier::from_proto)
+                .transpose()
+                .map_err(|e| e.within("outlier_detection"))?,
+            limits: limits::from_proto(pb.circuit_breakers.as_ref())
+                .map_err(|e| e.within("circuit_breakers"))?,
         })
     }
 }
@@ -214,27 +218,6 @@ fn dns_servers(pb: Option<&TypedExtensionConfig>) -> Result<Vec<SocketAddr>, Fie
         Ok(if server.port() == 0 { SocketAddr::new(server.ip(), 53) } else { server })
     };
     cares.resolvers.iter().enumerate().map(convert).collect()
-}
-
-/// Only limits of the default priority can be reached: routes of high priority are not implemented.
-fn limits(pb: Option<&CircuitBreakers>) -> Result<Limits, FieldError> {
-    let mut limits = Limits { connections: u32::MAX, requests: u32::MAX };
-    for (n, pb) in pb.into_iter().flat_map(|pb| &pb.thresholds).enumerate() {
-        let unlimited = |value: Option<u32>, field: &str| match value {
-            None | Some(u32::MAX) => Ok(()),
-            Some(limit) => {
-                let reason = format!("a limit ({limit}) is not implemented; only {} (none) is", u32::MAX);
-                Err(FieldError::new(field, reason).within(format!("thresholds[{n}]")))
-            }
-        };
-        unlimited(pb.max_pending_requests, "max_pending_requests")?;
-        unlimited(pb.max_retries, "max_retries")?;
-        if pb.priority() == RoutingPriority::Default {
-            limits.connections = pb.max_connections.unwrap_or(u32::MAX);
-            limits.requests = pb.max_requests.unwrap_or(u32::MAX);
-        }
-    }
-    Ok(limits)
 }
 
 fn transports(pb: &Cluster, http: &UpstreamHttpOptions) -> Result<Vec<TransportConfig>, FieldError> {

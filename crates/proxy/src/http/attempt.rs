@@ -83,12 +83,16 @@ impl Timing {
 
     /// When the response must be there in full; `None` if there is no limit, or the request is not complete yet.
     pub(crate) fn deadline(&self, progress: Option<&Progress>) -> Option<Instant> {
+        let response = self.response_deadline(progress);
+        [response, after(self.started, self.stream)].into_iter().flatten().min()
+    }
+
+    fn response_deadline(&self, progress: Option<&Progress>) -> Option<Instant> {
         let complete = match progress {
             None => Some(self.started),
             Some(progress) => progress.is_complete().then(|| progress.last_frame()),
         };
-        let response = complete.and_then(|complete| after(complete, self.response));
-        [response, after(self.started, self.stream)].into_iter().flatten().min()
+        complete.and_then(|complete| after(complete, self.response))
     }
 
     /// For the whole response, counted from the request's end.
@@ -147,16 +151,17 @@ async fn watch(timing: &Timing, per_try: Option<Duration>, progress: Option<&Pro
             biased;
             () = uploaded => {}
             () = sleep_until(after(timing.started, timing.request)) => return Failed::request_timeout(),
-            () = sleep_until(after(timing.started, timing.stream)) => return Failed::stream_duration(),
-            () = idle(timing.idle, || progress.last_frame()) => return Failed::idle(),
+            () = sleep_until(after(timing.started, timing.stream)) => return Failed::stream_duration(true),
+            () = idle(timing.idle, || progress.last_frame()) => return Failed::idle(true),
         }
     }
-    let deadline = timing.deadline(progress);
+    let deadline = timing.response_deadline(progress);
     let last_frame = progress.map_or(began, Progress::last_frame).max(began);
     let limits = [
         (deadline, Limit::All),
         (after(began, per_try), Limit::Try),
         (after(last_frame, timing.idle), Limit::Idle),
+        (after(timing.started, timing.stream), Limit::Stream),
     ];
     let first = limits.into_iter().filter_map(|(at, limit)| Some((at?, limit))).min_by_key(|(at, _)| *at);
     let Some((at, limit)) = first else { return std::future::pending().await };
@@ -164,7 +169,8 @@ async fn watch(timing: &Timing, per_try: Option<Duration>, progress: Option<&Pro
     match limit {
         Limit::All => Failed::timeout(),
         Limit::Try => Failed::per_try_timeout(),
-        Limit::Idle => Failed::idle(),
+        Limit::Idle => Failed::idle(false),
+        Limit::Stream => Failed::stream_duration(false),
     }
 }
 
@@ -173,6 +179,7 @@ enum Limit {
     All,
     Try,
     Idle,
+    Stream,
 }
 
 async fn sleep_until(deadline: Option<Instant>) {
@@ -212,7 +219,6 @@ async fn exchange(attempt: Attempt<'_>, body: RequestBody, record: &mut Record) 
     *request.headers_mut() = attempt.head;
 
     let pool = &cluster.http.pool;
-    let secrets = env.secrets.version();
     if attempt.version == Version::HTTP_2 {
         let (mut connection, lease, fresh) =
             match pool.lease_http2(cluster, attempt.endpoint, &host, &env, labels).await {
@@ -229,28 +235,24 @@ async fn exchange(attempt: Attempt<'_>, body: RequestBody, record: &mut Record) 
         };
     }
     let idempotent = attempt.method.is_idempotent() && matches!(request.body(), RequestBody::Empty);
-    if let Some(mut pooled) = pool.take_http1(&host, secrets) {
-        record.connection(&pooled.facts, false, attempt.version);
+    loop {
+        let (mut connection, fresh) =
+            match pool.acquire_http1(cluster, attempt.endpoint, &host, &env, labels).await {
+                Ok(acquired) => acquired,
+                Err(error) => return Outcome::Failed(Failed::connect(error, record)),
+            };
+        record.connection(&connection.facts, fresh, attempt.version);
         // A pooled connection may have been closed by the other side just now. If the request did not get out, or can be
         // repeated without harm, that is not the client's concern (RFC 9110 §9.2.2).
-        let repeat = idempotent.then(|| copy(&request));
-        match pooled.send(request).await {
-            Ok(response) => return http1_answer(response, pooled, host, record),
-            Err((NoResponse::NotSent, Some(back))) => request = back,
+        let repeat = (!fresh && idempotent).then(|| copy(&request));
+        match connection.send(request).await {
+            Ok(response) => return http1_answer(response, connection, host, record),
+            Err((NoResponse::NotSent, Some(back))) if !fresh => request = back,
             Err((reason, _)) => match (reason, repeat) {
                 (NoResponse::Reset { .. }, Some(repeat)) => request = repeat,
                 (reason, _) => return Outcome::Failed(Failed::no_response(&reason)),
             },
         }
-    }
-    let mut connection = match pool.connect_http1(cluster, attempt.endpoint, &host, &env, labels).await {
-        Ok(connection) => connection,
-        Err(error) => return Outcome::Failed(Failed::connect(error, record)),
-    };
-    record.connection(&connection.facts, true, attempt.version);
-    match connection.send(request).await {
-        Ok(response) => http1_answer(response, connection, host, record),
-        Err((reason, _)) => Outcome::Failed(Failed::no_response(&reason)),
     }
 }
 

@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 
 use super::attempt::{self, Attempt, Outcome, Timing};
 use super::failure;
-use super::head::is_grpc;
+use super::head::{grpc_as_http, is_grpc};
 use super::plan::{ForwardPlan, NewHost};
 use super::record::Record;
 use super::reply::LocalReply;
@@ -22,7 +22,7 @@ use super::route::{Failure, Hashed, HeaderRules, RetryPolicy, render};
 use super::shadow;
 use super::upstream::{Answer, Progress, Replay, RequestBody, Source, Tee};
 use crate::access_log::{Format, FormatContext, Headers, ResponseFlag};
-use crate::cluster::{Address, PickContext, UpstreamCluster, UpstreamHttp};
+use crate::cluster::{self, Address, Permit, PickContext, UpstreamCluster, UpstreamHttp};
 
 const SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");
 const EXPECTED_TIMEOUT: HeaderName = HeaderName::from_static("x-envoy-expected-rq-timeout-ms");
@@ -57,11 +57,13 @@ pub(crate) async fn forward(
     let hash = hash_of(&plan, &prepared, &record, &mut cookies);
     let mut tried: Vec<Address> = Vec::new();
     let mut retries = 0;
+    // Counts a retry for as long as it lasts.
+    let mut _retrying = None;
     loop {
         let skip =
             if policy.as_ref().is_some_and(|policy| policy.avoid_previous_hosts) { &tried[..] } else { &[] };
         let info = record.downstream.info.clone();
-        let picked = match cluster.pick(&PickContext { downstream: &info, hash, skip }) {
+        let picked = match cluster.pick_for_request(&PickContext { downstream: &info, hash, skip }) {
             Ok(picked) => picked,
             Err(error) => {
                 record.keep_request_headers(&prepared.parts.headers);
@@ -88,10 +90,15 @@ pub(crate) async fn forward(
             version: request.2,
         };
         let outcome = attempt::run(attempt, bodies.next(), &timing, policy.as_deref(), &mut record).await;
-        let retry = Retry { policy: policy.as_deref(), bodies: &bodies, retries };
+        if let Some(outcome) = told(&outcome) {
+            cluster.report(&picked.endpoint, outcome);
+        }
+        let retry = Retry { policy: policy.as_deref(), cluster: &cluster, bodies: &bodies, retries };
+        _retrying = None;
         match outcome {
             Outcome::Response(response) => match retry.of_response(&response.answer, &mut record) {
-                Some(pause) => {
+                Some((pause, permit)) => {
+                    _retrying = Some(permit);
                     retries += 1;
                     drop(response);
                     tokio::time::sleep(pause).await;
@@ -99,7 +106,8 @@ pub(crate) async fn forward(
                 None => return pass_on(response, &plan, &cluster, &timing, cookies, record),
             },
             Outcome::Failed(failed) => match retry.of_failure(failed.failure, &timing, &mut record) {
-                Some(pause) => {
+                Some((pause, permit)) => {
+                    _retrying = Some(permit);
                     retries += 1;
                     tokio::time::sleep(pause).await;
                 }
@@ -152,21 +160,39 @@ pub(crate) fn no_cluster(plan: &ForwardPlan) -> LocalReply {
     LocalReply::new(status, "cluster_not_found").flagged(ResponseFlag::NoClusterFound)
 }
 
+/// What outlier detection is to know of an attempt.
+fn told(outcome: &Outcome) -> Option<cluster::Outcome> {
+    match outcome {
+        Outcome::Response(answered) => {
+            let response = &answered.answer.response;
+            let status = grpc_as_http(response.headers()).unwrap_or(response.status().as_u16());
+            Some(cluster::Outcome::Status(status))
+        }
+        Outcome::Failed(failed) => failed.outcome(),
+    }
+}
+
 /// Whether and when to try again.
 struct Retry<'a> {
     policy: Option<&'a RetryPolicy>,
+    cluster: &'a UpstreamCluster,
     bodies: &'a Bodies,
     retries: u32,
 }
 
 impl Retry<'_> {
-    fn of_response(&self, answer: &Answer, record: &mut Record) -> Option<Duration> {
+    fn of_response(&self, answer: &Answer, record: &mut Record) -> Option<(Duration, Permit)> {
         let policy = self.policy?;
         let (status, headers) = (answer.response.status(), answer.response.headers());
         self.pause(policy.retries_response(status, headers), policy, record)
     }
 
-    fn of_failure(&self, failure: Option<Failure>, timing: &Timing, record: &mut Record) -> Option<Duration> {
+    fn of_failure(
+        &self,
+        failure: Option<Failure>,
+        timing: &Timing,
+        record: &mut Record,
+    ) -> Option<(Duration, Permit)> {
         let policy = self.policy?;
         let retries = failure.is_some_and(|failure| policy.retries_failure(failure));
         if timing.is_over() {
@@ -175,7 +201,7 @@ impl Retry<'_> {
         self.pause(retries, policy, record)
     }
 
-    fn pause(&self, wanted: bool, policy: &RetryPolicy, record: &mut Record) -> Option<Duration> {
+    fn pause(&self, wanted: bool, policy: &RetryPolicy, record: &mut Record) -> Option<(Duration, Permit)> {
         if !wanted || !self.bodies.can_repeat() {
             return None;
         }
@@ -184,9 +210,14 @@ impl Retry<'_> {
             record.count_upstream(|stats| &stats.upstream_rq_retry_limit_exceeded);
             return None;
         }
+        let Some(permit) = self.cluster.breakers().retry(self.cluster.active_requests()) else {
+            record.flag(ResponseFlag::UpstreamOverflow);
+            record.count_upstream(|stats| &stats.upstream_rq_retry_overflow);
+            return None;
+        };
         record.count_upstream(|stats| &stats.upstream_rq_retry);
         record.forget_attempt();
-        Some(policy.pause(self.retries + 1))
+        Some((policy.pause(self.retries + 1), permit))
     }
 }
 

@@ -2,14 +2,17 @@
 //!
 //! It must not know how a failure came about.
 
-use http::StatusCode;
+use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::record::Record;
 use super::reply::LocalReply;
 use super::route::Failure;
 use super::upstream::{self, NoResponse};
 use crate::access_log::ResponseFlag;
-use crate::cluster::PickError;
+use crate::cluster::{Outcome, PickError};
+
+/// Tells clients of a mesh that it is no use to try again now.
+pub(crate) const OVERLOADED: HeaderName = HeaderName::from_static("x-envoy-overloaded");
 
 /// An attempt that brought no response.
 #[derive(Debug)]
@@ -21,10 +24,12 @@ pub(crate) struct Failed {
 
 #[derive(Debug)]
 enum Kind {
+    /// The cluster has as much to do as it may.
+    Overflow,
     /// The connection, or the stream, broke before the response: Envoy's reason, its short form, and the flag.
     Broken { reason: &'static str, details: String, flag: ResponseFlag },
     /// Took too long.
-    TooLate { status: StatusCode, body: &'static str, details: &'static str, flag: ResponseFlag },
+    TooLate { status: StatusCode, body: &'static str, details: &'static str, flag: Option<ResponseFlag> },
 }
 
 impl Failed {
@@ -40,7 +45,8 @@ impl Failed {
     /// No connection. Its reason is also logged as `%UPSTREAM_TRANSPORT_FAILURE_REASON%`.
     pub(crate) fn connect(error: upstream::Failed, record: &mut Record) -> Self {
         if error.overflow {
-            return Self::broken(Failure::Connect, "overflow", "overflow", ResponseFlag::UpstreamOverflow);
+            // Never tried again: that would only add to the load.
+            return Self { failure: None, kind: Kind::Overflow };
         }
         let flag = ResponseFlag::UpstreamConnectionFailure;
         if error.timeout {
@@ -84,7 +90,7 @@ impl Failed {
                     status: StatusCode::BAD_REQUEST,
                     body: "Bad Request",
                     details: "downstream_remote_disconnect",
-                    flag: ResponseFlag::DownstreamConnectionTermination,
+                    flag: Some(ResponseFlag::DownstreamConnectionTermination),
                 },
             },
         }
@@ -95,8 +101,9 @@ impl Failed {
         status: StatusCode,
         body: &'static str,
         details: &'static str,
-        flag: ResponseFlag,
+        flag: impl Into<Option<ResponseFlag>>,
     ) -> Self {
+        let flag = flag.into();
         Self { failure, kind: Kind::TooLate { status, body, details, flag } }
     }
 
@@ -117,9 +124,10 @@ impl Failed {
         Self::too_late(Some(Failure::PerTryTimeout), status, body, "upstream_per_try_timeout", flag)
     }
 
-    pub(crate) fn idle() -> Self {
+    /// `sending`: the client has not sent all of its request yet, so it is the one who is late.
+    pub(crate) fn idle(sending: bool) -> Self {
         let flag = ResponseFlag::StreamIdleTimeout;
-        Self::too_late(None, StatusCode::REQUEST_TIMEOUT, "stream timeout", "stream_idle_timeout", flag)
+        Self::too_late(None, late(sending), "stream timeout", "stream_idle_timeout", flag)
     }
 
     pub(crate) fn request_timeout() -> Self {
@@ -127,20 +135,26 @@ impl Failed {
         Self::too_late(None, StatusCode::REQUEST_TIMEOUT, "request timeout", "request_overall_timeout", flag)
     }
 
-    pub(crate) fn stream_duration() -> Self {
-        let flag = ResponseFlag::DurationTimeout;
-        Self::too_late(
-            None,
-            StatusCode::REQUEST_TIMEOUT,
-            "downstream duration timeout",
-            "max_duration_timeout",
-            flag,
-        )
+    /// Envoy has no flag for this one.
+    pub(crate) fn stream_duration(sending: bool) -> Self {
+        Self::too_late(None, late(sending), "downstream duration timeout", "max_duration_timeout", None)
+    }
+
+    /// What outlier detection is to know of it. Failures to connect were reported when they happened.
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        match (&self.kind, self.failure) {
+            (Kind::Broken { .. }, Some(Failure::Reset { .. } | Failure::Refused)) => Some(Outcome::Failed),
+            (Kind::TooLate { flag: Some(ResponseFlag::UpstreamRequestTimeout), .. }, _) => {
+                Some(Outcome::TimedOut)
+            }
+            _ => None,
+        }
     }
 
     /// The answer to the client. Envoy says whether this was the last of several attempts.
     pub(crate) fn reply(self, retried: bool) -> LocalReply {
         match self.kind {
+            Kind::Overflow => overflow(),
             Kind::Broken { reason, details, flag } => {
                 let latest = if retried { "retried and the latest reset reason" } else { "reset reason" };
                 let body =
@@ -149,7 +163,8 @@ impl Failed {
                 LocalReply::new(StatusCode::SERVICE_UNAVAILABLE, details).with_body(body).flagged(flag)
             }
             Kind::TooLate { status, body, details, flag } => {
-                let reply = LocalReply::new(status, details).with_body(body).flagged(flag);
+                let mut reply = LocalReply::new(status, details).with_body(body);
+                reply.flag = flag;
                 // The client may still be sending: what it sends next would be read as another request.
                 if status == StatusCode::GATEWAY_TIMEOUT { reply } else { reply.closing() }
             }
@@ -157,15 +172,24 @@ impl Failed {
     }
 }
 
+/// Who is late: the client, or the upstream.
+fn late(sending: bool) -> StatusCode {
+    if sending { StatusCode::REQUEST_TIMEOUT } else { StatusCode::GATEWAY_TIMEOUT }
+}
+
+fn overflow() -> LocalReply {
+    let body = "upstream connect error or disconnect/reset before headers. reset reason: overflow";
+    let details = "upstream_reset_before_response_started{overflow}";
+    LocalReply::new(StatusCode::SERVICE_UNAVAILABLE, details)
+        .with_header(OVERLOADED, HeaderValue::from_static("true"))
+        .with_body(body)
+        .flagged(ResponseFlag::UpstreamOverflow)
+}
+
 /// No endpoint to try.
 pub(crate) fn no_host(error: PickError) -> LocalReply {
     match error {
-        PickError::Overflow => {
-            let body = "upstream connect error or disconnect/reset before headers. reset reason: overflow";
-            let details = "upstream_reset_before_response_started{overflow}";
-            let reply = LocalReply::new(StatusCode::SERVICE_UNAVAILABLE, details).with_body(body);
-            reply.flagged(ResponseFlag::UpstreamOverflow)
-        }
+        PickError::Overflow => overflow(),
         PickError::NoHealthyHost | PickError::NoOriginalDestination | PickError::Loop => {
             LocalReply::new(StatusCode::SERVICE_UNAVAILABLE, "no_healthy_upstream")
                 .with_body("no healthy upstream")

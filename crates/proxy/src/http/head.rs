@@ -43,3 +43,26 @@ pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
         None => false,
     }
 }
+
+/// The HTTP status that stands for the gRPC status of a response without messages (Envoy docs, "gRPC status to HTTP status").
+pub(crate) fn grpc_as_http(headers: &HeaderMap) -> Option<u16> {
+    if !is_grpc(headers) {
+        return None;
+    }
+    let status = headers.get("grpc-status")?.to_str().ok()?.parse().ok()?;
+    Some(match status {
+        0 => 200,
+        1 => 499,
+        3 | 9 | 11 => 400,
+        4 => 504,
+        5 => 404,
+        6 | 10 => 409,
+        7 => 403,
+        8 => 429,
+        12 => 501,
+        14 => 503,
+        16 => 401,
+        // What is unknown, internal or lost, and numbers that gRPC does not have.
+        _ => 500,
+    })
+}

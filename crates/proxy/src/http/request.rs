@@ -14,6 +14,7 @@ use rand::RngCore;
 
 use super::downstream::Downstream;
 use super::exchange;
+use super::failure::OVERLOADED;
 use super::filters::{self, Stopped};
 use super::forwarded::{self, X_REQUEST_ID};
 use super::head::{RequestHead, is_grpc};
@@ -257,6 +258,9 @@ pub(crate) fn answer(
     }
     let (response, body) = reply.into_response(grpc);
     let (mut parts, ()) = response.into_parts();
+    if record.downstream.manager.suppress_envoy_headers {
+        parts.headers.remove(OVERLOADED);
+    }
     record.entry.response_code = Some(parts.status.as_u16());
     if let Some(route) = route {
         let rules: Vec<_> = route.headers.iter().map(Arc::as_ref).collect();

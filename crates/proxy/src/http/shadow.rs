@@ -108,7 +108,7 @@ async fn exchange(
 ) -> Option<()> {
     let cluster = copy.cluster.clone();
     let labels = cluster.http.labels(&cluster, &env.stats);
-    let picked = cluster.pick(&PickContext { downstream: info, hash: None, skip: &[] }).ok()?;
+    let picked = cluster.pick_for_request(&PickContext { downstream: info, hash: None, skip: &[] }).ok()?;
     labels.stats.upstream_rq_total.increment();
     let follows_authority = cluster.config().http.auto_sni || cluster.config().http.auto_san_validation;
     let host = Host {
@@ -130,10 +130,8 @@ async fn exchange(
             Answer { response, carrier: Carrier::Http2 { _lease: lease } }
         }
         false => {
-            let mut connection = match pool.take_http1(&host, env.secrets.version()) {
-                Some(connection) => connection,
-                None => pool.connect_http1(&cluster, &picked.endpoint, &host, env, labels).await.ok()?,
-            };
+            let acquired = pool.acquire_http1(&cluster, &picked.endpoint, &host, env, labels).await;
+            let (mut connection, _) = acquired.ok()?;
             let response = connection.send(request).await.ok()?;
             Answer { response, carrier: Carrier::Http1(connection) }
         }

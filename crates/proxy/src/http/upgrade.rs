@@ -59,7 +59,7 @@ pub(crate) async fn forward(
     record.keep_request_headers(&prepared.parts.headers);
     let info = record.downstream.info.clone();
     let hash = hash_of(&plan, &prepared, &record, &mut Vec::new());
-    let picked = match cluster.pick(&PickContext { downstream: &info, hash, skip: &[] }) {
+    let picked = match cluster.pick_for_request(&PickContext { downstream: &info, hash, skip: &[] }) {
         Ok(picked) => picked,
         Err(error) => return answer(failure::no_host(error), false, None, record),
     };

@@ -12,9 +12,14 @@ use crate::config::cluster::DnsFamily;
 
 /// A name server on loopback that knows a few names, and cuts its UDP answers for `big.test`.
 async fn name_server() -> SocketAddr {
-    let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    // A port that is free for both.
+    let (tcp, udp) = loop {
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        if let Ok(udp) = UdpSocket::bind(tcp.local_addr().unwrap()).await {
+            break (tcp, udp);
+        }
+    };
     let address = udp.local_addr().unwrap();
-    let tcp = TcpListener::bind(address).await.unwrap();
     tokio::spawn(async move {
         let mut buffer = [0; 512];
         loop {

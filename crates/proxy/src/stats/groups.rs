@@ -52,7 +52,7 @@ group! {
             upstream_cx_max_requests, upstream_cx_rx_bytes_total, upstream_cx_tx_bytes_total,
             upstream_rq_total, upstream_rq_completed, upstream_rq_timeout, upstream_rq_per_try_timeout,
             upstream_rq_rx_reset, upstream_rq_tx_reset, upstream_rq_retry, upstream_rq_retry_success,
-            upstream_rq_retry_limit_exceeded,
+            upstream_rq_retry_limit_exceeded, upstream_rq_retry_overflow, upstream_rq_pending_overflow,
         }
         classes { upstream_rq_xx }
         gauges { upstream_cx_active, upstream_rq_active, membership_total, membership_healthy }

@@ -8,7 +8,7 @@ use carrick_xds::{FieldError, ResourceType};
 use tokio::time::Instant;
 
 use super::{State, Warming, same_name};
-use crate::cluster::{UpstreamCluster, follow_names};
+use crate::cluster::{UpstreamCluster, follow_names, follow_outliers};
 use crate::config::cluster::{ClusterConfig, Discovery};
 use crate::config::endpoint::Assignment;
 use crate::config::source::Fetch;
@@ -83,6 +83,9 @@ impl State {
                 tokio::spawn(follow_names(weak, resolver, Arc::clone(&self.wake)));
             }
             Discovery::Static(_) | Discovery::OriginalDestination => {}
+        }
+        if cluster.config().outliers.is_some() {
+            tokio::spawn(follow_outliers(Arc::downgrade(&cluster)));
         }
         let held = Held { cluster, origin, body: version.body.value.clone() };
         self.env.resources.warm(ResourceType::Cluster, name, origin, version.clone());

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use tokio::net::TcpListener;
 pub struct Server {
     pub address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
+    connections: Arc<AtomicUsize>,
 }
 
 /// A request as it arrived.
@@ -36,14 +38,22 @@ impl Seen {
 impl Server {
     /// Answers with its name. `x-status` in a request asks for another status than 200, `x-wait` for milliseconds of patience.
     pub async fn start(name: &'static str) -> Self {
+        Self::failing(name, 200).await
+    }
+
+    /// Another one, which answers with this status unless it is asked for another.
+    pub async fn failing(name: &'static str, status: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let shared = seen.clone();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counted = connections.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::Relaxed);
                 let seen = shared.clone();
-                let service = service_fn(move |request| answer(name, request, seen.clone()));
+                let service = service_fn(move |request| answer(name, status, request, seen.clone()));
                 tokio::spawn(async move {
                     hyper_util::server::conn::auto::Builder::new(TokioExecutor::new())
                         .serve_connection(TokioIo::new(stream), service)
@@ -51,12 +61,17 @@ impl Server {
                 });
             }
         });
-        Self { address, seen }
+        Self { address, seen, connections }
     }
 
     /// What came since the last time.
     pub fn take(&self) -> Vec<Seen> {
         std::mem::take(&mut self.seen.lock().unwrap())
+    }
+
+    /// How many connections it has taken.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     pub fn count(&self) -> usize {
@@ -66,6 +81,7 @@ impl Server {
 
 async fn answer(
     name: &'static str,
+    status: u16,
     request: Request<Incoming>,
     seen: Arc<Mutex<Vec<Seen>>>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -89,7 +105,7 @@ async fn answer(
     if let Some(wait) = header("x-wait") {
         tokio::time::sleep(Duration::from_millis(wait.parse().unwrap())).await;
     }
-    let status = header("x-status").map_or(200, |status| status.parse().unwrap());
+    let status = header("x-status").map_or(status, |status| status.parse().unwrap());
     let response = Response::builder().status(status).header("x-server", name);
     Ok(response.body(Full::from(name)).unwrap())
 }

@@ -98,7 +98,7 @@ pub(super) static TABLE: &[Row] = &[
          respect_dns_ttl dns_lookup_family typed_dns_resolver_config upstream_bind_config \
          common_lb_config transport_socket transport_socket_matches metadata \
          upstream_connection_options load_balancing_policy least_request_lb_config \
-         round_robin_lb_config original_dst_lb_config ring_hash_lb_config maglev_lb_config",
+         round_robin_lb_config original_dst_lb_config ring_hash_lb_config maglev_lb_config outlier_detection",
         without_effect: "alt_stat_name per_connection_buffer_limit_bytes dns_jitter wait_for_warm_on_init \
          cleanup_interval track_timeout_budgets track_cluster_stats \
          close_connections_on_host_health_failure ignore_health_on_host_removal",
@@ -158,8 +158,25 @@ pub(super) static TABLE: &[Row] = &[
     Row { message: "envoy.config.cluster.v3.CircuitBreakers", obeyed: "thresholds", without_effect: "" },
     Row {
         message: "envoy.config.cluster.v3.CircuitBreakers.Thresholds",
-        obeyed: "max_connections max_pending_requests max_requests max_retries",
+        obeyed: "max_connections max_pending_requests max_requests max_retries retry_budget",
         without_effect: "priority track_remaining max_connection_pools",
+    },
+    Row {
+        message: "envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget",
+        obeyed: "budget_percent min_retry_concurrency",
+        without_effect: "",
+    },
+    Row {
+        message: "envoy.config.cluster.v3.OutlierDetection",
+        obeyed: "consecutive_5xx interval base_ejection_time max_ejection_percent enforcing_consecutive_5xx \
+         enforcing_success_rate consecutive_gateway_failure enforcing_consecutive_gateway_failure \
+         split_external_local_origin_errors consecutive_local_origin_failure \
+         enforcing_consecutive_local_origin_failure enforcing_local_origin_success_rate \
+         enforcing_failure_percentage enforcing_failure_percentage_local_origin max_ejection_time \
+         max_ejection_time_jitter always_eject_one_host",
+        without_effect: "success_rate_minimum_hosts success_rate_request_volume success_rate_stdev_factor \
+         failure_percentage_threshold failure_percentage_minimum_hosts \
+         failure_percentage_request_volume successful_active_health_check_uneject_host",
     },
     Row {
         message: "envoy.config.cluster.v3.UpstreamConnectionOptions",

@@ -78,8 +78,7 @@ fn forward(
         retry_policy,
         retry_policy_typed_config,
         request_mirror_policies,
-        // Circuit breakers by priority are limits that Carrick does not enforce yet.
-        priority: _,
+        priority,
         rate_limits,
         include_vh_rate_limits: _,
         hash_policy,
@@ -106,6 +105,7 @@ fn forward(
     refuse_if(internal_redirect_policy.is_some(), "internal_redirect_policy")?;
     refuse_if(*internal_redirect_action != 0, "internal_redirect_action")?;
     refuse_if(hedge_policy.is_some(), "hedge_policy")?;
+    refuse_if(*priority != 0, "priority")?;
     let stream = max_stream_duration.unwrap_or_default();
     refuse_if(stream.grpc_timeout_header_offset.is_some(), "max_stream_duration.grpc_timeout_header_offset")?;
 

@@ -15,7 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 
 use super::body::RequestBody;
 use super::{Facts, NoResponse};
-use crate::cluster::Upstream;
+use crate::cluster::{Breakers, Upstream};
 use crate::config::cluster::UpstreamHttpOptions;
 
 /// An HTTP/2 connection; clones share it.
@@ -28,6 +28,9 @@ pub(crate) struct Http2 {
     limit: u32,
     /// What the other side says that it takes (SETTINGS_MAX_CONCURRENT_STREAMS).
     taken_by_peer: Arc<AtomicU32>,
+    /// How many more streams it may carry in all.
+    left: Option<Arc<AtomicU32>>,
+    breakers: Arc<Breakers>,
 }
 
 /// Counts one stream on its connection until dropped.
@@ -35,11 +38,13 @@ pub(crate) struct Http2 {
 pub(crate) struct Lease {
     streams: Arc<AtomicU32>,
     pub(crate) facts: Arc<Facts>,
+    breakers: Arc<Breakers>,
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
         self.streams.fetch_sub(1, Ordering::AcqRel);
+        self.breakers.free();
     }
 }
 
@@ -51,6 +56,7 @@ impl Http2 {
         stream: Upstream,
         facts: Arc<Facts>,
         options: &UpstreamHttpOptions,
+        breakers: Arc<Breakers>,
     ) -> Result<Self, hyper::Error> {
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder
@@ -77,11 +83,13 @@ impl Http2 {
                 () = idle_for(counted, idle) => {}
             }
         });
-        Ok(Self { sender, facts, streams, limit, taken_by_peer })
+        let left = options.max_requests_per_connection.filter(|max| *max > 0);
+        let left = left.map(|max| Arc::new(AtomicU32::new(max)));
+        Ok(Self { sender, facts, streams, limit, taken_by_peer, left, breakers })
     }
 
     pub(crate) fn is_open(&self) -> bool {
-        !self.sender.is_closed()
+        !self.sender.is_closed() && self.left.as_ref().is_none_or(|left| left.load(Ordering::Acquire) > 0)
     }
 
     /// A place for one more stream, if there is one.
@@ -90,7 +98,15 @@ impl Http2 {
         let taken = self.streams.fetch_update(Ordering::AcqRel, Ordering::Acquire, |streams| {
             (streams < limit.max(1)).then_some(streams + 1)
         });
-        taken.ok().map(|_| Lease { streams: self.streams.clone(), facts: self.facts.clone() })
+        let lease = taken.ok().map(|_| Lease {
+            streams: self.streams.clone(),
+            facts: self.facts.clone(),
+            breakers: self.breakers.clone(),
+        })?;
+        let spend = |left: &Arc<AtomicU32>| {
+            left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1)).is_ok()
+        };
+        self.left.as_ref().is_none_or(spend).then_some(lease)
     }
 
     pub(crate) async fn send(

@@ -3,6 +3,7 @@
 //! The lock is held for moments, never while something is awaited. It must not know what requests are about.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use futures_util::future::{BoxFuture, Shared};
 use super::http1::Http1;
 use super::http2::{Http2, Lease};
 use super::{Facts, Labels};
-use crate::cluster::{Address, ConnectError, Endpoint, UpstreamCluster};
+use crate::cluster::{Address, ConnectError, Endpoint, Permit, UpstreamCluster};
 use crate::env::ProxyEnv;
 
 /// Idle connections are looked through this often for those to close.
@@ -66,6 +67,14 @@ impl From<ConnectError> for Failed {
     }
 }
 
+impl Failed {
+    /// The cluster has as much to do as it may.
+    fn overflow(labels: &Labels) -> Self {
+        labels.stats.upstream_rq_pending_overflow.increment();
+        Self { reason: String::new(), timeout: false, overflow: true }
+    }
+}
+
 impl From<hyper::Error> for Failed {
     fn from(error: hyper::Error) -> Self {
         Self { reason: error.to_string(), timeout: false, overflow: false }
@@ -103,9 +112,10 @@ impl Pool {
         }
         let mut inner = self.lock();
         inner.idle.entry(host).or_default().push(Idle { connection, since: Instant::now() });
-        if !inner.sweeping {
-            inner.sweeping = true;
-            drop(inner);
+        let sweeping = std::mem::replace(&mut inner.sweeping, true);
+        drop(inner);
+        cluster.breakers().free();
+        if !sweeping {
             self.sweep_from_now_on(options.idle_timeout);
         }
     }
@@ -135,6 +145,38 @@ impl Pool {
         });
     }
 
+    /// A connection for one request: an idle one, or a new one; then the last word is true. If there are as many as there may be,
+    /// the request waits for one.
+    pub(crate) async fn acquire_http1(
+        &self,
+        cluster: &UpstreamCluster,
+        endpoint: &Endpoint,
+        host: &Host,
+        env: &ProxyEnv,
+        labels: &Labels,
+    ) -> Result<(Box<Http1>, bool), Failed> {
+        let secrets = env.secrets.version();
+        if let Some(idle) = self.take_http1(host, secrets) {
+            return Ok((idle, false));
+        }
+        let _pending = cluster.breakers().pending().ok_or_else(|| Failed::overflow(labels))?;
+        loop {
+            let mut freed = pin!(cluster.breakers().freed().notified());
+            // From here on nothing is missed.
+            freed.as_mut().enable();
+            if let Some(idle) = self.take_http1(host, secrets) {
+                return Ok((idle, false));
+            }
+            if let Some(permit) = cluster.breakers().connection(&endpoint.counters, true) {
+                let (stream, facts) = open(cluster, endpoint, host, env, labels, permit).await?;
+                labels.stats.upstream_cx_http1_total.increment();
+                return Ok((Box::new(Http1::handshake(stream, facts).await?), true));
+            }
+            freed.await;
+        }
+    }
+
+    /// A connection of one's own, for what will not give it back.
     pub(crate) async fn connect_http1(
         &self,
         cluster: &UpstreamCluster,
@@ -143,7 +185,10 @@ impl Pool {
         env: &ProxyEnv,
         labels: &Labels,
     ) -> Result<Box<Http1>, Failed> {
-        let (stream, facts) = open(cluster, endpoint, host, env, labels).await?;
+        let _pending = cluster.breakers().pending().ok_or_else(|| Failed::overflow(labels))?;
+        let permit = cluster.breakers().connection(&endpoint.counters, true);
+        let permit = permit.ok_or_else(|| Failed::overflow(labels))?;
+        let (stream, facts) = open(cluster, endpoint, host, env, labels, permit).await?;
         labels.stats.upstream_cx_http1_total.increment();
         Ok(Box::new(Http1::handshake(stream, facts).await?))
     }
@@ -159,14 +204,24 @@ impl Pool {
     ) -> Result<(Http2, Lease, bool), Failed> {
         let secrets = env.secrets.version();
         let mut fresh = false;
+        let mut pending = None;
         loop {
+            let mut freed = pin!(cluster.breakers().freed().notified());
+            freed.as_mut().enable();
             if let Some((connection, lease)) = self.existing_http2(host, secrets) {
                 return Ok((connection, lease, fresh));
             }
-            let connecting = self.connecting(cluster, endpoint, host, env, labels);
-            let made = connecting.await;
-            self.connected(host, made)?;
-            fresh = true;
+            if pending.is_none() {
+                pending = Some(cluster.breakers().pending().ok_or_else(|| Failed::overflow(labels))?);
+            }
+            match self.connecting(cluster, endpoint, host, env, labels) {
+                Some(connecting) => {
+                    let made = connecting.await;
+                    self.connected(host, made)?;
+                    fresh = true;
+                }
+                None => freed.await,
+            }
         }
     }
 
@@ -184,21 +239,23 @@ impl Pool {
         host: &Host,
         env: &Arc<ProxyEnv>,
         labels: &Labels,
-    ) -> Connecting {
+    ) -> Option<Connecting> {
         let mut inner = self.lock();
         if let Some(connecting) = inner.connecting.get(host) {
-            return connecting.clone();
+            return Some(connecting.clone());
         }
+        let permit = cluster.breakers().connection(&endpoint.counters, true)?;
         let (cluster, endpoint, env) = (cluster.clone(), endpoint.clone(), env.clone());
         let (target, labels) = (host.clone(), labels.clone());
         let connect = async move {
-            let (stream, facts) = open(&cluster, &endpoint, &target, &env, &labels).await?;
+            let (stream, facts) = open(&cluster, &endpoint, &target, &env, &labels, permit).await?;
             labels.stats.upstream_cx_http2_total.increment();
-            Ok(Http2::handshake(stream, facts, &cluster.config().http).await?)
+            let breakers = cluster.breakers().clone();
+            Ok(Http2::handshake(stream, facts, &cluster.config().http, breakers).await?)
         };
         let connecting = connect.boxed().shared();
         inner.connecting.insert(host.clone(), connecting.clone());
-        connecting
+        Some(connecting)
     }
 
     /// The first of those who waited files the connection; the others find it filed.
@@ -225,11 +282,12 @@ async fn open(
     host: &Host,
     env: &ProxyEnv,
     labels: &Labels,
+    permit: Permit,
 ) -> Result<(crate::cluster::Upstream, Arc<Facts>), Failed> {
     let secrets = env.secrets.version();
     let stats = &labels.stats;
     stats.upstream_cx_total.increment();
-    let opened = match cluster.open(endpoint, host.authority.as_deref(), None).await {
+    let opened = match cluster.open_with(permit, endpoint, host.authority.as_deref(), None).await {
         Ok(opened) => opened,
         Err(error) => {
             stats.upstream_cx_connect_fail.increment();

@@ -1,0 +1,62 @@
+//! Outlier detection: which failures eject a host. Ejection by rates of success is refused.
+
+use std::time::Duration;
+
+use carrick_xds::FieldError;
+use carrick_xds::pb::envoy::config::cluster::v3::OutlierDetection;
+
+use crate::cluster::{OutlierConfig, Row};
+use crate::config::{duration, optional_duration};
+
+/// Envoy's defaults.
+const ROW: u32 = 5;
+const INTERVAL: Duration = Duration::from_secs(10);
+const BASE_TIME: Duration = Duration::from_secs(30);
+const MAX_TIME: Duration = Duration::from_secs(300);
+const MAX_PERCENT: u32 = 10;
+
+pub(super) fn from_proto(pb: &OutlierDetection) -> Result<OutlierConfig, FieldError> {
+    // On unless it is switched off.
+    let off = |enforced: Option<u32>, field: &str| match enforced {
+        Some(0) => Ok(()),
+        _ => Err(FieldError::new(field, "must be 0: ejection by rates of success is not implemented")),
+    };
+    off(pb.enforcing_success_rate, "enforcing_success_rate")?;
+    if pb.split_external_local_origin_errors {
+        off(pb.enforcing_local_origin_success_rate, "enforcing_local_origin_success_rate")?;
+    }
+    // Off unless it is switched on.
+    off(pb.enforcing_failure_percentage.or(Some(0)), "enforcing_failure_percentage")?;
+    let local = pb.enforcing_failure_percentage_local_origin.or(Some(0));
+    off(local, "enforcing_failure_percentage_local_origin")?;
+    let base_time = duration(pb.base_ejection_time.as_ref(), "base_ejection_time", BASE_TIME)?;
+    let max_time = optional_duration(pb.max_ejection_time.as_ref(), "max_ejection_time")?;
+    let max_time = max_time.unwrap_or(MAX_TIME.max(base_time));
+    if max_time < base_time {
+        return Err(FieldError::new("max_ejection_time", "must not be below base_ejection_time"));
+    }
+    let interval = duration(pb.interval.as_ref(), "interval", INTERVAL)?;
+    if interval < Duration::from_millis(1) {
+        return Err(FieldError::new("interval", "must be at least 1 ms"));
+    }
+    Ok(OutlierConfig {
+        server_errors: row(pb.consecutive_5xx, pb.enforcing_consecutive_5xx, 100),
+        gateway_errors: row(pb.consecutive_gateway_failure, pb.enforcing_consecutive_gateway_failure, 0),
+        local_errors: row(
+            pb.consecutive_local_origin_failure,
+            pb.enforcing_consecutive_local_origin_failure,
+            100,
+        ),
+        split: pb.split_external_local_origin_errors,
+        interval,
+        base_time,
+        max_time,
+        jitter: duration(pb.max_ejection_time_jitter.as_ref(), "max_ejection_time_jitter", Duration::ZERO)?,
+        max_percent: pb.max_ejection_percent.unwrap_or(MAX_PERCENT).min(100),
+        always_one: pb.always_eject_one_host.unwrap_or(false),
+    })
+}
+
+fn row(length: Option<u32>, enforce: Option<u32>, default: u32) -> Row {
+    Row { length: length.unwrap_or(ROW), enforce: enforce.unwrap_or(default) }
+}
