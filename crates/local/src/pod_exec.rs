@@ -123,6 +123,8 @@ pub(crate) fn enter(arguments: &[OsString]) -> Result<i32, Error> {
     let [supervisor, rest @ ..] = arguments else {
         return Err(Error::refused("enter the sandbox", "no supervisor was named"));
     };
+    // Whoever started us is the one whom the program serves: killed, it takes the program along.
+    set_pdeathsig(Signal::SIGKILL).map_err(failed("tie ourselves to whoever started us"))?;
     let namespace = |kind: &str| {
         let path = Path::new("/proc").join(supervisor).join("ns").join(kind);
         File::open(&path).map_err(failed(format!("enter the sandbox: open {}", path.display())))

@@ -3,7 +3,7 @@
 //! It must not know which programs run in the pods.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -70,7 +70,11 @@ pub fn pod(
         hosts: Vec::new(),
         dirs: dirs.in_pod(cluster, spec),
         hidden: vec![dirs.run.path().to_owned(), dirs.state.path().to_owned()],
-        capture: (spec.role == Role::Sidecar).then(Capture::default),
+        capture: (spec.role == Role::Sidecar).then(|| Capture {
+            // DNS over TCP goes where DNS over UDP goes; the sidecar knows no such service.
+            outbound_excluded: vec![SocketAddrV4::new(resolver, 53)],
+            ..Capture::default()
+        }),
     };
     Pod::create(&plan, &networks.of(cluster)).with_context(|| format!("cannot make the pod {}", spec.name))
 }

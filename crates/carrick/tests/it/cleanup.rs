@@ -160,3 +160,18 @@ fn a_check_that_fails_is_told_gives_exit_code_1_and_leaves_nothing() {
     assert_eq!(failed, ["a wrong SNI"], "{report:#}");
     home.assert_no_files_left();
 }
+
+#[test]
+fn a_visitor_who_is_killed_takes_its_program_along() {
+    let running = crate::world::two_clusters();
+    let mut visit =
+        running.home.carrick(&["exec", "cluster1/client", "--", "sh", "-c", "echo here; sleep 1000"]);
+    let mut visitor = visit.stdout(Stdio::piped()).spawn().unwrap();
+    let mut out = visitor.stdout.take().unwrap();
+    let mut here = [0; 5];
+    std::io::Read::read_exact(&mut out, &mut here).unwrap();
+    visitor.kill().unwrap();
+    visitor.wait().unwrap();
+    // Its pipe ends when the last process that holds it is gone.
+    assert_eq!(crate::world::rest_of(out), "");
+}

@@ -5,9 +5,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests: a failing step is a failing test")]
 
+mod certificates;
 mod cleanup;
 mod demo;
 mod edits;
 mod fleet;
+mod hostile;
+mod identity;
+mod original;
 mod tidy;
 mod world;

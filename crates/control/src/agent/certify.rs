@@ -26,8 +26,10 @@ pub async fn keep_fresh(control: PathBuf, ttl_seconds: i64, publish: watch::Send
     loop {
         match request(&control, ttl_seconds).await {
             Ok(svid) => {
+                // From now on, not from the certificate's beginning, which CAs put back a little for clocks that are late: half of a
+                // short life could be over already (Istio: `CreatedTime` in `security/pkg/nodeagent/cache`).
                 let due = renewal::renew_at(
-                    svid.validity.not_before,
+                    SystemTime::now(),
                     svid.validity.not_after,
                     renewal::random_jitter().unwrap_or(0.0),
                 );

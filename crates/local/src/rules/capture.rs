@@ -2,7 +2,7 @@
 //! ISTIO_OUTPUT and ISTIO_INBOUND). A proxy that is dead leaves nobody listening, so captured connections are refused
 //! and nothing leaves the pod.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 use nix::libc::IPPROTO_TCP;
 
@@ -15,6 +15,8 @@ pub struct Capture {
     pub outbound_port: u16,
     /// Connections that come to the pod arrive at this port.
     pub inbound_port: u16,
+    /// Servers that the pod's programs reach directly: its resolver, whose UDP is not captured either.
+    pub outbound_excluded: Vec<SocketAddrV4>,
     /// Inbound ports that are served as they are (health, metrics).
     pub inbound_excluded: Vec<u16>,
     /// The `SO_MARK` of the proxy's own sockets, which are not captured. Setting it takes CAP_NET_ADMIN, so
@@ -30,6 +32,7 @@ impl Default for Capture {
         Self {
             outbound_port: 15001,
             inbound_port: 15006,
+            outbound_excluded: Vec::new(),
             inbound_excluded: vec![15020, 15021, 15090],
             proxy_mark: 1337,
             proxy_source: Ipv4Addr::new(127, 0, 0, 6),
@@ -54,7 +57,7 @@ impl Capture {
     fn output_rules(&self) -> Vec<Rule> {
         let tcp = || Rule::new().protocol_is(IPPROTO_TCP);
         let loopback = || tcp().output_is("lo");
-        vec![
+        let mut rules = vec![
             // From the inbound side of the proxy to its application.
             loopback().source_is(self.proxy_source).accept(),
             // The proxy calls its own pod by address: through the inbound side, so that its policy applies.
@@ -66,8 +69,13 @@ impl Capture {
             loopback().mark_is_not(self.proxy_mark).accept(),
             tcp().mark_is(self.proxy_mark).accept(),
             tcp().destination_in(Ipv4Addr::new(127, 0, 0, 0), 8).accept(),
-            tcp().redirect_to(self.outbound_port),
-        ]
+        ];
+        let excluded = self.outbound_excluded.iter();
+        rules.extend(
+            excluded.map(|to| tcp().destination_is(*to.ip()).destination_port_is(to.port()).accept()),
+        );
+        rules.push(tcp().redirect_to(self.outbound_port));
+        rules
     }
 
     fn prerouting_rules(&self) -> Vec<Rule> {

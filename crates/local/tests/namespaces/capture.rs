@@ -11,6 +11,7 @@ use crate::world::*;
 
 pub(crate) const STORIES: &[Story] = &[
     ("outbound_connections_arrive_at_the_proxy", outbound_connections_arrive_at_the_proxy),
+    ("an_excluded_server_is_reached_directly", an_excluded_server_is_reached_directly),
     ("inbound_connections_arrive_at_the_proxy", inbound_connections_arrive_at_the_proxy),
     ("the_proxys_own_connections_are_not_captured", the_proxys_own_connections_are_not_captured),
     ("the_proxy_reaches_its_application_and_itself", the_proxy_reaches_its_application_and_itself),
@@ -56,6 +57,19 @@ fn outbound_connections_arrive_at_the_proxy() {
         let _caller = pod.connect(place, PATIENCE).unwrap();
         assert_eq!(meant_for(&proxy), place);
     }
+}
+
+fn an_excluded_server_is_reached_directly() {
+    let network = cluster("cluster1");
+    let server = simple_pod(&network, 6);
+    greeter(&server, 53, "resolver");
+    greeter(&server, 54, "another port");
+    let mut plan = plan(&network, 5);
+    plan.capture = Some(Capture { outbound_excluded: vec![v4(addr(6, 53))], ..Capture::default() });
+    let pod = pod(&plan, &[&network]);
+    assert_eq!(call(&pod, addr(6, 53)).unwrap(), "resolver to 10.10.0.5");
+    // Nobody listens at the proxy's port.
+    assert_eq!(call(&pod, addr(6, 54)).unwrap_err().kind(), ErrorKind::ConnectionRefused);
 }
 
 fn inbound_connections_arrive_at_the_proxy() {
