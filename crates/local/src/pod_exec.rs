@@ -123,8 +123,6 @@ pub(crate) fn enter(arguments: &[OsString]) -> Result<i32, Error> {
     let [supervisor, rest @ ..] = arguments else {
         return Err(Error::refused("enter the sandbox", "no supervisor was named"));
     };
-    // Whoever started us is the one whom the program serves: killed, it takes the program along.
-    set_pdeathsig(Signal::SIGKILL).map_err(failed("tie ourselves to whoever started us"))?;
     let namespace = |kind: &str| {
         let path = Path::new("/proc").join(supervisor).join("ns").join(kind);
         File::open(&path).map_err(failed(format!("enter the sandbox: open {}", path.display())))
@@ -132,6 +130,9 @@ pub(crate) fn enter(arguments: &[OsString]) -> Result<i32, Error> {
     let (user, pid) = (namespace("user")?, namespace("pid")?);
     setns(user, CloneFlags::CLONE_NEWUSER).map_err(failed("enter the sandbox's user namespace"))?;
     setns(pid, CloneFlags::CLONE_NEWPID).map_err(failed("enter the sandbox's pid namespace"))?;
+    // Whoever started us is the one whom the program serves: killed, it takes the program along. Said last, because the kernel forgets
+    // it when a process gains capabilities.
+    set_pdeathsig(Signal::SIGKILL).map_err(failed("tie ourselves to whoever started us"))?;
     let child =
         Entry::PodExec.command().args(rest).spawn().map_err(failed("start a process in the sandbox"))?;
     shepherd::watch_over(child.id(), None, true).map_err(failed("wait for the program"))

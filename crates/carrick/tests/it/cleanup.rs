@@ -165,7 +165,7 @@ fn a_check_that_fails_is_told_gives_exit_code_1_and_leaves_nothing() {
 fn a_visitor_who_is_killed_takes_its_program_along() {
     let running = crate::world::two_clusters();
     let mut visit =
-        running.home.carrick(&["exec", "cluster1/client", "--", "sh", "-c", "echo here; sleep 1000"]);
+        running.home.carrick(&["exec", "cluster1/client", "--", "sh", "-c", "echo here; exec sleep 1000"]);
     let mut visitor = visit.stdout(Stdio::piped()).spawn().unwrap();
     let mut out = visitor.stdout.take().unwrap();
     let mut here = [0; 5];
