@@ -10,6 +10,7 @@ mod probe;
 mod style;
 mod trace;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -22,7 +23,7 @@ fn main() -> ExitCode {
         return code;
     }
     let cli = Cli::parse();
-    start_log(&cli.log);
+    start_log(&cli.log, cli.no_color);
     match commands::run(cli) {
         Ok(code) => code,
         Err(error) => {
@@ -32,9 +33,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn start_log(filter: &str) {
+fn start_log(filter: &str, no_color: bool) {
     let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|_| "warn".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colour = std::io::stderr().is_terminal() && !no_color;
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colour).with_writer(std::io::stderr).init();
 }
 
 fn complain(error: &anyhow::Error) {

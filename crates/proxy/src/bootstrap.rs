@@ -8,14 +8,21 @@ use std::sync::Arc;
 use carrick_xds::json::from_yaml;
 use carrick_xds::pb::envoy::config::bootstrap::v3::Bootstrap as BootstrapPb;
 use carrick_xds::pb::envoy::config::bootstrap::v3::bootstrap::DynamicResources;
+use carrick_xds::pb::envoy::config::cluster::v3::Cluster as ClusterPb;
 use carrick_xds::pb::envoy::config::core::v3::{ConfigSource, Node};
+use carrick_xds::pb::envoy::config::listener::v3::Listener as ListenerPb;
+use carrick_xds::pb::envoy::extensions::transport_sockets::tls::v3::Secret as SecretPb;
 use carrick_xds::resource::any;
 use carrick_xds::{FieldError, ResourceType};
+use prost::Message;
 use prost_types::Any;
 
+use crate::config::cluster::ClusterConfig;
+use crate::config::listener::ListenerConfig;
 use crate::config::socket::SocketSettings;
 use crate::config::source::{Fetch, GrpcSource, Source};
 use crate::config::supported;
+use crate::secrets::Secret;
 
 /// A bootstrap that was read and whose own fields are implemented. Its resources are judged when they are loaded.
 #[derive(Debug, Clone)]
@@ -85,6 +92,35 @@ impl Bootstrap {
             default_sockets,
             message: Arc::new(message),
         })
+    }
+
+    /// Judges the static resources as loading them would, without opening a socket.
+    pub fn check_resources(&self) -> Result<(), FieldError> {
+        for (kind, _, body, place) in self.static_resources() {
+            self.check_resource(kind, &body).map_err(|error| error.within(place))?;
+        }
+        Ok(())
+    }
+
+    fn check_resource(&self, kind: ResourceType, body: &Any) -> Result<(), FieldError> {
+        supported::check(body)?;
+        let bytes = body.value.as_slice();
+        let unreadable = |error: prost::DecodeError| FieldError::new("", error.to_string());
+        match kind {
+            ResourceType::Cluster => {
+                let pb = ClusterPb::decode(bytes).map_err(unreadable)?;
+                ClusterConfig::from_proto(&pb, &self.default_sockets).map(drop)
+            }
+            ResourceType::Listener => {
+                let pb = ListenerPb::decode(bytes).map_err(unreadable)?;
+                ListenerConfig::from_proto(&pb).map(drop)
+            }
+            ResourceType::Secret => {
+                let pb = SecretPb::decode(bytes).map_err(unreadable)?;
+                Secret::from_proto(&pb).map(drop)
+            }
+            ResourceType::Endpoint | ResourceType::Route => Ok(()),
+        }
     }
 
     /// The static resources in the order in which they can be loaded, with their names and their places in the file.

@@ -38,6 +38,7 @@ pub fn stop_on_signals() -> Result<CancellationToken> {
 pub fn proxy(args: ProxyArgs) -> Result<ExitCode> {
     let bootstrap = Bootstrap::from_file(&args.config_path)?;
     if args.mode == "validate" {
+        bootstrap.check_resources()?;
         super::progress(&format!("{} is a bootstrap that this proxy can run", args.config_path.display()));
         return Ok(ExitCode::SUCCESS);
     }

@@ -37,3 +37,13 @@ fn what_is_not_implemented_is_refused_with_its_place() {
     let over_files = "dynamic_resources: {lds_config: {path_config_source: {path: /a}}}";
     assert_eq!(refusal(over_files), "dynamic_resources.lds_config.path_config_source: is not implemented");
 }
+
+#[test]
+fn static_resources_are_judged_without_being_loaded() {
+    let check = |yaml: &str| Bootstrap::from_yaml(yaml).unwrap().check_resources().map_err(|e| e.to_string());
+    assert_eq!(check("static_resources: {clusters: [{name: a, type: STATIC}]}"), Ok(()));
+    let refused = check("static_resources: {clusters: [{name: a}, {name: b, health_checks: [{}]}]}");
+    assert_eq!(refused, Err("static_resources.clusters[1].health_checks: is not implemented".to_owned()));
+    let refused = check("static_resources: {listeners: [{name: a}]}");
+    assert!(refused.is_err_and(|reason| reason.starts_with("static_resources.listeners[0].")));
+}
