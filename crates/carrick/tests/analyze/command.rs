@@ -11,7 +11,20 @@ pub struct Ran {
 }
 
 pub fn carrick(arguments: &[&str]) -> Ran {
-    let output = Command::new(env!("CARGO_BIN_EXE_carrick")).args(arguments).output().unwrap();
+    ran(Command::new(env!("CARGO_BIN_EXE_carrick")).args(arguments))
+}
+
+/// With running federations and their certificates kept below `homes`.
+pub fn carrick_in(homes: &Path, arguments: &[&str]) -> Ran {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_carrick"));
+    ran(command
+        .args(arguments)
+        .env("XDG_RUNTIME_DIR", homes.join("run"))
+        .env("XDG_STATE_HOME", homes.join("state")))
+}
+
+fn ran(command: &mut Command) -> Ran {
+    let output = command.output().unwrap();
     Ran {
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),

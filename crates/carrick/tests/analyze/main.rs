@@ -8,7 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod command;
-mod docs;
 mod examples;
 mod golden;
+mod live;
 mod sarif;

@@ -65,3 +65,27 @@ fn names_of_statistics_and_hints_are_let_through() {
     .unwrap();
     assert!(check(&any(&cluster)).is_ok());
 }
+
+/// `docs/proxy-fields.md` is this table. `UPDATE_GOLDEN=1` writes it anew.
+#[test]
+fn the_document_lists_the_fields_of_the_table() {
+    let words = |fields: &str| match fields {
+        "" => String::new(),
+        "*" => "judged in detail by its own conversion".to_owned(),
+        fields => fields.split_whitespace().map(|field| format!("`{field}`")).collect::<Vec<_>>().join(", "),
+    };
+    let mut text = String::from(
+        "# Fields that the proxy knows\n\nWritten from the program's own table (`crates/proxy/src/config/supported/table.rs`). For each message \
+         of Envoy's: the fields\nthat are obeyed, and those that are accepted because they change nothing here, such as names of statistics and \
+         limits of things\nthat this proxy does not do. Any other field, and any other message, is refused with its path.\n\n\
+         | message | obeyed | without effect |\n| --- | --- | --- |\n",
+    );
+    for row in TABLE {
+        text += &format!("| `{}` | {} | {} |\n", row.message, words(row.obeyed), words(row.without_effect));
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/proxy-fields.md");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(path, &text).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), text, "run this test with UPDATE_GOLDEN=1");
+}

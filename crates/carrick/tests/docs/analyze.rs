@@ -2,12 +2,11 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
 
 use carrick_model::analyze::{RULES, Rule};
 use carrick_model::diagnostic::explanations;
 
-const BEGIN: &str = "<!-- The rest is written from the program's own texts: UPDATE_GOLDEN=1 cargo test -p carrick --test analyze -->\n";
+const BEGIN: &str = "<!-- The rest is written from the program's own texts: UPDATE_GOLDEN=1 cargo test -p carrick --test docs -->\n";
 
 fn section(rule: &Rule) -> String {
     let severity = format!("{:?}", rule.severity).to_lowercase();
@@ -40,7 +39,7 @@ fn generated() -> String {
 
 #[test]
 fn the_document_lists_the_rules_in_the_program_s_own_words() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/analyze.md");
+    let path = crate::repository().join("docs/analyze.md");
     let document = fs::read_to_string(&path).unwrap();
     let (introduction, listed) =
         document.split_once(BEGIN).expect("docs/analyze.md has lost its marker line");
