@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use crate::repository;
 
 fn documents() -> Vec<PathBuf> {
-    let markdown = |folder: PathBuf| {
-        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        entries.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect::<Vec<_>>()
-    };
-    [markdown(repository()), markdown(repository().join("docs"))].concat()
+    let entries = fs::read_dir(repository().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let mut all: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect();
+    all.extend(["ARCHITECTURE.md", "CONTRIBUTING.md"].map(|name| repository().join(name)));
+    all
 }
 
 /// The targets of `[text](target)`, outside of code blocks.
