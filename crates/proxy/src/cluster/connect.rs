@@ -6,6 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -161,7 +162,12 @@ impl UpstreamCluster {
             }
         };
         let connect_micros = started.elapsed().as_micros() as u64;
-        Ok(Opened { stream: Upstream { kind, _permit: permit }, local, tls: facts, connect_micros })
+        Ok(Opened {
+            stream: Upstream { kind, received: Arc::default(), _permit: permit },
+            local,
+            tls: facts,
+            connect_micros,
+        })
     }
 }
 
@@ -185,6 +191,8 @@ async fn dial(address: &Address, settings: &SocketSettings) -> io::Result<Socket
 /// A connection to a host, plain or TLS.
 pub(crate) struct Upstream {
     kind: Kind,
+    /// Bytes that came from the host; whoever waits for a message can see whether it has begun.
+    received: Arc<AtomicU64>,
     _permit: Permit,
 }
 
@@ -194,6 +202,10 @@ enum Kind {
 }
 
 impl Upstream {
+    pub fn received(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.received)
+    }
+
     pub fn socket(&self) -> &Socket {
         match &self.kind {
             Kind::Plain(socket) => socket,
@@ -204,10 +216,14 @@ impl Upstream {
 
 impl AsyncRead for Upstream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().kind {
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        let outcome = match &mut this.kind {
             Kind::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
             Kind::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
+        };
+        this.received.fetch_add((buf.filled().len() - before) as u64, Ordering::Relaxed);
+        outcome
     }
 }
 

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 
 use super::exchange::after;
@@ -262,6 +263,11 @@ fn http1_answer(
     host: Host,
     record: &mut Record,
 ) -> Outcome {
+    // Two lengths, and no telling which of them others will believe (RFC 9112 §6.1). The connection ends with it.
+    let headers = response.headers();
+    if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
+        return Outcome::Failed(Failed::no_response(&NoResponse::Protocol));
+    }
     let answer = Answer { response, carrier: Carrier::Http1(connection) };
     Outcome::Response(Answered { answer, host, millis: record.first_byte() })
 }

@@ -2,15 +2,14 @@
 //!
 //! It must not know what becomes of its requests.
 
-use std::convert::Infallible;
-use std::error::Error;
 use std::future::Future;
-use std::io;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use futures_util::task::AtomicWaker;
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -23,8 +22,8 @@ use super::record::Record;
 use super::request;
 use super::response::ResponseBody;
 use super::rewind::{Preface, read_preface};
-use super::slow_head::{self, SlowHead};
 use super::tables::RouteSlot;
+use super::wire::{Malformed, Wire};
 use crate::access_log::{HttpLog, ResponseFlag};
 use crate::connection::{ConnectionInfo, Stream};
 use crate::env::ProxyEnv;
@@ -40,6 +39,16 @@ pub(crate) struct Downstream {
     pub(crate) is_http2: bool,
     /// The next answer says that it is the last (HTTP/1.1).
     pub(crate) closing: AtomicBool,
+    /// The connection has changed its protocol: its bytes are not HTTP any more.
+    tunnel: AtomicBool,
+    /// The client was gone before it could be answered (HTTP/1.1).
+    gone: AtomicBool,
+    /// The client left in the midst of a head.
+    broken_off: AtomicBool,
+    /// What no request could be made of.
+    refused: OnceLock<Malformed>,
+    /// Whoever waits for the request in progress to end.
+    waiting: AtomicWaker,
     began: Instant,
     active: AtomicU32,
     requests: AtomicU32,
@@ -67,6 +76,36 @@ impl Downstream {
         self.idle_since.store(now, Ordering::Release);
         self.active.fetch_sub(1, Ordering::AcqRel);
         self.stats.downstream_rq_active.decrement();
+        self.waiting.wake();
+    }
+
+    /// Wakes when a request has ended.
+    pub(super) fn wake_when_idle(&self, waker: &Waker) {
+        self.waiting.register(waker);
+    }
+
+    /// From now on bytes are passed on as they are.
+    pub(super) fn becomes_tunnel(&self) {
+        self.tunnel.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_tunnel(&self) -> bool {
+        self.tunnel.load(Ordering::Acquire)
+    }
+
+    /// Nobody is there to be answered; the connection ends.
+    pub(super) fn client_is_gone(&self) {
+        self.gone.store(true, Ordering::Release);
+    }
+
+    /// No request was made of what came last.
+    pub(super) fn head_broke_off(&self) {
+        self.broken_off.store(true, Ordering::Release);
+    }
+
+    pub(super) fn refuse(&self, malformed: Malformed) {
+        // The first one ends the connection.
+        let _ = self.refused.set(malformed);
     }
 
     /// How many requests there have been.
@@ -123,6 +162,11 @@ pub async fn serve(
         stats,
         is_http2,
         closing: AtomicBool::new(false),
+        tunnel: AtomicBool::new(false),
+        gone: AtomicBool::new(false),
+        broken_off: AtomicBool::new(false),
+        refused: OnceLock::new(),
+        waiting: AtomicWaker::new(),
         began: Instant::now(),
         active: AtomicU32::new(0),
         requests: AtomicU32::new(0),
@@ -139,12 +183,29 @@ pub async fn serve(
     stats.downstream_cx_destroy.increment();
 }
 
-async fn handle(
+fn handle(
     request: Request<Incoming>,
     downstream: Arc<Downstream>,
-) -> Result<Response<ResponseBody>, Infallible> {
-    Ok(request::handle(request, downstream).await)
+) -> impl Future<Output = Result<Response<ResponseBody>, ClientGone>> {
+    let response = request::handle(request, downstream.clone());
+    async move { answered(response.await, &downstream) }
 }
+
+fn answered(
+    response: Response<ResponseBody>,
+    downstream: &Downstream,
+) -> Result<Response<ResponseBody>, ClientGone> {
+    if !downstream.is_http2 && downstream.gone.load(Ordering::Acquire) {
+        Err(ClientGone)
+    } else {
+        Ok(response)
+    }
+}
+
+/// Ends a connection without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the client is gone")]
+struct ClientGone;
 
 async fn serve_http1(stream: Stream, downstream: &Arc<Downstream>) {
     downstream.stats.downstream_cx_http1_total.increment();
@@ -161,9 +222,8 @@ async fn serve_http1(stream: Stream, downstream: &Arc<Downstream>) {
         builder.max_headers(limits.max_headers);
     }
     let service = service_fn(|request| handle(request, downstream.clone()));
-    let limit = limits.request_headers.or(limits.request).unwrap_or(slow_head::DEFAULT_LIMIT);
-    let stream = SlowHead::new(stream, downstream.clone(), limit);
-    let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let wire = Wire::new(stream, downstream.clone());
+    let connection = builder.serve_connection(TokioIo::new(wire), service).with_upgrades();
     let ended = drive(connection, downstream, |connection| connection.graceful_shutdown()).await;
     note_bad_message(ended, downstream);
 }
@@ -192,20 +252,26 @@ async fn serve_http2(stream: Stream, downstream: &Arc<Downstream>) {
 
 /// A message that the codec itself refused never became a request, but it is logged and recorded as one.
 fn note_bad_message(ended: Result<(), hyper::Error>, downstream: &Arc<Downstream>) {
-    let Err(error) = ended else { return };
-    tracing::debug!(connection = downstream.info.id, %error, "downstream connection ended");
-    let slow = error.source().and_then(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
-    let (code, details) = match slow {
-        Some(io::ErrorKind::TimedOut) => (408, "request_header_timeout"),
-        _ if error.is_parse_too_large() => (431, "http1.headers_too_large"),
-        _ if error.is_parse() => (400, "http1.codec_error"),
+    if let Err(error) = &ended {
+        tracing::debug!(connection = downstream.info.id, %error, "downstream connection ended");
+    }
+    let (code, details, flag) = match (downstream.refused.get(), ended) {
+        (Some(refused), _) => (Some(refused.status.as_u16()), refused.details, refused.flag()),
+        (None, _) if downstream.broken_off.load(Ordering::Acquire) => {
+            (None, "downstream_remote_disconnect", Some(ResponseFlag::DownstreamConnectionTermination))
+        }
+        (None, Err(error)) if error.is_parse() => {
+            (Some(400), "http1.codec_error", Some(ResponseFlag::DownstreamProtocolError))
+        }
         _ => return,
     };
     downstream.stats.downstream_cx_protocol_error.increment();
     let version = if downstream.is_http2 { Version::HTTP_2 } else { Version::HTTP_11 };
     let mut record = Record::new(downstream, HttpLog { version, ..HttpLog::default() });
-    record.entry.response_code = Some(code);
-    record.flag(ResponseFlag::DownstreamProtocolError);
+    record.entry.response_code = code;
+    if let Some(flag) = flag {
+        record.flag(flag);
+    }
     record.details(details);
     record.completed();
 }

@@ -5,13 +5,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::header::{CONTENT_LENGTH, HOST, SET_COOKIE};
+use http::header::{CONTENT_LENGTH, HOST, SET_COOKIE, TRANSFER_ENCODING};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 
 use super::attempt::{self, Attempt, Outcome, Timing};
-use super::failure;
+use super::failure::{self, Failed};
 use super::head::{grpc_as_http, is_grpc};
 use super::plan::{ForwardPlan, NewHost};
 use super::record::Record;
@@ -42,7 +42,7 @@ pub(crate) async fn forward(
     let env = record.downstream.env.clone();
     let Some(cluster) = env.clusters.get(&plan.cluster) else {
         record.keep_request_headers(&prepared.parts.headers);
-        return answer(no_cluster(&plan), grpc, None, record);
+        return answer(no_cluster(&plan), grpc, Some(&plan.route), record);
     };
     let labels = cluster.http.labels(&cluster, &env.stats);
     record.cluster(labels);
@@ -67,7 +67,7 @@ pub(crate) async fn forward(
             Ok(picked) => picked,
             Err(error) => {
                 record.keep_request_headers(&prepared.parts.headers);
-                return answer(failure::no_host(error), grpc, None, record);
+                return answer(failure::no_host(error), grpc, Some(&plan.route), record);
             }
         };
         record.attempt(picked.guard);
@@ -111,7 +111,7 @@ pub(crate) async fn forward(
                     retries += 1;
                     tokio::time::sleep(pause).await;
                 }
-                None => return answer(failed.reply(retries > 0), grpc, None, record),
+                None => return give_up(failed, retries > 0, grpc, &plan, record),
             },
         }
     }
@@ -153,6 +153,23 @@ pub(crate) fn hash_of(
         connection: (info.remote, info.local),
     };
     plan.action()?.hash.hash(&hashed, set_cookies)
+}
+
+/// Answers with the last failure, unless nobody is there to be answered.
+fn give_up(
+    failed: Failed,
+    retried: bool,
+    grpc: bool,
+    plan: &ForwardPlan,
+    mut record: Box<Record>,
+) -> Response<ResponseBody> {
+    if failed.client_is_gone() {
+        record.downstream.client_is_gone();
+        record.flag(ResponseFlag::DownstreamConnectionTermination);
+        record.details("downstream_remote_disconnect");
+        return Response::new(ResponseBody::unsent(record));
+    }
+    answer(failed.reply(retried), grpc, Some(&plan.route), record)
 }
 
 pub(crate) fn no_cluster(plan: &ForwardPlan) -> LocalReply {
@@ -355,15 +372,22 @@ fn request_for(
         return ((headers, uri, Version::HTTP_2), authority);
     }
     headers.insert(HOST, authority.clone());
-    if !prepared.has_body && expects_body(&prepared.parts.method) {
-        headers.entry(CONTENT_LENGTH).or_insert(HeaderValue::from_static("0"));
+    match prepared.has_body {
+        false if expects_body(&prepared.parts.method) => {
+            headers.entry(CONTENT_LENGTH).or_insert(HeaderValue::from_static("0"));
+        }
+        // The codec would leave the body of a GET away.
+        true if !headers.contains_key(CONTENT_LENGTH) => {
+            headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+        _ => {}
     }
     ((headers, prepared.parts.uri.clone(), Version::HTTP_11), authority)
 }
 
 /// Without a body such a request says so (RFC 9110 §8.6).
 pub(crate) fn expects_body(method: &Method) -> bool {
-    !matches!(*method, Method::GET | Method::HEAD | Method::DELETE | Method::OPTIONS | Method::TRACE)
+    !matches!(*method, Method::GET | Method::HEAD | Method::DELETE | Method::TRACE)
 }
 
 /// HTTP/2 takes scheme and authority from the URI.

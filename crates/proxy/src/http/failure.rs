@@ -28,6 +28,8 @@ enum Kind {
     Overflow,
     /// The connection, or the stream, broke before the response: Envoy's reason, its short form, and the flag.
     Broken { reason: &'static str, details: String, flag: ResponseFlag },
+    /// The client went away before it had sent its request.
+    ClientGone,
     /// Took too long.
     TooLate { status: StatusCode, body: &'static str, details: &'static str, flag: Option<ResponseFlag> },
 }
@@ -84,15 +86,14 @@ impl Failed {
             NoResponse::Protocol => {
                 Self::broken(sent, "protocol error", "protocol_error", ResponseFlag::UpstreamProtocolError)
             }
-            NoResponse::DownstreamBody => Self {
-                failure: None,
-                kind: Kind::TooLate {
-                    status: StatusCode::BAD_REQUEST,
-                    body: "Bad Request",
-                    details: "downstream_remote_disconnect",
-                    flag: Some(ResponseFlag::DownstreamConnectionTermination),
-                },
-            },
+            NoResponse::DownstreamBody { malformed: false } => Self { failure: None, kind: Kind::ClientGone },
+            NoResponse::DownstreamBody { malformed: true } => Self::too_late(
+                None,
+                StatusCode::BAD_REQUEST,
+                "Bad Request",
+                "http1.codec_error",
+                ResponseFlag::DownstreamProtocolError,
+            ),
         }
     }
 
@@ -151,6 +152,10 @@ impl Failed {
         }
     }
 
+    pub(crate) fn client_is_gone(&self) -> bool {
+        matches!(self.kind, Kind::ClientGone)
+    }
+
     /// The answer to the client. Envoy says whether this was the last of several attempts.
     pub(crate) fn reply(self, retried: bool) -> LocalReply {
         match self.kind {
@@ -160,8 +165,15 @@ impl Failed {
                 let body =
                     format!("upstream connect error or disconnect/reset before headers. {latest}: {reason}");
                 let details = format!("upstream_reset_before_response_started{{{details}}}");
-                LocalReply::new(StatusCode::SERVICE_UNAVAILABLE, details).with_body(body).flagged(flag)
+                let status = match flag {
+                    ResponseFlag::UpstreamProtocolError => StatusCode::BAD_GATEWAY,
+                    _ => StatusCode::SERVICE_UNAVAILABLE,
+                };
+                LocalReply::new(status, details).with_body(body).flagged(flag)
             }
+            // Sent to nobody.
+            Kind::ClientGone => LocalReply::bad_request("downstream_remote_disconnect")
+                .flagged(ResponseFlag::DownstreamConnectionTermination),
             Kind::TooLate { status, body, details, flag } => {
                 let mut reply = LocalReply::new(status, details).with_body(body);
                 reply.flag = flag;

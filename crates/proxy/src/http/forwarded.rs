@@ -4,7 +4,7 @@
 //! It must not know about routes.
 
 use std::fmt::Write;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::LazyLock;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -130,8 +130,10 @@ fn nth_from_last(headers: &HeaderMap, skip: usize) -> Option<IpAddr> {
 
 /// One line, so that no later hop overlooks the last address.
 fn append_forwarded_for(headers: &mut HeaderMap, remote: IpAddr) {
-    // A loopback address tells the next hop nothing; Envoy gives the machine's own address then.
-    let address = if remote.is_loopback() { *OWN_ADDRESS } else { remote.to_canonical() };
+    // The loopback address tells the next hop nothing; Envoy gives the machine's own address then.
+    let remote = remote.to_canonical();
+    let loopback = remote == IpAddr::from(Ipv4Addr::LOCALHOST) || remote == IpAddr::from(Ipv6Addr::LOCALHOST);
+    let address = if loopback { *OWN_ADDRESS } else { remote };
     let mut value = Vec::with_capacity(48);
     for line in headers.get_all(X_FORWARDED_FOR) {
         value.extend_from_slice(line.as_bytes());

@@ -167,50 +167,39 @@ impl HeaderMatcher {
         })
     }
 
-    /// Several headers of one name are matched as one value, joined by commas.
+    /// Of several headers of one name it is enough that one matches, as in Envoy since 1.35 (`match_headers_individually`).
     pub(crate) fn matches(&self, head: &RequestHead<'_>) -> bool {
-        let joined;
-        let value: Option<&[u8]> = match &self.subject {
-            Subject::Method => Some(head.method.as_str().as_bytes()),
-            Subject::Path => Some(head.path.as_bytes()),
-            Subject::Authority => Some(head.authority.as_bytes()),
-            Subject::Scheme => Some(head.scheme.as_bytes()),
-            Subject::Header(name) => {
-                let mut values = head.headers.get_all(name).iter();
-                match (values.next(), values.next()) {
-                    (None, _) => None,
-                    (Some(only), None) => Some(only.as_bytes()),
-                    (Some(first), Some(second)) => {
-                        let mut all = [first.as_bytes(), second.as_bytes()].join(&b","[..]);
-                        for value in values {
-                            all.push(b',');
-                            all.extend_from_slice(value.as_bytes());
-                        }
-                        joined = all;
-                        Some(&joined)
-                    }
-                }
-            }
-        };
-        self.test_value(value)
+        match &self.subject {
+            Subject::Method => self.test_values([head.method.as_str().as_bytes()].into_iter()),
+            Subject::Path => self.test_values([head.path.as_bytes()].into_iter()),
+            Subject::Authority => self.test_values([head.authority.as_bytes()].into_iter()),
+            Subject::Scheme => self.test_values([head.scheme.as_bytes()].into_iter()),
+            Subject::Header(name) => self.test_values(head.headers.get_all(name).iter().map(AsRef::as_ref)),
+        }
     }
 
-    fn test_value(&self, value: Option<&[u8]>) -> bool {
-        let value = if self.missing_is_empty { Some(value.unwrap_or_default()) } else { value };
+    fn test_values<'a>(&self, mut values: impl Iterator<Item = &'a [u8]>) -> bool {
+        let first = match (values.next(), self.missing_is_empty) {
+            (None, true) => Some(&b""[..]),
+            (first, _) => first,
+        };
         if let HeaderTest::Present(wanted) = self.test {
-            return (value.is_some() == wanted) != self.invert;
+            return (first.is_some() == wanted) != self.invert;
         }
         // A missing header never matches, not even an inverted matcher (Envoy docs, HeaderMatcher.invert_match).
-        let Some(value) = value else { return false };
-        let matched = match &self.test {
+        let Some(first) = first else { return false };
+        std::iter::once(first).chain(values).any(|value| self.test_value(value)) != self.invert
+    }
+
+    fn test_value(&self, value: &[u8]) -> bool {
+        match &self.test {
             HeaderTest::Present(_) => true,
             HeaderTest::Text(matcher) => matcher.matches(value),
             HeaderTest::Range(range) => std::str::from_utf8(value)
                 .ok()
                 .and_then(|text| text.parse().ok())
                 .is_some_and(|n| range.contains(&n)),
-        };
-        matched != self.invert
+        }
     }
 }
 

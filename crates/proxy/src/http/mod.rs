@@ -2,7 +2,7 @@
 //!
 //! It must not know how connections are accepted or decrypted, nor how a cluster chooses endpoints.
 //!
-//! Reading order: [`manager`] (settings), [`downstream`] (a connection), [`request`] (a request: [`sanitize`], [`path`],
+//! Reading order: [`manager`] (settings), [`downstream`] (a connection), [`wire`] (what may pass on it), [`request`] (a request: [`sanitize`], [`path`],
 //! [`forwarded`], [`xfcc`]), [`plan`] with [`route`] and [`tables`] (the decision), [`filters`], [`exchange`], [`attempt`], [`shadow`] and [`upstream`]
 //! (carrying it out), [`response`] and [`reply`] (the answer), [`record`] (what is written down).
 
@@ -26,10 +26,10 @@ mod rewind;
 mod route;
 mod sanitize;
 mod shadow;
-mod slow_head;
 mod tables;
 mod upgrade;
 mod upstream;
+mod wire;
 mod xfcc;
 
 pub use downstream::serve;

@@ -110,7 +110,8 @@ fn unescape_slashes(path: &str) -> String {
 }
 
 /// RFC 3986 §6: unreserved characters unescaped, backslashes as slashes, dot segments (escaped ones too) removed. `None` for a
-/// path that has an escaped NUL, or that spells an escape with escapes (`%%32e`): the next hop would read another path than we did.
+/// path that has an escaped NUL. Where escapes spell an escape (`%%32e`), the percent sign is escaped: the next hop must not read
+/// another path than we did.
 fn canonical(path: &str) -> Option<String> {
     let mut decoded = String::with_capacity(path.len());
     let mut broken_escapes = Vec::new();
@@ -136,9 +137,10 @@ fn canonical(path: &str) -> Option<String> {
             byte => decoded.push(byte as char),
         }
     }
-    let now_whole = |at: &usize| decoded.as_bytes().get(at + 1..at + 3).and_then(hex_pair).is_some();
-    if broken_escapes.iter().any(now_whole) {
-        return None;
+    for at in broken_escapes.into_iter().rev() {
+        if decoded.as_bytes().get(at + 1..at + 3).and_then(hex_pair).is_some() {
+            decoded.insert_str(at + 1, "25");
+        }
     }
     Some(remove_dot_segments(&decoded))
 }
@@ -147,7 +149,7 @@ fn canonical(path: &str) -> Option<String> {
 fn must_be_escaped(byte: u8) -> bool {
     !byte.is_ascii()
         || byte.is_ascii_control()
-        || matches!(byte, b' ' | b'"' | b'<' | b'>' | b'`' | b'{' | b'}' | b'^')
+        || matches!(byte, b' ' | b'"' | b'<' | b'>' | b'`' | b'{' | b'|' | b'}' | b'^')
 }
 
 fn is_unreserved(byte: u8) -> bool {
@@ -168,16 +170,18 @@ fn remove_dot_segments(path: &str) -> String {
     let mut segments = path.split('/').skip(1).peekable();
     while let Some(segment) = segments.next() {
         let last = segments.peek().is_none();
-        match segment {
+        // Servers that know parameters read `..;x` as `..`.
+        let name = segment.split(';').next().unwrap_or_default();
+        match name {
             "." | ".." => {
-                if segment == ".." {
+                if name == ".." {
                     kept.pop();
                 }
                 if last {
                     kept.push("");
                 }
             }
-            segment => kept.push(segment),
+            _ => kept.push(segment),
         }
     }
     format!("/{}", kept.join("/"))

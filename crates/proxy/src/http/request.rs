@@ -2,13 +2,15 @@
 //!
 //! It must not know how an attempt upstream is made.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use http::header::{CONNECTION, EXPECT, HOST, SERVER};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::{Body, Incoming};
 use rand::RngCore;
 
@@ -57,13 +59,14 @@ impl Prepared {
     }
 }
 
-/// Answers one request.
-pub(crate) async fn handle(
+/// Answers one request. What is written down about it begins at once, not when the answer is first waited for: the client may be
+/// gone by then.
+pub(crate) fn handle(
     request: Request<Incoming>,
     downstream: Arc<Downstream>,
-) -> Response<ResponseBody> {
+) -> impl Future<Output = Response<ResponseBody>> {
     let (parts, body) = request.into_parts();
-    let mut record = Record::new(
+    let record = Record::new(
         &downstream,
         HttpLog {
             method: parts.method.clone(),
@@ -72,6 +75,15 @@ pub(crate) async fn handle(
             ..HttpLog::default()
         },
     );
+    respond(parts, body, downstream, record)
+}
+
+async fn respond(
+    parts: Parts,
+    body: Incoming,
+    downstream: Arc<Downstream>,
+    mut record: Box<Record>,
+) -> Response<ResponseBody> {
     let grpc = is_grpc(&parts.headers);
     let mut prepared = match prepare(parts, &body, &mut record) {
         Ok(prepared) => prepared,
@@ -100,8 +112,10 @@ pub(crate) async fn handle(
                 && !downstream.manager.allows_upgrade(kind, of_route)
             {
                 record.keep_request_headers(&prepared.parts.headers);
+                // Where it would have gone.
+                record.entry.upstream_cluster = Some(plan.cluster.clone());
                 let reply = LocalReply::new(StatusCode::FORBIDDEN, "upgrade_failed").closing();
-                return answer(reply, grpc, None, record);
+                return answer(reply, grpc, Some(&plan.route), record);
             }
             match prepared.upgrade.take() {
                 Some(kind) => upgrade::forward(plan, prepared, kind, body, record).await,
@@ -150,9 +164,13 @@ fn prepare(mut parts: Parts, body: &Incoming, record: &mut Record) -> Result<Pre
         return Err(reply);
     }
     sanitize::check(&parts)?;
+    check_scheme(&parts, &downstream)?;
     let authority = authority(&parts, &downstream)?;
     record.http().authority = authority.to_str().unwrap_or_default().to_owned();
     let upgrade = upgrade::wanted(&parts);
+    if ends_with_answer(&parts) {
+        downstream.closing.store(true, Ordering::Release);
+    }
     sanitize::remove_hop_by_hop(&mut parts.headers)?;
     // hyper answers `expect: 100-continue` when the body is first read; for the next hop it is no longer a question.
     if parts.headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
@@ -183,6 +201,26 @@ fn prepare(mut parts: Parts, body: &Incoming, record: &mut Record) -> Result<Pre
     Ok(prepared)
 }
 
+/// An edge knows whether it is spoken to through TLS, and believes nobody who says otherwise (Envoy: the same).
+fn check_scheme(parts: &Parts, downstream: &Downstream) -> Result<(), LocalReply> {
+    let says_https = parts.uri.scheme_str().is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
+    let edge = downstream.manager.client.use_remote_address;
+    match edge && !downstream.is_http2 && says_https && downstream.info.tls.is_none() {
+        true => Err(LocalReply::malformed(StatusCode::FORBIDDEN, "http1.invalid_scheme")),
+        false => Ok(()),
+    }
+}
+
+/// An HTTP/1.0 connection ends with its answer unless it was asked to stay (RFC 9112 §9.3).
+fn ends_with_answer(parts: &Parts) -> bool {
+    let stays = |value: &HeaderValue| {
+        value
+            .to_str()
+            .is_ok_and(|value| value.split(',').any(|token| token.trim().eq_ignore_ascii_case("keep-alive")))
+    };
+    parts.version < Version::HTTP_11 && !parts.headers.get_all(CONNECTION).iter().any(stays)
+}
+
 /// The authority: of an absolute URI or HTTP/2's pseudo-header, else the Host header.
 fn authority(parts: &Parts, downstream: &Downstream) -> Result<HeaderValue, LocalReply> {
     let host = parts.headers.get(HOST).cloned();
@@ -198,6 +236,8 @@ fn authority(parts: &Parts, downstream: &Downstream) -> Result<HeaderValue, Loca
     }
     let mut stripped = match manager.host.strip {
         StripPort::None => text,
+        // A colon without a port is left as it is, as in Envoy.
+        StripPort::Any if text.ends_with(':') => text,
         StripPort::Any => super::route::without_port(text),
         StripPort::Matching => {
             text.strip_suffix(&format!(":{}", downstream.info.local.port())).unwrap_or(text)
@@ -268,7 +308,8 @@ pub(crate) fn answer(
     }
     finish_head(&mut parts.headers, &mut record, true);
     record.keep_response_headers(&parts.headers);
-    Response::from_parts(parts, ResponseBody::fixed(body, record))
+    let is_head = record.http().method == Method::HEAD;
+    Response::from_parts(parts, ResponseBody::fixed(if is_head { Bytes::new() } else { body }, record))
 }
 
 /// Applies the rules of several levels to a response's headers.

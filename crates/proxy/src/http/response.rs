@@ -3,6 +3,7 @@
 //!
 //! It must not know how the upstream was chosen.
 
+use std::error::Error as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -35,6 +36,8 @@ enum Source {
 struct Relay {
     incoming: Incoming,
     carrier: Option<Carrier>,
+    /// Why nothing more comes.
+    broken: Option<hyper::Error>,
     home: Home,
     limits: BodyLimits,
     /// Made when the body first has to be waited for.
@@ -74,6 +77,12 @@ impl ResponseBody {
         Self { source: Source::Fixed(body), record: Some(record) }
     }
 
+    /// Of an answer that is never sent: the record ends here.
+    pub(crate) fn unsent(record: Box<Record>) -> Self {
+        record.completed();
+        Self::empty()
+    }
+
     /// The record is kept by someone else: the tunnel after an upgrade.
     pub(crate) fn empty() -> Self {
         Self { source: Source::Ended, record: None }
@@ -86,8 +95,15 @@ impl ResponseBody {
         limits: BodyLimits,
         record: Box<Record>,
     ) -> Self {
-        let relay =
-            Relay { incoming, carrier: Some(carrier), home, limits, timer: None, last_frame: Instant::now() };
+        let relay = Relay {
+            incoming,
+            carrier: Some(carrier),
+            broken: None,
+            home,
+            limits,
+            timer: None,
+            last_frame: Instant::now(),
+        };
         let mut body = Self { source: Source::Upstream(Box::new(relay)), record: Some(record) };
         if let Source::Upstream(relay) = &body.source
             && relay.incoming.is_end_stream()
@@ -112,6 +128,11 @@ impl ResponseBody {
     fn fail(&mut self, error: BodyError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         if let Some(mut record) = self.record.take() {
             let (flag, details) = match &error {
+                // The upstream ended in the midst of a message, or said what is no message.
+                BodyError::Upstream(error) if !is_reset(error) => (
+                    ResponseFlag::UpstreamProtocolError,
+                    "upstream_reset_after_response_started{protocol_error}",
+                ),
                 BodyError::Upstream(_) => (
                     ResponseFlag::UpstreamConnectionTermination,
                     "upstream_reset_after_response_started{connection_termination}",
@@ -125,6 +146,13 @@ impl ResponseBody {
         self.source = Source::Ended;
         Poll::Ready(Some(Err(error)))
     }
+}
+
+/// Whether the connection was reset, rather than ended where no message ends.
+fn is_reset(error: &hyper::Error) -> bool {
+    let io = error.source().and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    let h2 = error.source().and_then(|cause| cause.downcast_ref::<h2::Error>());
+    h2.is_some() || io.is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionReset)
 }
 
 impl Relay {
@@ -192,6 +220,9 @@ impl Body for ResponseBody {
             }
             Source::Upstream(relay) => relay,
         };
+        if let Some(error) = relay.broken.take() {
+            return this.fail(error.into());
+        }
         let frame = match relay.poll(cx) {
             Poll::Ready(frame) => frame,
             Poll::Pending => {
@@ -206,10 +237,16 @@ impl Body for ResponseBody {
                 this.finish();
                 Poll::Ready(None)
             }
-            Some(Err(error)) => this.fail(error.into()),
+            // What came before the end goes out first: a client must be able to tell a broken answer from none.
+            Some(Err(error)) => {
+                relay.broken = Some(error);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
             Some(Ok(frame)) => {
                 relay.last_frame = Instant::now();
-                let ended = relay.incoming.is_end_stream();
+                // Nothing follows trailers, but not every codec knows that yet.
+                let ended = relay.incoming.is_end_stream() || frame.is_trailers();
                 if let Some(record) = &mut this.record {
                     record.entry.bytes_sent += frame.data_ref().map_or(0, Bytes::len) as u64;
                     if let Some(trailers) = frame.trailers_ref() {

@@ -3,7 +3,7 @@
 //!
 //! It must not know about routes or upstreams.
 
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TE, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, TE, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 
@@ -33,6 +33,9 @@ pub(crate) fn check(request: &Parts) -> Result<(), LocalReply> {
     if request.method == Method::CONNECT {
         // Carrick is no tunnel (reliability: "no open proxy"): no route leads anywhere for it.
         return Err(super::plan::not_found().closing());
+    }
+    if request.method.as_str() == "QUERY" && !headers.contains_key(CONTENT_TYPE) {
+        return Err(LocalReply::bad_request("query_missing_content_type"));
     }
     let is_http1 = request.version < Version::HTTP_2;
     if headers.get_all(HOST).iter().nth(1).is_some() {
@@ -97,13 +100,7 @@ fn remove_nominated(headers: &mut HeaderMap) -> Result<(), LocalReply> {
         for token in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
             match token.to_ascii_lowercase().as_slice() {
                 b"" | b"close" | b"keep-alive" | b"upgrade" | b"te" => {}
-                b"host" => return Err(LocalReply::bad_request("http1.connection_header_rejected")),
-                b"content-length" | b"cookie" | b"authorization" => {
-                    return Err(LocalReply::malformed(
-                        StatusCode::BAD_REQUEST,
-                        "http1.connection_header_rejected",
-                    ));
-                }
+                b"host" => return Err(LocalReply::bad_request("missing_host_header")),
                 name if name.starts_with(b":") || name.starts_with(b"x-forwarded-") => {
                     return Err(LocalReply::malformed(
                         StatusCode::BAD_REQUEST,

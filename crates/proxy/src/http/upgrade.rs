@@ -50,7 +50,7 @@ pub(crate) async fn forward(
 ) -> Response<ResponseBody> {
     let env = record.downstream.env.clone();
     let Some(cluster) = env.clusters.get(&plan.cluster) else {
-        return answer(no_cluster(&plan), false, None, record);
+        return answer(no_cluster(&plan), false, Some(&plan.route), record);
     };
     let labels = cluster.http.labels(&cluster, &env.stats);
     record.cluster(labels);
@@ -61,7 +61,7 @@ pub(crate) async fn forward(
     let hash = hash_of(&plan, &prepared, &record, &mut Vec::new());
     let picked = match cluster.pick_for_request(&PickContext { downstream: &info, hash, skip: &[] }) {
         Ok(picked) => picked,
-        Err(error) => return answer(failure::no_host(error), false, None, record),
+        Err(error) => return answer(failure::no_host(error), false, Some(&plan.route), record),
     };
     record.attempt(picked.guard);
     let host = Host {
@@ -74,7 +74,7 @@ pub(crate) async fn forward(
             Ok(connection) => connection,
             Err(error) => {
                 let failed = Failed::connect(error, &mut record);
-                return answer(failed.reply(false), false, None, record);
+                return answer(failed.reply(false), false, Some(&plan.route), record);
             }
         };
     record.connection(&connection.facts, true, Version::HTTP_11);
@@ -94,9 +94,9 @@ pub(crate) async fn forward(
         Ok(Ok(response)) => response,
         Ok(Err(_)) => {
             let failed = Failed::no_response(&NoResponse::Reset { by_peer: true });
-            return answer(failed.reply(false), false, None, record);
+            return answer(failed.reply(false), false, Some(&plan.route), record);
         }
-        Err(_elapsed) => return answer(Failed::timeout().reply(false), false, None, record),
+        Err(_elapsed) => return answer(Failed::timeout().reply(false), false, Some(&plan.route), record),
     };
     record.first_byte();
     respond(response, on_upgrade, kind, record, cluster, host, &timing)
@@ -143,6 +143,7 @@ fn respond(
         );
     };
     switch(&mut parts.headers, &kind);
+    record.downstream.becomes_tunnel();
     let idle = timing.idle;
     tokio::spawn(async move {
         let stats = record.downstream.stats.clone();

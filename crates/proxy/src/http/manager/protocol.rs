@@ -27,6 +27,8 @@ pub(crate) enum Codec {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Http1Options {
     pub(crate) accept_http_10: bool,
+    /// Methods beyond the well-known ones.
+    pub(crate) custom_methods: bool,
     /// For HTTP/1.0 requests without a host.
     pub(crate) default_host: Option<HeaderValue>,
 }
@@ -112,8 +114,7 @@ impl Http1Options {
             override_stream_error_on_invalid_http_message: _,
             send_fully_qualified_url,
             use_balsa_parser: _,
-            // Methods beyond the well-known ones are always let through.
-            allow_custom_methods: _,
+            allow_custom_methods,
             ignore_http_11_upgrade,
         } = pb;
         let refused = |field: &str| Err(FieldError::new(field, "is not supported"));
@@ -138,7 +139,7 @@ impl Http1Options {
                 FieldError::new("default_host_for_http_10", format!("{host:?} cannot be a host"))
             })?),
         };
-        Ok(Self { accept_http_10: *accept_http_10, default_host })
+        Ok(Self { accept_http_10: *accept_http_10, custom_methods: *allow_custom_methods, default_host })
     }
 }
 

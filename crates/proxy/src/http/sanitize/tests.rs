@@ -96,9 +96,6 @@ fn a_client_cannot_have_other_hops_headers_removed() {
     for name in [
         "host",
         "Host",
-        "cookie",
-        "authorization",
-        "content-length",
         ":path",
         ":authority",
         "x-forwarded-for",

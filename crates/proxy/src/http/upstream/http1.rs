@@ -5,6 +5,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 
 use http::{Request, Response};
@@ -24,6 +25,7 @@ pub(crate) struct Http1 {
     pub(crate) facts: Arc<Facts>,
     /// How many requests it has carried.
     pub(crate) requests: u32,
+    received: Arc<AtomicU64>,
 }
 
 /// Responses with larger heads are refused (Envoy's default for `max_response_headers_kb`).
@@ -33,8 +35,9 @@ impl Http1 {
     pub(crate) async fn handshake(stream: Upstream, facts: Arc<Facts>) -> Result<Self, hyper::Error> {
         let mut builder = http1::Builder::new();
         builder.max_header_size(MAX_RESPONSE_HEAD);
+        let received = stream.received();
         let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
-        Ok(Self { sender, connection: Some(connection), facts, requests: 0 })
+        Ok(Self { sender, connection: Some(connection), facts, requests: 0, received })
     }
 
     /// For an upgrade, whose connection must outlive this exchange.
@@ -65,6 +68,7 @@ impl Http1 {
         request: Request<RequestBody>,
     ) -> Result<Response<Incoming>, (NoResponse, Option<Request<RequestBody>>)> {
         self.requests += 1;
+        let before = self.received.load(Ordering::Relaxed);
         let mut response = std::pin::pin!(self.sender.try_send_request(request));
         let connection = &mut self.connection;
         let outcome = std::future::poll_fn(|cx| {
@@ -78,6 +82,12 @@ impl Http1 {
         .await;
         outcome.map_err(|mut error| match error.take_message() {
             Some(request) => (NoResponse::NotSent, Some(request)),
+            // It ended in the midst of a head.
+            None if error.error().is_incomplete_message()
+                && self.received.load(Ordering::Relaxed) > before =>
+            {
+                (NoResponse::Protocol, None)
+            }
             None => (NoResponse::from_hyper(error.error()), None),
         })
     }

@@ -74,15 +74,20 @@ pub(crate) enum NoResponse {
     Reset { by_peer: bool },
     /// What came was not HTTP.
     Protocol,
-    /// The client's body broke off.
-    DownstreamBody,
+    /// The client's body broke off, or its framing made no sense.
+    DownstreamBody { malformed: bool },
 }
 
 impl NoResponse {
     fn from_hyper(error: &hyper::Error) -> Self {
         use std::error::Error;
         let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+        let mut malformed = false;
         while let Some(error) = cause {
+            // What `wire` says, or the codec where it sees more.
+            let io = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+            malformed |=
+                matches!(io, Some(std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput));
             if let Some(h2) = error.downcast_ref::<h2::Error>() {
                 return match h2.reason() {
                     Some(h2::Reason::REFUSED_STREAM) => Self::Refused,
@@ -92,7 +97,7 @@ impl NoResponse {
             cause = error.source();
         }
         if error.is_user() {
-            return Self::DownstreamBody;
+            return Self::DownstreamBody { malformed };
         }
         if error.is_parse() {
             return Self::Protocol;
