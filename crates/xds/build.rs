@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         file.enum_type.iter_mut().for_each(welcome_deprecated_values);
     }
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    fs::write(out.join("descriptors.bin"), prost::Message::encode_to_vec(&descriptors))?;
+    fs::write(out.join("descriptors.bin"), prost::Message::encode_to_vec(&without_comments(&descriptors)))?;
 
     let mut config = tonic_prost_build::Config::new();
     config.btree_map(["."]).include_file("protos.rs");
@@ -34,6 +34,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .emit_rerun_if_changed(false)
         .compile_fds_with_config(descriptors, config)?;
     Ok(())
+}
+
+/// What is kept in every process: comments and their positions are two thirds of the set, and nobody asks for them.
+fn without_comments(descriptors: &prost_types::FileDescriptorSet) -> prost_types::FileDescriptorSet {
+    let mut slim = descriptors.clone();
+    for file in &mut slim.file {
+        file.source_code_info = None;
+    }
+    slim
 }
 
 /// Istio still sends fields that Envoy has marked deprecated, and whoever reads its configuration has to name them; a compiler
