@@ -9,12 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use carrick_model::mesh::AccessLogEncoding;
 use carrick_model::{
-    AccessLog, AddressTable, ClusterSpec, Diagnostic, Federation, MeshSnapshot, Resource, SourceFile,
-    parse_federation, parse_with, render,
+    AddressTable, ClusterSpec, Diagnostic, Federation, MeshSnapshot, Resource, SourceFile, parse_federation,
+    parse_with, render,
 };
-use carrick_translate::ProxyNode;
+use carrick_translate::{ProxyNode, unsupported};
 use carrick_xds::ProxyResources;
 use tokio::sync::watch;
 
@@ -178,21 +177,16 @@ impl Built {
 }
 
 fn build(inputs: &Inputs, addresses: AddressTable, last_good: &mut LastGood) -> Result<Built> {
-    let mut settings = inputs.federation.spec.mesh_settings(&inputs.cluster)?;
-    settings.access_log = Some(access_log());
+    let settings = inputs.federation.spec.mesh_settings(&inputs.cluster)?;
     let newest = inputs.folder.read()?;
     Ok(last_good.settle(newest, |files| {
         let (resources, mut diagnostics) = parse_with(files, &inputs.cluster.substitute);
         let (snapshot, addresses, more) =
             carrick_model::build(resources, settings.clone(), addresses.clone());
         diagnostics.extend(more);
+        diagnostics.extend(unsupported(&snapshot));
         Built { snapshot: Arc::new(snapshot), addresses, diagnostics, files: files.to_vec() }
     }))
-}
-
-/// Istio's default text format to the proxy's own output, where `carrick logs` finds it.
-fn access_log() -> AccessLog {
-    AccessLog { path: "/dev/stdout".into(), encoding: AccessLogEncoding::Text, format: String::new() }
 }
 
 fn load_addresses(path: &Path) -> Result<AddressTable> {

@@ -53,7 +53,7 @@ pub enum OutboundPolicy {
 }
 
 /// How proxies log requests and connections (Istio's `accessLogFile` and friends).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AccessLog {
     /// Usually `/dev/stdout`.
     pub path: String,
@@ -62,7 +62,8 @@ pub struct AccessLog {
     pub format: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum AccessLogEncoding {
     #[default]
     Text,

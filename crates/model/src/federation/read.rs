@@ -1,5 +1,7 @@
 //! Reads a federation file: fills in defaults, replaces `${clusterN.ingress.address}`, checks the whole.
 
+mod mesh;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -55,13 +57,13 @@ pub fn parse_federation(file: &SourceFile) -> (Option<Arc<Resource<Federation>>>
     (found.filter(|_| !refused), diagnostics)
 }
 
-struct Check<'a> {
+pub(super) struct Check<'a> {
     meta: &'a Meta,
     found: &'a mut Vec<Diagnostic>,
 }
 
 impl Check<'_> {
-    fn error(&mut self, field: &str, reason: String, mend: &str) {
+    pub fn error(&mut self, field: &str, reason: String, mend: &str) {
         self.found.push(Diagnostic {
             code: codes::FEDERATION,
             severity: Severity::Error,
@@ -80,6 +82,7 @@ fn complete(spec: &mut Federation, check: &mut Check<'_>) {
     }
     check_networks(spec, check);
     check_names(&spec.clusters, check);
+    mesh::check(spec, check);
     give_addresses(spec, check);
     let variables = variables(&spec.clusters);
     for (number, cluster) in spec.clusters.iter_mut().enumerate() {

@@ -7,8 +7,9 @@ use carrick_identity::TrustDomain;
 use carrick_identity::spiffe::SpiffeError;
 use serde::Deserialize;
 
+use super::mesh_config::MeshConfig;
 use crate::cidr::Cidr;
-use crate::mesh::{MeshSettings, OutboundPolicy};
+use crate::mesh::{AccessLog, MeshSettings, OutboundPolicy};
 
 /// The `spec` of a federation file.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -20,6 +21,8 @@ pub struct Federation {
     pub clusters: Vec<ClusterSpec>,
     pub dns: DnsSpec,
     pub outbound_traffic_policy: OutboundPolicy,
+    /// Settings of all clusters' meshes.
+    pub mesh: MeshConfig,
 }
 
 /// The address ranges of the local runtime. Every cluster has the same pod and service ranges.
@@ -46,6 +49,8 @@ pub struct ClusterSpec {
     pub resources: Vec<String>,
     /// Texts to replace in the string scalars of this cluster's resources, before they are typed.
     pub substitute: BTreeMap<String, String>,
+    /// Settings of this cluster's mesh, over those of the federation.
+    pub mesh: MeshConfig,
 }
 
 /// A gateway's address on the internet network.
@@ -72,6 +77,7 @@ impl Default for Federation {
             clusters: Vec::new(),
             dns: DnsSpec::default(),
             outbound_traffic_policy: OutboundPolicy::default(),
+            mesh: MeshConfig::default(),
         }
     }
 }
@@ -110,7 +116,9 @@ impl Federation {
     /// When a trust domain is none; [`super::parse_federation`] hands out no such federation.
     pub fn mesh_settings(&self, cluster: &ClusterSpec) -> Result<MeshSettings, SpiffeError> {
         let peers = self.clusters.iter().filter(|other| other.name != cluster.name);
-        Ok(MeshSettings {
+        // The proxies' own output, where `carrick logs` finds it.
+        let access_log = AccessLog { path: "/dev/stdout".to_owned(), ..AccessLog::default() };
+        let mut settings = MeshSettings {
             network: cluster.name.clone(),
             region: cluster.region.clone(),
             peer_trust_domains: peers
@@ -120,7 +128,11 @@ impl Federation {
             outbound_policy: self.outbound_traffic_policy,
             service_range: self.networks.services,
             global_address: self.dns.global_address,
+            access_log: Some(access_log),
             ..MeshSettings::new(&cluster.name, TrustDomain::new(cluster.trust_domain())?)
-        })
+        };
+        self.mesh.apply(&mut settings)?;
+        cluster.mesh.apply(&mut settings)?;
+        Ok(settings)
     }
 }

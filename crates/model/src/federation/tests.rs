@@ -84,3 +84,53 @@ fn a_file_without_a_federation_says_so() {
     assert!(federation.is_none());
     assert_eq!(diagnostics, ["federation.yaml:1:1 : the file has no Federation"]);
 }
+
+#[test]
+fn a_mesh_is_set_for_all_clusters_and_then_for_each() {
+    let text = TWO_CLUSTERS
+        .replace(
+            "  clusters:",
+            "  mesh:\n    outboundTrafficPolicy: { mode: ALLOW_ANY }\n    defaultServiceExportTo: ['.']\n    \
+                  rootNamespace: mesh-config\n    accessLogEncoding: JSON\n  clusters:",
+        )
+        .replace(
+            "    resources: [cluster2/]",
+            "    resources: [cluster2/]\n    mesh: { outboundTrafficPolicy: { mode: REGISTRY_ONLY }, \
+                  trustDomainAliases: [old.example], enableAutoMtls: false, accessLogFile: '' }",
+        );
+    let (federation, diagnostics) = read(&text);
+    assert_eq!(diagnostics, Vec::<String>::new());
+    let federation = federation.unwrap();
+    let [one, two] = &federation.clusters[..] else { panic!("two clusters") };
+    let one = federation.mesh_settings(one).unwrap();
+    assert_eq!(one.outbound_policy, crate::OutboundPolicy::AllowAny);
+    assert_eq!(one.default_service_export_to, crate::snapshot::ExportTo::Namespaces([".".to_owned()].into()));
+    assert_eq!((one.root_namespace.as_str(), one.enable_auto_mtls), ("mesh-config", true));
+    let log = one.access_log.unwrap();
+    assert_eq!((log.path.as_str(), log.encoding), ("/dev/stdout", crate::mesh::AccessLogEncoding::Json));
+    let two = federation.mesh_settings(two).unwrap();
+    assert_eq!((two.outbound_policy, two.enable_auto_mtls), (crate::OutboundPolicy::RegistryOnly, false));
+    assert_eq!(two.trust_domain_aliases[0].as_str(), "old.example");
+    assert_eq!(two.access_log, None);
+}
+
+#[test]
+fn a_mesh_takes_no_name_that_another_cluster_has() {
+    let text = TWO_CLUSTERS
+        .replace("    region: eu-west", "    mesh: { trustDomainAliases: [second.example, 'a b'], rootNamespace: A_B, defaultServiceExportTo: [x_y] }")
+        .replace("  clusters:", "  mesh: { trustDomainAliases: [all.example], accessLogEncoding: JSON, accessLogFormat: '%START_TIME%' }\n  clusters:");
+    let (federation, diagnostics) = read(&text);
+    assert!(federation.is_none());
+    let fields: Vec<&str> = diagnostics.iter().filter_map(|text| text.split([' ', ':']).nth(3)).collect();
+    assert_eq!(
+        fields,
+        [
+            "spec.mesh.accessLogFormat",
+            "spec.mesh.trustDomainAliases",
+            "spec.clusters[0].mesh.trustDomainAliases[1]",
+            "spec.clusters[0].mesh.rootNamespace",
+            "spec.clusters[0].mesh.defaultServiceExportTo[0]",
+            "spec.clusters[0].mesh.trustDomainAliases[0]",
+        ]
+    );
+}
