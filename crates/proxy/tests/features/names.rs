@@ -99,7 +99,6 @@ async fn tls_server(folder: &std::path::Path) -> (tokio::process::Child, u16) {
             "-accept",
             &format!("127.0.0.1:{port}"),
         ])
-        .args(["-alpn", "istio,h2"])
         .current_dir(folder)
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())
@@ -134,6 +133,33 @@ async fn gateways_pass_on_what_names_a_service_and_comes_from_the_mesh() {
         ] {
             let answer = ask(subject, sni, alpn).await;
             assert_eq!(answer.contains("200 ok"), passes, "{}: {sni} {alpn:?}: {answer}", subject.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn requests_may_be_marked_for_the_mesh_by_their_alpn() {
+    let server = crate::server::offers().await;
+    let offer = "{name: offer, typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.http.set_filter_state.v3.Config, \
+        on_request_headers: [{object_key: envoy.network.application_protocols, shared_with_upstream: ONCE, \
+        format_string: {text_format_source: {inline_string: 'istio-http/1.1,istio'}}}]}}, ";
+    let listener = |name: &str, filters: &str| {
+        http(filters, "{match: {prefix: /}, route: {cluster: b}}").replacen(
+            "name: http",
+            &format!("name: {name}"),
+            1,
+        )
+    };
+    let tls = ", transport_socket: {name: tls, typed_config: {'@type': \
+        type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext, \
+        common_tls_context: {alpn_protocols: [of-cluster]}}}";
+    let cluster = crate::world::cluster("b", &[server], tls);
+    for subject in &both(&bootstrap(&[listener("http", offer), listener("plain", "")], &[cluster])).await {
+        let plain = format!("http://{}/", subject.address("plain"));
+        for _ in 0..2 {
+            // The connection that was made for the one is not used for the other.
+            assert_eq!(subject.get("/", &[]).await.body, "istio-http/1.1,istio", "{}", subject.name);
+            assert_eq!(curl(&[&plain]).await.body, "of-cluster", "{}", subject.name);
         }
     }
 }
