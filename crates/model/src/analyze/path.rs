@@ -29,6 +29,10 @@ pub(super) enum End {
     OtherLanguage { cluster: usize, port: u16, gateway_is_tls: bool },
     /// A gateway that has no route for the SNI. `names` are those that it has.
     NoRoute { cluster: usize, port: u16, names: Vec<String> },
+    /// A gateway that would take the SNI from a client with Istio's ALPN only (AUTO_PASSTHROUGH).
+    NeedsAlpn { cluster: usize, port: u16 },
+    /// Another cluster's ingress gateway, without a gateway of the own cluster before it.
+    Direct { cluster: usize, site: Site },
     /// A gateway that does not listen there.
     Closed { cluster: usize, port: u16, open: Vec<u16> },
     /// An address of the network between clusters that is no cluster's ingress.
@@ -104,6 +108,10 @@ impl<'w> Walk<'w> {
                 exposed_by: exposed_by.cloned(),
             });
         } else if let Some((there, ingress)) = self.ingress_at(address) {
+            if hops == 0 {
+                let site = endpoint_site(here, &service.meta, &endpoint.address);
+                self.ends.push(End::Direct { cluster: there, site });
+            }
             if let Some(proxy) = ingress.ingress() {
                 self.reach_gateway(there, proxy, endpoint.port, hops);
             }
@@ -146,19 +154,20 @@ impl<'w> Walk<'w> {
         let here = &self.view.clusters[cluster];
         let chains = chains(here, proxy, listener);
         let sni = self.call.sni();
+        let has_alpn = self.call.mode() == Some(ClientTlsMode::IstioMutual);
         let mut best: Option<(usize, &Chain)> = None;
+        let mut for_mesh_only = false;
         for chain in &chains {
-            let needs_alpn = matches!(chain.leads_to, LeadsTo::Service(..));
-            if needs_alpn && self.call.mode() != Some(ClientTlsMode::IstioMutual) {
-                continue;
-            }
-            let fits = chain.names.iter().filter_map(|name| fit(name, &sni)).max();
-            // Of two that fit alike the older one has the name.
-            if let Some(fits) = fits.filter(|fits| best.is_none_or(|(known, _)| *fits > known)) {
+            let Some(fits) = chain.names.iter().filter_map(|name| fit(name, &sni)).max() else { continue };
+            if matches!(chain.leads_to, LeadsTo::Service(..)) && !has_alpn {
+                for_mesh_only = true;
+            } else if best.is_none_or(|(known, _)| fits > known) {
+                // Of two that fit alike the older one has the name.
                 best = Some((fits, chain));
             }
         }
         match best.map(|(_, chain)| &chain.leads_to) {
+            None if for_mesh_only => self.ends.push(End::NeedsAlpn { cluster, port }),
             None => {
                 let names = chains.iter().flat_map(|chain| &chain.names).cloned().collect();
                 self.ends.push(End::NoRoute { cluster, port, names });

@@ -45,6 +45,7 @@ pub const RULES: &[&Rule] = &[
     &verdict::SNI_REFUSED,
     &verdict::PORT_CLOSED,
     &verdict::NO_SERVICE_PORT,
+    &verdict::PAST_THE_EGRESS_GATEWAY,
 ];
 
 #[derive(Default)]

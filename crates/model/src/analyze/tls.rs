@@ -62,17 +62,21 @@ fn no_identity(
     service: &Service,
     findings: &mut Findings,
 ) {
-    let anybody = match (
-        block.tls.mode,
-        block.tls.ca_certificates.is_empty() && block.tls.credential_name.is_empty(),
-    ) {
-        (ClientTlsMode::Simple | ClientTlsMode::Mutual, true) => {
-            "any server with a certificate of a public CA"
-        }
-        _ => "any workload with a certificate of the mesh",
+    let tls = block.tls;
+    let is_public = tls.mode != ClientTlsMode::IstioMutual
+        && tls.ca_certificates.is_empty()
+        && tls.credential_name.is_empty();
+    let (anybody, mend) = match is_public {
+        true => (
+            "any server with a certificate of a public CA",
+            "list the server's DNS name in `subjectAltNames`, or leave `sni` out: then the called name is checked",
+        ),
+        false => (
+            "any workload with a certificate of the mesh",
+            "list the server's SPIFFE ID in `subjectAltNames`",
+        ),
     };
     let reason = format!("no identity is pinned, so {anybody} can answer as {}", service.host);
-    let mend = "list the server's SPIFFE ID in `subjectAltNames`";
     findings.add(&NO_IDENTITY_PINNED, &resource.meta, &block.field, reason, mend);
 }
 

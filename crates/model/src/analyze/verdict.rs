@@ -50,6 +50,22 @@ fn judge(view: &View<'_>, call: &Call<'_>, end: &End, findings: &mut Findings) {
             add(&ONE_SIDE_PLAIN, &call.site(), reason, mend, findings);
         }
         End::NoRoute { cluster, port, names } => no_route(view, call, *cluster, *port, names, findings),
+        End::NeedsAlpn { cluster, port } => {
+            let reason = format!(
+                "{} is AUTO_PASSTHROUGH on port {port}; without Istio's ALPN it refuses the connection",
+                whose(*cluster)
+            );
+            add(&NO_MESH_PROTOCOL, &call.site(), reason, "use `mode: ISTIO_MUTUAL`", findings);
+        }
+        End::Direct { cluster, site } => {
+            let there = view.clusters[*cluster].name();
+            let reason = format!(
+                "sidecars call {there}'s ingress gateway directly, past the egress gateway of their cluster"
+            );
+            let mend =
+                "make the egress gateway the endpoint, and let its VirtualService lead on to the ingress";
+            add(&PAST_THE_EGRESS_GATEWAY, site, reason, mend, findings);
+        }
         End::Closed { cluster, port, open } => {
             let known: Vec<String> = open.iter().map(ToString::to_string).collect();
             let reason = format!(

@@ -6,8 +6,6 @@
 pub mod address;
 pub mod cluster;
 pub mod endpoint;
-#[cfg(test)]
-mod goldens;
 pub mod listener;
 pub mod matcher;
 pub mod network_rbac;

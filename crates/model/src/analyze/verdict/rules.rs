@@ -11,7 +11,7 @@ pub(in crate::analyze) const NO_MESH_PROTOCOL: Rule = Rule {
 A modern PERMISSIVE port tells mutual TLS from an application's own TLS by the protocols that the client offers (ALPN `istio`, `istio-peer-exchange` and the like). \
 ISTIO_MUTUAL offers them, MUTUAL and SIMPLE do not. On an HTTP port there is no filter chain for such a connection, and it is closed; on a TCP port the TLS goes on to the \
 application unopened. Istio 1.0, for which the first federation set-ups were written, looked at TLS alone (a MeshPolicy or Policy still means that here), so these files work there and fail \
-after an upgrade with nothing but 503.",
+after an upgrade with nothing but 503. An AUTO_PASSTHROUGH gateway looks at the same protocols.",
     mend: "Use ISTIO_MUTUAL with `sni` and `subjectAltNames`, or make the server's PeerAuthentication STRICT.",
 };
 
@@ -111,4 +111,14 @@ pub(in crate::analyze) const NO_SERVICE_PORT: Rule = Rule {
     why: "\
 The endpoint's address is the name of a Service of this cluster. It resolves to the Service's own address, which answers on the Service's ports only, not on the target ports behind them.",
     mend: "Name one of the Service's ports in the endpoint's `ports`, or add the port to the Service.",
+};
+
+pub(in crate::analyze) const PAST_THE_EGRESS_GATEWAY: Rule = Rule {
+    code: "CRK136",
+    severity: Severity::Warning,
+    title: "sidecars call another cluster's ingress gateway directly",
+    why: "\
+The ServiceEntry's endpoint is the far ingress gateway, so connections leave from each pod instead of from the egress gateway. What is meant to watch or limit what leaves the cluster does not see them, and pods need a way to the network between \
+the clusters. In a federation that `carrick up` runs they have none: only gateways are on that network, and the calls fail with \"no route to host\".",
+    mend: "Make the local egress gateway the endpoint of the imported name, and let its VirtualService lead on to the far ingress.",
 };
