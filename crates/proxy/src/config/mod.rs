@@ -6,6 +6,8 @@
 pub mod address;
 pub mod cluster;
 pub mod endpoint;
+#[cfg(test)]
+mod goldens;
 pub mod listener;
 pub mod matcher;
 pub mod network_rbac;

@@ -15,7 +15,7 @@ use super::plan::ForwardPlan;
 use super::record::Record;
 use super::request::Prepared;
 use super::route::RetryPolicy;
-use super::upstream::{Answer, Carrier, Host, Http1, NoResponse, Progress, RequestBody};
+use super::upstream::{Alpn, Answer, Carrier, Host, Http1, NoResponse, Progress, RequestBody};
 use crate::cluster::{Endpoint, UpstreamCluster};
 
 /// What to send where.
@@ -28,6 +28,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) uri: Uri,
     /// Of the upstream connection.
     pub(crate) version: Version,
+    pub(crate) alpn: Option<Alpn>,
 }
 
 pub(crate) enum Outcome {
@@ -210,6 +211,7 @@ async fn exchange(attempt: Attempt<'_>, body: RequestBody, record: &mut Record) 
     let host = Host {
         address: attempt.endpoint.address.clone(),
         authority: follows_authority.then(|| attempt.authority.to_str().unwrap_or_default().into()),
+        alpn: attempt.alpn.clone(),
     };
     // What is logged if no connection can be made.
     record.entry.upstream_host = Some(host.address.clone());

@@ -88,6 +88,7 @@ pub(crate) async fn forward(
             method: prepared.parts.method.clone(),
             uri: request.1,
             version: request.2,
+            alpn: prepared.alpn.clone(),
         };
         let outcome = attempt::run(attempt, bodies.next(), &timing, policy.as_deref(), &mut record).await;
         if let Some(outcome) = told(&outcome) {

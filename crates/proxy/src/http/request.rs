@@ -29,6 +29,7 @@ use super::response::ResponseBody;
 use super::route::{HeaderRules, Route};
 use super::sanitize;
 use super::upgrade;
+use super::upstream::Alpn;
 use crate::access_log::{Format, FormatContext, Headers, HttpLog};
 
 /// A request that is ready to be routed.
@@ -40,6 +41,8 @@ pub(crate) struct Prepared {
     pub(crate) upgrade: Option<String>,
     pub(crate) random: u64,
     pub(crate) has_body: bool,
+    /// Offered to the upstream instead of what its cluster says.
+    pub(crate) alpn: Option<Alpn>,
 }
 
 impl Prepared {
@@ -94,7 +97,7 @@ async fn respond(
         None => Plan::Answer(plan::not_found(), None),
     };
     let filters = &downstream.manager.filters;
-    if let Some(stopped) = filters::run(filters, plan.route(), &prepared, &mut record).await {
+    if let Some(stopped) = filters::run(filters, plan.route(), &mut prepared, &mut record).await {
         return stop(stopped, &plan, &prepared, grpc, record);
     }
     match plan {
@@ -193,6 +196,7 @@ fn prepare(mut parts: Parts, body: &Incoming, record: &mut Record) -> Result<Pre
         upgrade,
         random: rand::rng().next_u64(),
         has_body,
+        alpn: None,
     };
     let path = prepared.path();
     if record.http().path != path {

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 use super::exchange::{absolute, expects_body};
 use super::request::Prepared;
 use super::route::{Mirror, without_port};
-use super::upstream::{Answer, Carrier, Host, RequestBody};
+use super::upstream::{Alpn, Answer, Carrier, Host, RequestBody};
 use crate::cluster::{PickContext, UpstreamCluster, UpstreamHttp};
 use crate::connection::ConnectionInfo;
 use crate::env::ProxyEnv;
@@ -25,6 +25,7 @@ pub(crate) struct Copy {
     authority: HeaderValue,
     headers: HeaderMap,
     has_body: bool,
+    alpn: Option<Alpn>,
 }
 
 impl Copy {
@@ -43,6 +44,7 @@ impl Copy {
             authority,
             headers: prepared.parts.headers.clone(),
             has_body: prepared.has_body,
+            alpn: prepared.alpn.clone(),
         })
     }
 
@@ -114,6 +116,7 @@ async fn exchange(
     let host = Host {
         address: picked.endpoint.address.clone(),
         authority: follows_authority.then(|| copy.authority.to_str().unwrap_or_default().into()),
+        alpn: copy.alpn.clone(),
     };
     let http2 = match cluster.http_version() {
         UpstreamHttp::Http1 => false,

@@ -67,6 +67,7 @@ pub(crate) async fn forward(
     let host = Host {
         address: picked.endpoint.address.clone(),
         authority: Some(prepared.authority.to_str().unwrap_or_default().into()),
+        alpn: prepared.alpn.clone(),
     };
     record.entry.upstream_host = Some(host.address.clone());
     let connection =

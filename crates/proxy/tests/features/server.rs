@@ -11,7 +11,9 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::server::Acceptor;
 use tokio::net::TcpListener;
+use tokio_rustls::LazyConfigAcceptor;
 
 pub struct Server {
     pub address: SocketAddr,
@@ -108,4 +110,43 @@ async fn answer(
     let status = header("x-status").map_or(status, |status| status.parse().unwrap());
     let response = Response::builder().status(status).header("x-server", name);
     Ok(response.body(Full::from(name)).unwrap())
+}
+
+/// A TLS server that tells each client which protocols it offered.
+pub async fn offers() -> SocketAddr {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate =
+        rcgen::CertificateParams::new(["server.test".to_owned()]).unwrap().self_signed(&key).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key.serialize_der().try_into().unwrap())
+        .unwrap();
+    config.alpn_protocols = ["istio", "of-cluster"].map(|name| name.as_bytes().to_vec()).to_vec();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let config = config.clone();
+            tokio::spawn(async move {
+                let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await.unwrap();
+                let offered = start.client_hello().alpn().into_iter().flatten();
+                let offered: Vec<_> =
+                    offered.map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+                let offered = offered.join(",");
+                let stream = start.into_stream(config).await.unwrap();
+                let service = service_fn(|_request: Request<Incoming>| {
+                    let body = Full::<Bytes>::from(offered.clone());
+                    async move { Ok::<_, Infallible>(Response::new(body)) }
+                });
+                hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await
+            });
+        }
+    });
+    address
 }

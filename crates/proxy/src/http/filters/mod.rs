@@ -1,10 +1,11 @@
-//! HTTP filters before the router: they may let a request go on, hold it up, or answer it. They run in the order of the
+//! HTTP filters before the router: they may let a request go on, mark it, hold it up, or answer it. They run in the order of the
 //! configuration.
 //!
 //! They must not know where a request goes after them.
 //!
 //! Reading order: [`per_route`] (what a route says to a filter), then one file for each filter.
 
+pub(crate) mod alpn;
 mod cors;
 mod fault;
 mod per_route;
@@ -14,6 +15,7 @@ use super::record::Record;
 use super::reply::LocalReply;
 use super::request::Prepared;
 use super::route::Route;
+use super::upstream::Alpn;
 pub(crate) use cors::CorsPolicy;
 pub(crate) use fault::Fault;
 pub(crate) use per_route::{FilterConfigs, PerRoute};
@@ -34,6 +36,8 @@ pub(crate) enum FilterKind {
     Fault(Fault),
     /// All that it does, routes say.
     Cors,
+    /// What is offered to the upstream's TLS.
+    Alpn(Alpn),
 }
 
 /// An answer that a filter gave in the router's place.
@@ -54,7 +58,7 @@ impl From<LocalReply> for Stopped {
 pub(crate) async fn run(
     filters: &[Filter],
     route: Option<&Route>,
-    prepared: &Prepared,
+    prepared: &mut Prepared,
     record: &mut Record,
 ) -> Option<Stopped> {
     for filter in filters {
@@ -64,6 +68,10 @@ pub(crate) async fn run(
             FilterKind::Fault(fault) => {
                 let fault = of_route.and_then(|routes| routes.fault(&filter.name)).unwrap_or(fault);
                 fault.inject(&prepared.head(), record).await.map(Stopped::from)
+            }
+            FilterKind::Alpn(alpn) => {
+                prepared.alpn = Some(alpn.clone());
+                None
             }
             FilterKind::Cors => {
                 // A route that does not forward has no resource to share.

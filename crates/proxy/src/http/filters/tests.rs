@@ -2,6 +2,7 @@ use carrick_xds::json;
 use carrick_xds::pb::envoy::extensions::filters::http::cors::v3::CorsPolicy;
 use carrick_xds::pb::envoy::extensions::filters::http::fault::v3::HttpFault;
 use carrick_xds::pb::envoy::extensions::filters::http::rbac::v3::RbacPerRoute;
+use carrick_xds::pb::envoy::extensions::filters::http::set_filter_state::v3::Config as SetFilterState;
 use prost_types::Any;
 use serde_json::{Value, json};
 
@@ -69,5 +70,35 @@ fn what_is_not_implemented_is_refused_by_its_field() {
             None => format!("typed_per_filter_config[f].{expected}"),
         };
         assert_eq!(refused, expected);
+    }
+}
+
+#[test]
+fn only_what_is_offered_upstream_can_be_set() {
+    let set = |fields: Value| {
+        let config: SetFilterState = json::from_json(json!({"on_request_headers": [fields]})).unwrap();
+        super::alpn::from_proto(&config).map_err(|error| error.to_string())
+    };
+    let value = |text: &str| json!({"text_format_source": {"inline_string": text}});
+    let key = "envoy.network.application_protocols";
+    let offered = set(
+        json!({"object_key": key, "shared_with_upstream": "ONCE", "format_string": value("istio-h2, istio")}),
+    );
+    assert_eq!(offered.unwrap().unwrap().to_vec(), [b"istio-h2".to_vec(), b"istio".to_vec()]);
+    for (fields, expected) in [
+        (
+            json!({"object_key": "other", "format_string": value("a")}),
+            format!("object_key: only {key} is supported"),
+        ),
+        (
+            json!({"object_key": key, "format_string": value("a")}),
+            "shared_with_upstream: must be ONCE or TRANSITIVE: it is for the upstream connection".to_owned(),
+        ),
+        (
+            json!({"object_key": key, "shared_with_upstream": "ONCE", "format_string": value("%REQ(x)%")}),
+            "format_string.text_format_source.inline_string: only fixed text is supported".to_owned(),
+        ),
+    ] {
+        assert_eq!(set(fields).unwrap_err(), format!("on_request_headers[0].{expected}"));
     }
 }

@@ -8,12 +8,13 @@ use carrick_xds::pb::envoy::extensions::filters::http::fault::v3::HttpFault;
 use carrick_xds::pb::envoy::extensions::filters::http::grpc_stats::v3::FilterConfig as GrpcStats;
 use carrick_xds::pb::envoy::extensions::filters::http::rbac::v3::Rbac as RbacPb;
 use carrick_xds::pb::envoy::extensions::filters::http::router::v3::Router;
+use carrick_xds::pb::envoy::extensions::filters::http::set_filter_state::v3::Config as SetFilterState;
 use carrick_xds::pb::envoy::extensions::filters::network::http_connection_manager::v3::HttpFilter;
 use carrick_xds::pb::envoy::extensions::filters::network::http_connection_manager::v3::http_filter::ConfigType;
 use prost::{Message, Name};
 use prost_types::Any;
 
-use crate::http::filters::{Fault, Filter, FilterKind, Rbac};
+use crate::http::filters::{Fault, Filter, FilterKind, Rbac, alpn};
 
 /// What the filters ask of the connection manager.
 #[derive(Debug, Default)]
@@ -83,6 +84,10 @@ fn of_type(any: &Any) -> Result<Option<One>, FieldError> {
     // Counts gRPC calls for statistics that Carrick does not keep.
     if decode::<GrpcStats>(any)?.is_some() {
         return Ok(Some(One::Nothing));
+    }
+    if let Some(pb) = decode::<SetFilterState>(any)? {
+        let alpn = alpn::from_proto(&pb)?;
+        return Ok(Some(alpn.map_or(One::Nothing, |alpn| One::BeforeRouter(FilterKind::Alpn(alpn)))));
     }
     let kind = if decode::<Cors>(any)?.is_some() {
         FilterKind::Cors

@@ -26,6 +26,9 @@ use crate::cluster::{Address, UpstreamCluster};
 use crate::connection::TlsFacts;
 use crate::stats::{ClusterStats, Stats};
 
+/// Protocols that are offered in a TLS handshake (RFC 7301).
+pub(crate) type Alpn = Arc<[Vec<u8>]>;
+
 /// What HTTP keeps per cluster: its connections, and its name in the form that records share.
 #[derive(Default)]
 pub struct ClusterHttp {

@@ -12,7 +12,7 @@ use futures_util::future::{BoxFuture, Shared};
 
 use super::http1::Http1;
 use super::http2::{Http2, Lease};
-use super::{Facts, Labels};
+use super::{Alpn, Facts, Labels};
 use crate::cluster::{Address, ConnectError, Endpoint, Permit, UpstreamCluster};
 use crate::env::ProxyEnv;
 
@@ -25,6 +25,8 @@ pub(crate) struct Host {
     pub(crate) address: Address,
     /// Where the TLS name follows the request's authority.
     pub(crate) authority: Option<Arc<str>>,
+    /// Offered instead of what the cluster says.
+    pub(crate) alpn: Option<Alpn>,
 }
 
 /// All connections of a cluster. Gone with the cluster, so that nothing outlives a configuration that was taken back.
@@ -287,16 +289,17 @@ async fn open(
     let secrets = env.secrets.version();
     let stats = &labels.stats;
     stats.upstream_cx_total.increment();
-    let opened = match cluster.open_with(permit, endpoint, host.authority.as_deref(), None).await {
-        Ok(opened) => opened,
-        Err(error) => {
-            stats.upstream_cx_connect_fail.increment();
-            if error.is_timeout() {
-                stats.upstream_cx_connect_timeout.increment();
+    let opened =
+        match cluster.open_with(permit, endpoint, host.authority.as_deref(), host.alpn.as_deref()).await {
+            Ok(opened) => opened,
+            Err(error) => {
+                stats.upstream_cx_connect_fail.increment();
+                if error.is_timeout() {
+                    stats.upstream_cx_connect_timeout.increment();
+                }
+                return Err(error.into());
             }
-            return Err(error.into());
-        }
-    };
+        };
     let connect = Duration::from_micros(opened.connect_micros);
     stats.upstream_cx_connect_ms.record(connect);
     let facts =
