@@ -42,19 +42,23 @@ pub struct Bootstrap {
 pub enum BootstrapError {
     #[error("cannot read {path}: {reason}")]
     File { path: String, reason: String },
+    /// The text starts with `line:column: ` where these are known.
     #[error("{0}")]
     Syntax(String),
     #[error("{0}")]
     Field(#[from] FieldError),
+    /// `file:line:column: …`, or `file: …`.
+    #[error("{path}:{space}{reason}", space = if reason.starts_with(|first: char| first.is_ascii_digit()) { "" } else { " " })]
+    Content { path: String, reason: String },
 }
 
 impl Bootstrap {
     pub fn from_file(path: &Path) -> Result<Self, BootstrapError> {
-        let text = std::fs::read_to_string(path).map_err(|error| BootstrapError::File {
-            path: path.display().to_string(),
-            reason: error.to_string(),
-        })?;
+        let shown = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| BootstrapError::File { path: shown.clone(), reason: error.to_string() })?;
         Self::from_yaml(&text)
+            .map_err(|error| BootstrapError::Content { path: shown, reason: error.to_string() })
     }
 
     /// JSON is YAML, too.

@@ -47,3 +47,17 @@ fn static_resources_are_judged_without_being_loaded() {
     let refused = check("static_resources: {listeners: [{name: a}]}");
     assert!(refused.is_err_and(|reason| reason.starts_with("static_resources.listeners[0].")));
 }
+
+#[test]
+fn a_file_is_named_with_the_place_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bootstrap.yaml");
+    let refusal = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        let told = Bootstrap::from_file(&path).unwrap_err().to_string();
+        told.strip_prefix(&format!("{}:", path.display())).map(str::to_owned)
+    };
+    let misspelt = refusal("static_resources:\n  listenres: []\n").unwrap();
+    assert!(misspelt.starts_with("2:3: "), "{misspelt}");
+    assert_eq!(refusal("tracing: {}").unwrap(), " tracing: is not implemented");
+}
