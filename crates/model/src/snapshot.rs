@@ -239,6 +239,11 @@ impl MeshSnapshot {
         sidecars::scope_for(&self.inventory.sidecars, &self.settings.root_namespace, namespace, labels)
     }
 
+    /// A Secret. Only proxies of its own namespace may get what is in it.
+    pub fn secret(&self, namespace: &str, name: &str) -> Option<&Secret> {
+        self.inventory.secret(namespace, name)
+    }
+
     /// All AuthorizationPolicies, oldest first.
     pub fn authorization_policies(&self) -> &[Arc<Resource<AuthorizationPolicy>>] {
         &self.inventory.authorization_policies

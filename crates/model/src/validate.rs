@@ -54,6 +54,7 @@ pub(crate) fn resource(resource: &AnyResource, settings: &MeshSettings, found: &
                 "a Federation names a federation's clusters; it is no resource of a cluster".to_owned();
             check.error(codes::FEDERATION, "kind", reason, "move it out of the cluster's resources");
         }
+        AnyResource::Secret(r) => kubernetes::secret(&r.spec, &mut check),
         AnyResource::Namespace(_) | AnyResource::ServiceAccount(_) => {}
     }
 }

@@ -6,6 +6,7 @@
 //! (configuration in); [`listener`], [`chain`], [`tls`] (a connection arrives); [`rbac`], [`tcp`] and [`http`] (what is done with it);
 //! [`cluster`] (its way out); [`access_log`], [`flow`], [`stats`], [`admin`] (what is told about it).
 
+pub mod accept;
 pub mod access_log;
 pub mod admin;
 pub mod bootstrap;

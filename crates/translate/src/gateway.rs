@@ -15,6 +15,7 @@ use crate::access_log;
 use crate::address;
 use crate::clusters;
 use crate::context::Context;
+use crate::credentials;
 use crate::envoy::core::TrafficDirection;
 use crate::envoy::listener::{FilterChain, Listener};
 use crate::filters::listener::tls_inspector;
@@ -50,6 +51,11 @@ fn chains(context: &Context<'_>, port: &GatewayPort, resources: &mut ProxyResour
     let mut chains = Vec::new();
     let mut taken = BTreeSet::new();
     for bound in &port.servers {
+        let tls = bound.server().tls.as_ref();
+        if tls.is_some_and(|tls| !credentials::provide_for_server(context, tls, resources)) {
+            // Without its certificate it cannot answer; its neighbours can.
+            continue;
+        }
         match bound.kind {
             Kind::Https => {
                 resources.add_route(&http::tls_routes(context, port, bound));

@@ -14,6 +14,7 @@ pub mod bootstrap;
 mod chains;
 mod clusters;
 mod context;
+mod credentials;
 mod destination;
 mod envoy;
 mod filters;

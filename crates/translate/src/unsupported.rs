@@ -4,7 +4,7 @@
 use carrick_model::diagnostic::codes;
 use carrick_model::resources::{
     CaptureMode, ConnectionPoolSettings, DestinationRule, Gateway, HttpRoute, LoadBalancerSettings,
-    ServiceEntry, ServiceEntryResolution, Sidecar, TrafficPolicy, VirtualService,
+    ServiceEntry, ServiceEntryResolution, Sidecar, TrafficPolicy, VirtualService, WorkloadEntry,
 };
 use carrick_model::snapshot::{MeshSnapshot, Resolution, ServiceKind};
 use carrick_model::{AnyResource, Diagnostic, Meta, Severity};
@@ -12,12 +12,14 @@ use carrick_model::{AnyResource, Diagnostic, Meta, Severity};
 /// A warning for every field whose meaning no proxy will get.
 pub fn unsupported(snapshot: &MeshSnapshot) -> Vec<Diagnostic> {
     let mut found = Vec::new();
+    let own_network = snapshot.settings().network.as_str();
     for resource in snapshot.resources() {
         let mut fields = Fields { meta: resource.meta(), found: &mut found };
         match resource {
             AnyResource::VirtualService(one) => virtual_service(&one.spec, &mut fields),
             AnyResource::DestinationRule(one) => destination_rule(&one.spec, &mut fields),
-            AnyResource::ServiceEntry(one) => service_entry(&one.spec, &mut fields),
+            AnyResource::ServiceEntry(one) => service_entry(&one.spec, own_network, &mut fields),
+            AnyResource::WorkloadEntry(one) => network("spec", &one.spec, own_network, &mut fields),
             AnyResource::Sidecar(one) => sidecar(&one.spec, &mut fields),
             AnyResource::Gateway(one) => gateway(&one.spec, &mut fields),
             _ => {}
@@ -121,8 +123,16 @@ fn crl(at: &str, file: Option<&str>, fields: &mut Fields<'_>) {
     fields.add(&format!("{at}.tls.caCrl"), file.is_some_and(|file| !file.is_empty()));
 }
 
-fn service_entry(spec: &ServiceEntry, fields: &mut Fields<'_>) {
+fn service_entry(spec: &ServiceEntry, own_network: &str, fields: &mut Fields<'_>) {
     fields.add("spec.resolution", spec.resolution == ServiceEntryResolution::DynamicDns);
+    for (index, endpoint) in spec.endpoints.iter().enumerate() {
+        network(&format!("spec.endpoints[{index}]"), endpoint, own_network, fields);
+    }
+}
+
+/// Endpoints elsewhere are called at their own address, not through the gateways of their network.
+fn network(at: &str, entry: &WorkloadEntry, own: &str, fields: &mut Fields<'_>) {
+    fields.add(&format!("{at}.network"), !entry.network.is_empty() && entry.network != own);
 }
 
 fn sidecar(spec: &Sidecar, fields: &mut Fields<'_>) {

@@ -36,7 +36,6 @@ const IRRELEVANT_KINDS: &[&str] = &[
     "ResourceQuota",
     "Role",
     "RoleBinding",
-    "Secret",
     "StatefulSet",
     "StorageClass",
     "ValidatingWebhookConfiguration",

@@ -61,6 +61,7 @@ fn typed(kind: Kind, meta: Meta, root: &Node, finder: &mut Finder<'_>) -> Option
         Kind::Namespace => AnyResource::Namespace(whole(meta, root, finder)?),
         Kind::Service => AnyResource::Service(spec(meta, root, finder)?),
         Kind::ServiceAccount => AnyResource::ServiceAccount(whole(meta, root, finder)?),
+        Kind::Secret => AnyResource::Secret(whole(meta, root, finder)?),
         Kind::Pod => AnyResource::Pod(whole(meta, root, finder)?),
         Kind::Deployment => AnyResource::Deployment(spec(meta, root, finder)?),
         Kind::Endpoints => AnyResource::Endpoints(whole(meta, root, finder)?),

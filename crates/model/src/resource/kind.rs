@@ -10,6 +10,7 @@ pub enum Kind {
     Namespace,
     Service,
     ServiceAccount,
+    Secret,
     Pod,
     Deployment,
     Endpoints,
@@ -35,10 +36,11 @@ const AUTHENTICATION: &[&str] = &["authentication.istio.io/v1alpha1"];
 const DEPLOYMENT: &[&str] = &["apps/v1", "apps/v1beta2", "apps/v1beta1", "extensions/v1beta1"];
 
 impl Kind {
-    pub const ALL: [Kind; 19] = [
+    pub const ALL: [Kind; 20] = [
         Kind::Namespace,
         Kind::Service,
         Kind::ServiceAccount,
+        Kind::Secret,
         Kind::Pod,
         Kind::Deployment,
         Kind::Endpoints,
@@ -62,6 +64,7 @@ impl Kind {
             Kind::Namespace => "Namespace",
             Kind::Service => "Service",
             Kind::ServiceAccount => "ServiceAccount",
+            Kind::Secret => "Secret",
             Kind::Pod => "Pod",
             Kind::Deployment => "Deployment",
             Kind::Endpoints => "Endpoints",
@@ -84,7 +87,12 @@ impl Kind {
     /// The `apiVersion`s accepted for this kind, the newest first.
     pub fn api_versions(self) -> &'static [&'static str] {
         match self {
-            Kind::Namespace | Kind::Service | Kind::ServiceAccount | Kind::Pod | Kind::Endpoints => &["v1"],
+            Kind::Namespace
+            | Kind::Service
+            | Kind::ServiceAccount
+            | Kind::Secret
+            | Kind::Pod
+            | Kind::Endpoints => &["v1"],
             Kind::Deployment => DEPLOYMENT,
             Kind::EndpointSlice => &["discovery.k8s.io/v1", "discovery.k8s.io/v1beta1"],
             Kind::VirtualService
@@ -116,6 +124,7 @@ impl Kind {
             Kind::Namespace
                 | Kind::Service
                 | Kind::ServiceAccount
+                | Kind::Secret
                 | Kind::Pod
                 | Kind::Deployment
                 | Kind::Endpoints

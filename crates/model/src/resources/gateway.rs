@@ -56,6 +56,32 @@ pub struct ServerTlsSettings {
     pub cipher_suites: Vec<String>,
 }
 
+impl ServerTlsSettings {
+    /// The Secret with the server's certificate, and the field that names it.
+    pub fn certificate_credential(&self) -> Option<(&'static str, &str)> {
+        match (self.mode, self.credential_names.first()) {
+            (ServerTlsMode::Passthrough | ServerTlsMode::AutoPassthrough | ServerTlsMode::IstioMutual, _) => {
+                None
+            }
+            (_, Some(first)) => Some(("credentialNames[0]", first)),
+            (_, None) => {
+                Some(("credentialName", self.credential_name.as_str())).filter(|(_, name)| !name.is_empty())
+            }
+        }
+    }
+
+    /// The Secret with the roots for clients' certificates, and the field that names it.
+    pub fn roots_credential(&self) -> Option<(&'static str, &str)> {
+        if !matches!(self.mode, ServerTlsMode::Mutual | ServerTlsMode::OptionalMutual) {
+            return None;
+        }
+        match self.ca_cert_credential_name.as_str() {
+            "" => self.certificate_credential(),
+            name => Some(("caCertCredentialName", name)),
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct TlsCertificate {

@@ -14,6 +14,7 @@ pub(crate) struct Inventory {
     pub namespaces: List<Namespace>,
     pub services: List<KubernetesService>,
     pub service_accounts: List<ServiceAccount>,
+    pub secrets: List<Secret>,
     pub pods: List<Pod>,
     pub deployments: List<Deployment>,
     pub endpoints: List<Endpoints>,
@@ -33,6 +34,11 @@ pub(crate) struct Inventory {
 }
 
 impl Inventory {
+    pub fn secret(&self, namespace: &str, name: &str) -> Option<&Secret> {
+        let found = self.secrets.iter().find(|one| one.meta.namespace == namespace && one.meta.name == name);
+        found.map(|one| &one.spec)
+    }
+
     pub fn of(mut resources: Vec<AnyResource>) -> Inventory {
         resources.sort_by_cached_key(|resource| resource.meta().age());
         let mut sorted = Inventory::default();
@@ -42,6 +48,7 @@ impl Inventory {
                 AnyResource::Namespace(r) => sorted.namespaces.push(r),
                 AnyResource::Service(r) => sorted.services.push(r),
                 AnyResource::ServiceAccount(r) => sorted.service_accounts.push(r),
+                AnyResource::Secret(r) => sorted.secrets.push(r),
                 AnyResource::Pod(r) => sorted.pods.push(r),
                 AnyResource::Deployment(r) => sorted.deployments.push(r),
                 AnyResource::Endpoints(r) => sorted.endpoints.push(r),

@@ -104,3 +104,11 @@ fn address(field: &str, text: &str, check: &mut Checker<'_>) {
         check.error(codes::BAD_ADDRESS, field, reason, "write an IP address");
     }
 }
+
+/// The finding points at the name: a line of `data` would show what is secret.
+pub(super) fn secret(spec: &Secret, check: &mut Checker<'_>) {
+    for key in spec.broken() {
+        let reason = format!("`data` has a value that is no base64: `{key}`");
+        check.error(codes::BAD_FORM, "metadata.name", reason, "encode it, or write it under `stringData`");
+    }
+}

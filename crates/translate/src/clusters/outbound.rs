@@ -91,8 +91,8 @@ fn add_each(context: &Context<'_>, form: Form, resources: &mut ProxyResources) {
 fn add(context: &Context<'_>, destination: &Destination<'_>, resources: &mut ProxyResources) {
     let mut cluster = skeleton(destination);
     policy::apply(context, destination, &mut cluster);
-    if destination.form == Form::Routed {
-        tls::apply(context, destination, &mut cluster);
+    if destination.form == Form::Routed && !tls::apply(context, destination, &mut cluster, resources) {
+        return;
     }
     match cluster_type(&cluster) {
         Some(DiscoveryType::Eds) => {

@@ -10,15 +10,23 @@ use super::endpoints::{TLS_MODE, TLS_MODE_ISTIO};
 use super::outbound::Destination;
 use super::protocol;
 use crate::context::Context;
+use crate::credentials::provide_for_client;
 use crate::envoy::any;
 use crate::envoy::cluster::Cluster;
 use crate::envoy::cluster::cluster::{DiscoveryType, TransportSocketMatch};
 use crate::envoy::core::{TransportSocket, transport_socket};
 use crate::rule::{self, string, structure};
 use crate::tls::{ALPN_IN_MESH, ClientTls, PeerCheck, client_socket, exact_name, secrets};
+use carrick_xds::ProxyResources;
 use carrick_xds::pb::envoy::extensions::transport_sockets::raw_buffer::v3::RawBuffer;
 
-pub fn apply(context: &Context<'_>, destination: &Destination<'_>, cluster: &mut Cluster) {
+/// `false`: a secret that the rule names is missing. Such a cluster is left out, it must not come to speak plain text.
+pub fn apply(
+    context: &Context<'_>,
+    destination: &Destination<'_>,
+    cluster: &mut Cluster,
+    resources: &mut ProxyResources,
+) -> bool {
     match &destination.policy.tls {
         None if auto_mtls_applies(context, destination) => {
             cluster.transport_socket_matches = by_endpoint(mutual_tls(context, destination, "", &[]));
@@ -30,9 +38,18 @@ pub fn apply(context: &Context<'_>, destination: &Destination<'_>, cluster: &mut
                 let mutual = mutual_tls(context, destination, &tls.sni, &tls.subject_alt_names);
                 cluster.transport_socket = Some(client_socket(mutual));
             }
-            ClientTlsMode::Simple | ClientTlsMode::Mutual => originate(context, destination, tls, cluster),
+            ClientTlsMode::Simple | ClientTlsMode::Mutual => {
+                let Some((certificate, roots)) = credentials(context, destination, tls) else { return true };
+                let presents = certificate.is_some();
+                let name = tls.credential_name.as_str();
+                if !name.is_empty() && !provide_for_client(context, name, presents, resources) {
+                    return false;
+                }
+                originate(context, destination, tls, (certificate, roots), cluster);
+            }
         },
     }
+    true
 }
 
 /// Automatic mutual TLS: inside the mesh, where a DestinationRule says nothing and the servers' namespace does not refuse it. What
@@ -76,9 +93,9 @@ fn originate(
     context: &Context<'_>,
     destination: &Destination<'_>,
     tls: &ClientTlsSettings,
+    (certificate, roots): (Option<String>, String),
     cluster: &mut Cluster,
 ) {
-    let Some((certificate, roots)) = credentials(context, destination, tls) else { return };
     let mut names: BTreeSet<String> = tls.subject_alt_names.iter().cloned().collect();
     if names.is_empty() && destination.service.kind == ServiceKind::Entry {
         names = context.snapshot.identities_of(destination.service);

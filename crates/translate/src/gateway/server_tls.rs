@@ -18,10 +18,9 @@ pub fn of(tls: &ServerTlsSettings, alpn: &[&str]) -> ServerTls {
 }
 
 fn certificate(tls: &ServerTlsSettings) -> String {
-    let credential = tls.credential_names.first().unwrap_or(&tls.credential_name);
     if tls.mode == ServerTlsMode::IstioMutual {
         secrets::WORKLOAD.into()
-    } else if !credential.is_empty() {
+    } else if let Some((_, credential)) = tls.certificate_credential() {
         secrets::kubernetes(credential)
     } else if let Some(pair) = tls.tls_certificates.first() {
         secrets::file_certificate(&pair.server_certificate, &pair.private_key)
@@ -47,12 +46,9 @@ fn client_check(tls: &ServerTlsSettings) -> PeerCheck {
 }
 
 fn client_roots(tls: &ServerTlsSettings) -> String {
-    if !tls.ca_cert_credential_name.is_empty() {
-        return secrets::kubernetes(&tls.ca_cert_credential_name);
-    }
-    match tls.credential_name.as_str() {
-        "" => secrets::file_roots(&tls.ca_certificates),
-        name => secrets::kubernetes_roots(name),
+    match tls.roots_credential() {
+        None => secrets::file_roots(&tls.ca_certificates),
+        Some((_, name)) => secrets::kubernetes_roots(name),
     }
 }
 

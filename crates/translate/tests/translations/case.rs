@@ -1,6 +1,6 @@
 //! One golden case: Istio resources in a file, and lines that say for which proxies they are translated.
 //!
-//! Directives are comments: `#: node sidecar default/client-0`, `#: outbound ALLOW_ANY`, `#: access-log /dev/stdout`,
+//! Directives are comments: `#: node sidecar default/client-0`, `#: outbound ALLOW_ANY`, `#: access-log /dev/stdout`, `#: access-log-json /dev/stdout`,
 //! `#: peer cluster2.example`, `#: alias old.example`, `#: region eu/west/a` (the pods' locality), `#: files PATH` (more resources, relative to the repository), `#: show KIND/NAME` (only this of the
 //! resources is written down; everything is still judged by Envoy).
 
@@ -55,6 +55,13 @@ impl Case {
                 self.settings.access_log = Some(AccessLog {
                     path: rest.into(),
                     encoding: Default::default(),
+                    format: String::new(),
+                });
+            }
+            "access-log-json" => {
+                self.settings.access_log = Some(AccessLog {
+                    path: rest.into(),
+                    encoding: carrick_model::mesh::AccessLogEncoding::Json,
                     format: String::new(),
                 });
             }

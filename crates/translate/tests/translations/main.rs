@@ -8,5 +8,6 @@ mod envoy;
 mod shown;
 
 mod bootstrap;
+mod coverage;
 mod golden;
 mod original_demo;

@@ -5,6 +5,7 @@ use carrick_xds::pb::envoy::config::cluster::v3::Cluster;
 use carrick_xds::pb::envoy::config::endpoint::v3::ClusterLoadAssignment;
 use carrick_xds::pb::envoy::config::listener::v3::Listener;
 use carrick_xds::pb::envoy::config::route::v3::RouteConfiguration;
+use carrick_xds::pb::envoy::extensions::transport_sockets::tls::v3::Secret;
 use carrick_xds::{ProxyResources, ResourceType, json};
 use prost::{Message, Name};
 use serde_json::{Map, Value};
@@ -18,7 +19,7 @@ pub fn of(resources: &ProxyResources, kind: ResourceType) -> Map<String, Value> 
             ResourceType::Cluster => decoded::<Cluster>(bytes),
             ResourceType::Endpoint => decoded::<ClusterLoadAssignment>(bytes),
             ResourceType::Route => decoded::<RouteConfiguration>(bytes),
-            ResourceType::Secret => panic!("translate makes no secrets"),
+            ResourceType::Secret => decoded::<Secret>(bytes),
         };
         (resource.name.clone(), value)
     };
@@ -37,6 +38,7 @@ pub fn normal(resources: &ProxyResources, show: &[String], abbreviations: &Map<S
         (ResourceType::Route, "route"),
         (ResourceType::Cluster, "cluster"),
         (ResourceType::Endpoint, "endpoints"),
+        (ResourceType::Secret, "secret"),
     ];
     let mut all = Map::new();
     for (kind, word) in kinds {
