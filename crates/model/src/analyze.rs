@@ -7,6 +7,7 @@
 //! Reading order: [`rule`] (what a rule is), `cluster` and `listener` (one cluster as rules see it), `call`,
 //! `path` and `verdict` (who calls, where that goes, what is wrong with it), then the other rules, a file for each topic.
 
+mod authorization;
 mod call;
 mod cluster;
 mod egress;
@@ -47,6 +48,7 @@ pub fn analyze(federation: &Resource<Federation>, snapshots: &[MeshSnapshot]) ->
         egress::check(cluster, &view, &mut findings);
         gateways::check(cluster, &mut findings);
         subsets::check(cluster, &mut findings);
+        authorization::check(cluster, &mut findings);
     }
     verdict::check(&view, &mut findings);
     distinct(findings.found)

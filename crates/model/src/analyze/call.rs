@@ -31,15 +31,19 @@ pub(super) struct Site {
 pub(super) fn calls<'a>(number: usize, cluster: &'a Cluster<'_>) -> Vec<Call<'a>> {
     let mut found = Vec::new();
     for client in &cluster.clients {
-        let rerouted = cluster.snapshot.virtual_services_for_mesh(&client.namespace);
+        let sidecar = cluster.snapshot.sidecar_for(&client.namespace, &client.labels);
+        let mut rerouted = cluster.snapshot.virtual_services_for_mesh(&client.namespace);
+        rerouted.retain(|one| sidecar.as_ref().is_none_or(|scope| !scope.ports_of_rule(one).is_empty()));
+        let sees = |service: &Service, port: usize| {
+            sidecar.as_ref().is_none_or(|scope| scope.imports_port(service, service.ports[port].number))
+        };
         for service in cluster.snapshot.services_visible_to(&client.namespace) {
             let decided = |wanted: &String| host::is_subset(&service.host, wanted);
             if rerouted.iter().any(|one| one.spec.hosts.iter().any(decided)) {
                 continue;
             }
-            found.extend(
-                (0..service.ports.len()).map(|port| Call::new(number, cluster, client, service, port, "")),
-            );
+            let seen = (0..service.ports.len()).filter(|port| sees(service, *port));
+            found.extend(seen.map(|port| Call::new(number, cluster, client, service, port, "")));
         }
         for destination in rerouted.iter().flat_map(|one| destinations(one)) {
             let Some(service) = cluster.service(&client.namespace, &destination.host) else { continue };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::listener::{Listener, listeners};
 use crate::federation::ClusterSpec;
+use crate::mesh::OutboundPolicy;
 use crate::resource::AnyResource;
 use crate::resources::labels_match;
 use crate::snapshot::{Endpoint, EndpointAddress, MeshSnapshot, Service, TLS_MODE_LABEL, Workload};
@@ -44,6 +45,16 @@ impl<'a> Cluster<'a> {
 
     pub fn name(&self) -> &str {
         &self.spec.name
+    }
+
+    /// Whether some sidecar passes connections to unknown destinations on. A Sidecar resource counts before the mesh's setting.
+    pub fn lets_unknown_out(&self) -> bool {
+        let of_mesh = self.snapshot.settings().outbound_policy;
+        let of_client = |client: &Client| {
+            let sidecar = self.snapshot.sidecar_for(&client.namespace, &client.labels);
+            sidecar.and_then(|scope| scope.outbound_policy()).unwrap_or(of_mesh)
+        };
+        self.clients.iter().any(|client| of_client(client) == OutboundPolicy::AllowAny)
     }
 
     /// The gateway proxy that has this endpoint's address.

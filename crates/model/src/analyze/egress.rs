@@ -8,7 +8,6 @@ use super::cluster::{Cluster, GatewayProxy};
 use super::listener::{Kind, bound_services, sni_routes, tcp_match_holds};
 use super::rule::{Findings, Rule};
 use crate::diagnostic::Severity;
-use crate::mesh::OutboundPolicy;
 use crate::resource::Resource;
 use crate::resources::{Destination, VirtualService};
 use crate::snapshot::{Resolution, ServiceKind};
@@ -47,7 +46,7 @@ the far cluster's ingress, under another name. If it names the same host, it fin
 };
 
 pub(super) fn check(cluster: &Cluster<'_>, view: &View<'_>, findings: &mut Findings) {
-    if cluster.snapshot.settings().outbound_policy == OutboundPolicy::AllowAny {
+    if cluster.lets_unknown_out() {
         fixed_answer(cluster, view, findings);
         written_addresses(cluster, findings);
     }

@@ -1,6 +1,6 @@
 //! What a rule is: a stable code, a name, and the words that `carrick explain` and `docs/analyze.md` print.
 
-use super::{egress, gateways, subsets, tls, verdict};
+use super::{authorization, egress, gateways, subsets, tls, verdict};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::resource::Meta;
 
@@ -28,10 +28,12 @@ pub const RULES: &[&Rule] = &[
     &gateways::ENCRYPTED_TWICE,
     &verdict::NOBODY_ENDS_TLS,
     &verdict::NO_CLIENT_CERTIFICATE,
+    &authorization::PRINCIPAL_OF_NOBODY,
     &egress::UNKNOWN_NAMES_LEAVE,
     &egress::ORIGINAL_DESTINATION,
     &egress::SENDS_TO_ITSELF,
     &subsets::SUBSET_OUT_OF_SIGHT,
+    &authorization::NAMESPACE_OF_EVERY_CLUSTER,
     &gateways::SNI_WIDER_THAN_GATEWAY,
     &gateways::TLS_HOST_TAKEN,
     &gateways::PORT_CONTRADICTED,
