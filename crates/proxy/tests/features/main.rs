@@ -8,9 +8,13 @@
 )]
 
 mod access;
+#[path = "../transport/authority.rs"]
+mod authority;
 mod cors;
 mod faults;
 mod hashing;
+mod health;
+mod identities;
 mod limits;
 mod mirrors;
 mod names;

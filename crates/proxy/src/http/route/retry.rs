@@ -43,6 +43,7 @@ impl RetryOn {
     const GRPC_INTERNAL: Self = Self(1 << 10);
     const GRPC_RESOURCE_EXHAUSTED: Self = Self(1 << 11);
     const GRPC_UNAVAILABLE: Self = Self(1 << 12);
+    const RATE_LIMITED: Self = Self(1 << 13);
 
     /// Names from Envoy docs, "x-envoy-retry-on" and "x-envoy-retry-grpc-on".
     fn parse(text: &str) -> Result<Self, FieldError> {
@@ -62,6 +63,9 @@ impl RetryOn {
                 "internal" => Self::GRPC_INTERNAL,
                 "resource-exhausted" => Self::GRPC_RESOURCE_EXHAUSTED,
                 "unavailable" => Self::GRPC_UNAVAILABLE,
+                "envoy-ratelimited" => Self::RATE_LIMITED,
+                // The headers are named elsewhere, and a policy that names any is refused: none ever matches.
+                "retriable-headers" => Self::default(),
                 // There is no HTTP/3 upstream, so this never happens.
                 "http3-post-connect-failure" => Self::default(),
                 _ => return Err(FieldError::new("retry_on", format!("condition {name} is not supported"))),
@@ -166,6 +170,10 @@ impl RetryPolicy {
     pub(crate) fn retries_response(&self, status: StatusCode, headers: &HeaderMap) -> bool {
         let code = status.as_u16();
         let on = self.on;
+        if headers.contains_key("x-envoy-ratelimited") {
+            // A rate limiter's refusal is repeated for those only who say so.
+            return on.has(RetryOn::RATE_LIMITED);
+        }
         (on.has(RetryOn::SERVER_ERROR) && code >= 500)
             || (on.has(RetryOn::GATEWAY_ERROR) && (502..=504).contains(&code))
             || (on.has(RetryOn::RETRIABLE_4XX) && code == 409)
