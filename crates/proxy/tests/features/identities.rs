@@ -63,7 +63,7 @@ async fn peers_are_let_in_by_the_name_that_they_have_proven() {
         ("someone", "{authenticated: {}}"),
         (
             "not",
-            "{and_ids: {ids: [{authenticated: {}}, {not_id: {authenticated: {principal_name: {suffix: '/sa/other'}}}}]}}",
+            "{and_ids: {ids: [{authenticated: {principal_name: {safe_regex: {regex: .+}}}}, {not_id: {authenticated: {principal_name: {suffix: '/sa/other'}}}}]}}",
         ),
     ];
     let mut listeners = Vec::new();
