@@ -52,7 +52,7 @@ pub(crate) async fn forward(
 
     let policy = plan.action().and_then(|action| action.retry.clone());
     let tees = mirror(&plan, &prepared, &timing, &record);
-    let mut bodies = Bodies::new(body, &prepared, policy.is_some(), tees, &mut record);
+    let mut bodies = Bodies::new(body, &prepared, policy.is_some(), tees, &cluster, &mut record);
     let mut cookies = Vec::new();
     let hash = hash_of(&plan, &prepared, &record, &mut cookies);
     let mut tried: Vec<Address> = Vec::new();
@@ -252,6 +252,7 @@ impl Bodies {
         prepared: &Prepared,
         may_retry: bool,
         tees: Vec<Tee>,
+        cluster: &UpstreamCluster,
         record: &mut Record,
     ) -> Self {
         if !prepared.has_body {
@@ -259,7 +260,10 @@ impl Bodies {
         }
         let progress = Arc::new(Progress::new());
         record.progress = Some(progress.clone());
-        let source = Source::new(incoming, progress, tees);
+        let downstream = &record.downstream;
+        let trailers = (downstream.is_http2 || downstream.manager.http1.trailers)
+            && (speaks_http2(cluster, record) || cluster.config().http.trailers);
+        let source = Source::new(incoming, progress, tees, trailers);
         match may_retry {
             true => Self::Again(Replay::new(source)),
             false => Self::Once(Some(RequestBody::Once(source))),
@@ -362,12 +366,7 @@ fn request_for(
         let attempts = record.entry.http.as_ref().map_or(1, |http| http.attempts);
         headers.insert(ATTEMPT_COUNT, HeaderValue::from(attempts));
     }
-    let http2 = match cluster.http_version() {
-        UpstreamHttp::Http1 => false,
-        UpstreamHttp::Http2 => true,
-        UpstreamHttp::SameAsDownstream => record.downstream.is_http2,
-    };
-    if http2 {
+    if speaks_http2(cluster, record) {
         headers.remove(HOST);
         let uri = absolute(&prepared.parts.uri, prepared.scheme, &authority);
         return ((headers, uri, Version::HTTP_2), authority);
@@ -384,6 +383,14 @@ fn request_for(
         _ => {}
     }
     ((headers, prepared.parts.uri.clone(), Version::HTTP_11), authority)
+}
+
+fn speaks_http2(cluster: &UpstreamCluster, record: &Record) -> bool {
+    match cluster.http_version() {
+        UpstreamHttp::Http1 => false,
+        UpstreamHttp::Http2 => true,
+        UpstreamHttp::SameAsDownstream => record.downstream.is_http2,
+    }
 }
 
 /// Without a body such a request says so (RFC 9110 §8.6).

@@ -74,6 +74,9 @@ impl Failed {
                 "remote_refused_stream_reset",
                 ResponseFlag::UpstreamRemoteReset,
             ),
+            NoResponse::StreamReset => {
+                Self::broken(sent, "remote reset", "remote_reset", ResponseFlag::UpstreamRemoteReset)
+            }
             NoResponse::Reset { by_peer: true } => Self::broken(
                 sent,
                 "connection termination",

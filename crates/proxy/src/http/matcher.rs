@@ -197,7 +197,7 @@ impl HeaderMatcher {
             HeaderTest::Text(matcher) => matcher.matches(value),
             HeaderTest::Range(range) => std::str::from_utf8(value)
                 .ok()
-                .and_then(|text| text.parse().ok())
+                .and_then(|text| text.trim_ascii().parse().ok())
                 .is_some_and(|n| range.contains(&n)),
         }
     }

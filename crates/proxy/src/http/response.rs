@@ -129,6 +129,9 @@ impl ResponseBody {
         if let Some(mut record) = self.record.take() {
             let (flag, details) = match &error {
                 // The upstream ended in the midst of a message, or said what is no message.
+                BodyError::Upstream(error) if is_stream_reset(error) => {
+                    (ResponseFlag::UpstreamRemoteReset, "upstream_reset_after_response_started{remote_reset}")
+                }
                 BodyError::Upstream(error) if !is_reset(error) => (
                     ResponseFlag::UpstreamProtocolError,
                     "upstream_reset_after_response_started{protocol_error}",
@@ -148,11 +151,18 @@ impl ResponseBody {
     }
 }
 
+/// Whether the upstream reset the stream, and not the connection.
+fn is_stream_reset(error: &hyper::Error) -> bool {
+    let h2 = error.source().and_then(|cause| cause.downcast_ref::<h2::Error>());
+    h2.is_some_and(|h2| h2.is_reset() && h2.is_remote())
+}
+
 /// Whether the connection was reset, rather than ended where no message ends.
 fn is_reset(error: &hyper::Error) -> bool {
     let io = error.source().and_then(|cause| cause.downcast_ref::<std::io::Error>());
     let h2 = error.source().and_then(|cause| cause.downcast_ref::<h2::Error>());
-    h2.is_some() || io.is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionReset)
+    h2.is_some_and(|h2| !h2.is_library())
+        || io.is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionReset)
 }
 
 impl Relay {
@@ -192,6 +202,14 @@ impl Relay {
                 return Poll::Pending;
             }
         }
+    }
+
+    /// Trailers pass on HTTP/1.1 only where both sides allow them (Envoy docs, `enable_trailers`).
+    fn passes_trailers(&self, record: Option<&Record>) -> bool {
+        let from_http1 = matches!(self.carrier, Some(Carrier::Http1(_) | Carrier::Detached));
+        let downstream = record.map(|record| &record.downstream);
+        (!from_http1 || self.home.cluster.config().http.trailers)
+            && downstream.is_none_or(|down| down.is_http2 || down.manager.http1.trailers)
     }
 
     fn release(self, secrets: u64) {
@@ -242,6 +260,10 @@ impl Body for ResponseBody {
                 relay.broken = Some(error);
                 cx.waker().wake_by_ref();
                 Poll::Pending
+            }
+            Some(Ok(frame)) if frame.is_trailers() && !relay.passes_trailers(this.record.as_deref()) => {
+                this.finish();
+                Poll::Ready(None)
             }
             Some(Ok(frame)) => {
                 relay.last_frame = Instant::now();

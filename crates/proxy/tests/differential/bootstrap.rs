@@ -7,6 +7,8 @@ use std::net::SocketAddr;
 pub struct Upstreams {
     pub main: SocketAddr,
     pub other: SocketAddr,
+    /// Speaks HTTP/2.
+    pub http2: SocketAddr,
     /// Nobody listens there.
     pub dead: SocketAddr,
 }
@@ -84,6 +86,7 @@ const ROUTES: &str = "
       - {header: {key: x-protocol, value: '%PROTOCOL%'}}
       response_headers_to_remove: [x-upstream]
       response_headers_to_add: [{header: {key: x-code, value: '%RESPONSE_CODE%'}}, {header: {key: x-route-name, value: '%ROUTE_NAME%'}}]
+    - {name: over-http2, match: {prefix: /h2/}, route: {cluster: http2}}
     - {name: rest, match: {prefix: /}, route: {cluster: main}}
 ";
 
@@ -106,6 +109,10 @@ fn route_config() -> String {
 "
     )
 }
+
+/// What makes a cluster speak HTTP/2.
+const HTTP2: &str = "typed_extension_protocol_options: {envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {'@type': \
+    type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, explicit_http_config: {http2_protocol_options: {}}}}, ";
 
 /// What is written of each request; the client's port comes first.
 const LOG: &str = "%DOWNSTREAM_DIRECT_REMOTE_PORT% %RESPONSE_CODE% %RESPONSE_FLAGS% %UPSTREAM_CLUSTER% %ROUTE_NAME% \
@@ -163,7 +170,7 @@ fn fields(flow: &str) -> String {
     out
 }
 
-fn cluster(name: &str, host: Option<SocketAddr>) -> String {
+fn cluster(name: &str, host: Option<SocketAddr>, more: &str) -> String {
     let host = host.map(|host| {
         format!(
             "{{endpoint: {{address: {{socket_address: {{address: {}, port_value: {}}}}}}}}}",
@@ -172,7 +179,7 @@ fn cluster(name: &str, host: Option<SocketAddr>) -> String {
         )
     });
     format!(
-        "  - {{name: {name}, type: STATIC, connect_timeout: 1s, load_assignment: {{cluster_name: {name}, endpoints: [{{lb_endpoints: [{}]}}]}}}}\n",
+        "  - {{name: {name}, type: STATIC, connect_timeout: 5s, {more}load_assignment: {{cluster_name: {name}, endpoints: [{{lb_endpoints: [{}]}}]}}}}\n",
         host.unwrap_or_default()
     )
 }
@@ -185,10 +192,11 @@ static_resources:
   clusters:
 "
     .to_owned();
-    yaml += &cluster("main", Some(upstreams.main));
-    yaml += &cluster("other", Some(upstreams.other));
-    yaml += &cluster("dead", Some(upstreams.dead));
-    yaml += &cluster("hostless", None);
+    yaml += &cluster("main", Some(upstreams.main), "");
+    yaml += &cluster("other", Some(upstreams.other), "");
+    yaml += &cluster("dead", Some(upstreams.dead), "");
+    yaml += &cluster("hostless", None, "");
+    yaml += &cluster("http2", Some(upstreams.http2), HTTP2);
     yaml += "  listeners:\n";
     for (name, more) in HTTP {
         yaml += &listener(name, more, log);

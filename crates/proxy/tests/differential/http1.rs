@@ -12,54 +12,40 @@ use crate::matrix::{Case, cases};
 use crate::pair::{Pair, Side};
 use crate::support::raw::{End, Response, Seen, connect_from, exchange, listed};
 use crate::support::teller::teller;
+use crate::support::teller2::teller2;
 
 /// Exchanges under way at once, per proxy.
-const AT_ONCE: usize = 100;
+const AT_ONCE: usize = 80;
 
 /// An address that refuses connections.
 async fn dead() -> SocketAddr {
     tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
 
+/// Both proxies, with upstreams behind them.
+pub async fn start() -> Pair {
+    let upstreams = Upstreams {
+        main: teller("main").await,
+        other: teller("other").await,
+        http2: teller2("http2").await,
+        dead: dead().await,
+    };
+    Pair::start(&upstreams).await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_can_tell_the_two_proxies_apart() {
-    let upstreams =
-        Upstreams { main: teller("main").await, other: teller("other").await, dead: dead().await };
-    let pair = Pair::start(&upstreams).await;
+async fn nobody_can_tell_them_apart_over_http1() {
+    let pair = start().await;
     let cases = cases();
     let (envoy_saw, carrick_saw) = tokio::join!(all(&pair.envoy, &cases), all(&pair.carrick, &cases));
     let (envoy_log, carrick_log) = pair.logs().await;
     let envoy = told(&envoy_saw, &envoy_log);
     let carrick = told(&carrick_saw, &carrick_log);
-    let mut unknown = Vec::new();
-    let mut found = BTreeMap::new();
+    let mut differences = known::Differences::default();
     for ((case, envoy), carrick) in cases.iter().zip(&envoy).zip(&carrick) {
-        if envoy == carrick {
-            continue;
-        }
-        match known::difference(&case.name) {
-            Some(known) => *found.entry(known).or_insert(0) += 1,
-            None => unknown.push(format!(
-                "=== {}\n{}\n--- Envoy\n{envoy}\n--- Carrick\n{carrick}\n",
-                case.name,
-                String::from_utf8_lossy(&case.bytes).chars().take(400).collect::<String>()
-            )),
-        }
+        differences.compare(&case.name, &String::from_utf8_lossy(&case.bytes), envoy, carrick);
     }
-    println!(
-        "{} exchanges over HTTP/1 with each proxy, {} with differences that are known: {found:?}",
-        cases.len(),
-        found.values().sum::<i32>()
-    );
-    if let Ok(path) = std::env::var("DIFFERENCES") {
-        std::fs::write(path, unknown.join("\n")).unwrap();
-    }
-    assert!(unknown.is_empty(), "{} of {} differ:\n{}", unknown.len(), cases.len(), unknown.join("\n"));
-    let stale = known::stale(found.keys().copied());
-    assert!(
-        stale.is_empty(),
-        "these differences are gone; strike them from known.rs and the documentation: {stale:?}"
-    );
+    differences.judge("exchanges over HTTP/1", cases.len());
 }
 
 /// What the client of every case saw.
@@ -91,10 +77,12 @@ fn told_of(seen: &Seen, log: &[String]) -> String {
         End::Closed | End::Reset => "then the connection ends\n",
         End::Silent => "then silence\n",
     });
-    for line in log {
-        text.push_str(&format!("log: {}\n", logged(line)));
-    }
-    text
+    text + &logs(log)
+}
+
+/// What was logged, as text to compare.
+pub fn logs(log: &[String]) -> String {
+    log.iter().map(|line| format!("log: {}\n", logged(line))).collect()
 }
 
 /// Code, flags, cluster, route, bytes, details. Of what is no proper message only code and flags count: Envoy's codec has forgotten
@@ -130,7 +118,7 @@ fn response(response: &Response) -> String {
 }
 
 /// The request as the upstream told it: its lines in order of their names, without what is random.
-fn upstream_saw(body: &str) -> String {
+pub fn upstream_saw(body: &str) -> String {
     let Some((head, rest)) = body.split_once("\r\n") else { return body.to_owned() };
     let mut lines: Vec<_> = rest
         .lines()

@@ -12,6 +12,7 @@
 
 mod bootstrap;
 mod http1;
+mod http2;
 mod known;
 mod matrix;
 mod pair;

@@ -4,6 +4,7 @@
 use crate::bootstrap::HTTP;
 use crate::support::raw::Then;
 use crate::support::teller;
+use crate::support::teller2::MISDEEDS;
 
 /// One connection: what the client sends, and what it does then.
 pub struct Case {
@@ -13,7 +14,7 @@ pub struct Case {
     pub then: Then,
 }
 
-const PATHS: [&str; 87] = [
+pub const PATHS: [&str; 87] = [
     "/",
     "/a",
     "/a/b/",
@@ -103,7 +104,7 @@ const PATHS: [&str; 87] = [
     "a",
 ];
 
-const ROUTED: [&str; 36] = [
+pub const ROUTED: [&str; 36] = [
     "/redirect/https",
     "/redirect/https?a=b",
     "/redirect/host",
@@ -142,7 +143,7 @@ const ROUTED: [&str; 36] = [
     "/grpc",
 ];
 
-const HOSTS: [&str; 34] = [
+pub const HOSTS: [&str; 34] = [
     "main.example",
     "MAIN.example",
     "main.example:8080",
@@ -179,7 +180,7 @@ const HOSTS: [&str; 34] = [
     "main.example:80:80",
 ];
 
-const METHODS: [&str; 19] = [
+pub const METHODS: [&str; 19] = [
     "GET",
     "HEAD",
     "POST",
@@ -322,6 +323,18 @@ const HEADERS: [(&str, &str); 114] = [
     ("authorization: Basic x\r\ncookie: a=b\r\ncookie: c=d\r\n", ""),
 ];
 
+/// Headers that a request over HTTP/2 can have, too: those of one line.
+pub fn headers_of_http2() -> impl Iterator<Item = (&'static str, &'static str)> {
+    const NOT_IN_HTTP2: [&str; 6] =
+        ["connection", "transfer-encoding", "upgrade", "keep-alive", "proxy-connection", "content-length"];
+    let lines = HEADERS.iter().filter_map(|(lines, _)| lines.strip_suffix("\r\n")?.split_once(": "));
+    lines.filter(|(name, value)| {
+        let plain =
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || b"-_".contains(&byte));
+        plain && !value.contains(['\r', '\n']) && !NOT_IN_HTTP2.contains(name)
+    })
+}
+
 /// Whole heads that are not built from parts.
 const RAW: [&str; 48] = [
     "",
@@ -429,6 +442,18 @@ pub fn cases() -> Vec<Case> {
             ] {
                 let bytes = request(method, path, "main.example", headers, body);
                 add(format!("method {method:?} {path} {headers:?}"), listener, bytes, Then::AskAgain);
+            }
+        }
+        for misdeed in MISDEEDS.iter().chain(&["x"]) {
+            for (method, headers, body) in [
+                ("GET", "", ""),
+                ("HEAD", "", ""),
+                ("POST", "content-length: 3\r\n", "abc"),
+                ("POST", "transfer-encoding: chunked\r\n", "3\r\nabc\r\n0\r\nx-end: 1\r\n\r\n"),
+                ("GET", "te: trailers\r\nx-twice: 1\r\nx-twice: 2\r\n", ""),
+            ] {
+                let bytes = request(method, &format!("/h2/{misdeed}"), "main.example", headers, body);
+                add(format!("over HTTP/2 {misdeed} {method} {headers:?}"), listener, bytes, Then::AskAgain);
             }
         }
         for answer in teller::answers().chain(["reset-at-once", "never"]) {

@@ -4,3 +4,4 @@
 
 pub mod raw;
 pub mod teller;
+pub mod teller2;

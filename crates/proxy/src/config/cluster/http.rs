@@ -32,6 +32,8 @@ pub struct UpstreamHttpOptions {
     pub max_concurrent_streams: Option<u32>,
     pub initial_stream_window_size: Option<u32>,
     pub initial_connection_window_size: Option<u32>,
+    /// HTTP/1.1: whether trailers are sent and let through.
+    pub trailers: bool,
     pub auto_sni: bool,
     pub auto_san_validation: bool,
 }
@@ -56,16 +58,21 @@ impl UpstreamHttpOptions {
     }
 
     fn from_extension(pb: &HttpProtocolOptions) -> Result<Self, FieldError> {
-        let (version, http2) = match pb.upstream_protocol_options.as_ref() {
+        let (version, http1, http2) = match pb.upstream_protocol_options.as_ref() {
             Some(UpstreamProtocolOptions::ExplicitHttpConfig(explicit)) => {
                 match explicit.protocol_config.as_ref() {
-                    Some(ProtocolConfig::Http2ProtocolOptions(http2)) => (UpstreamHttp::Http2, Some(http2)),
-                    Some(ProtocolConfig::HttpProtocolOptions(_)) => (UpstreamHttp::Http1, None),
+                    Some(ProtocolConfig::Http2ProtocolOptions(http2)) => {
+                        (UpstreamHttp::Http2, None, Some(http2))
+                    }
+                    Some(ProtocolConfig::HttpProtocolOptions(http1)) => {
+                        (UpstreamHttp::Http1, Some(http1), None)
+                    }
                     _ => return Err(FieldError::new("explicit_http_config", "a protocol is required")),
                 }
             }
             Some(UpstreamProtocolOptions::UseDownstreamProtocolConfig(both)) => {
-                (UpstreamHttp::SameAsDownstream, both.http2_protocol_options.as_ref())
+                let (http1, http2) = (&both.http_protocol_options, &both.http2_protocol_options);
+                (UpstreamHttp::SameAsDownstream, http1.as_ref(), http2.as_ref())
             }
             _ => {
                 let reason = "explicit_http_config or use_downstream_protocol_config is required";
@@ -77,6 +84,7 @@ impl UpstreamHttpOptions {
             version,
             idle_timeout: idle_timeout(common.idle_timeout.as_ref())?,
             max_requests_per_connection: common.max_requests_per_connection,
+            trailers: http1.is_some_and(|http1| http1.enable_trailers),
             ..Self::plain(http2, pb.upstream_http_protocol_options.as_ref())
         })
     }
@@ -90,6 +98,7 @@ impl UpstreamHttpOptions {
             max_requests_per_connection: common
                 .max_requests_per_connection
                 .or(pb.max_requests_per_connection),
+            trailers: pb.http_protocol_options.as_ref().is_some_and(|http1| http1.enable_trailers),
             ..Self::plain(http2, pb.upstream_http_protocol_options.as_ref())
         })
     }
@@ -102,6 +111,7 @@ impl UpstreamHttpOptions {
             max_concurrent_streams: http2.and_then(|options| options.max_concurrent_streams),
             initial_stream_window_size: http2.and_then(|options| options.initial_stream_window_size),
             initial_connection_window_size: http2.and_then(|options| options.initial_connection_window_size),
+            trailers: false,
             auto_sni: names.is_some_and(|names| names.auto_sni),
             auto_san_validation: names.is_some_and(|names| names.auto_san_validation),
         }

@@ -264,8 +264,8 @@ pub(super) static TABLE: &[Row] = &[
     },
     Row {
         message: "envoy.config.core.v3.Http1ProtocolOptions",
-        obeyed: "",
-        without_effect: "allow_absolute_url accept_http_10 default_host_for_http_10 enable_trailers \
+        obeyed: "enable_trailers",
+        without_effect: "allow_absolute_url accept_http_10 default_host_for_http_10 \
          allow_chunked_length use_balsa_parser",
     },
     Row {

@@ -29,6 +29,8 @@ pub(crate) struct Http1Options {
     pub(crate) accept_http_10: bool,
     /// Methods beyond the well-known ones.
     pub(crate) custom_methods: bool,
+    /// Whether requests may have trailers; otherwise they go no further.
+    pub(crate) trailers: bool,
     /// For HTTP/1.0 requests without a host.
     pub(crate) default_host: Option<HeaderValue>,
 }
@@ -107,8 +109,7 @@ impl Http1Options {
             accept_http_10,
             default_host_for_http_10,
             header_key_format,
-            // Trailers are always let through.
-            enable_trailers: _,
+            enable_trailers,
             allow_chunked_length,
             // An invalid message always ends the connection; it is never safe to go on.
             override_stream_error_on_invalid_http_message: _,
@@ -139,7 +140,12 @@ impl Http1Options {
                 FieldError::new("default_host_for_http_10", format!("{host:?} cannot be a host"))
             })?),
         };
-        Ok(Self { accept_http_10: *accept_http_10, custom_methods: *allow_custom_methods, default_host })
+        Ok(Self {
+            accept_http_10: *accept_http_10,
+            custom_methods: *allow_custom_methods,
+            trailers: *enable_trailers,
+            default_host,
+        })
     }
 }
 

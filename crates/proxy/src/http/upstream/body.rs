@@ -100,6 +100,8 @@ pub(crate) struct Source {
     progress: Arc<Progress>,
     /// Mirrored requests, which get it too.
     tees: Vec<Tee>,
+    /// Whether trailers go on.
+    trailers: bool,
 }
 
 /// Why a request body broke off.
@@ -112,8 +114,8 @@ pub(crate) enum BodyFailed {
 }
 
 impl Source {
-    pub(crate) fn new(incoming: Incoming, progress: Arc<Progress>, tees: Vec<Tee>) -> Self {
-        Self { incoming, progress, tees }
+    pub(crate) fn new(incoming: Incoming, progress: Arc<Progress>, tees: Vec<Tee>, trailers: bool) -> Self {
+        Self { incoming, progress, tees, trailers }
     }
 
     fn complete(&mut self) {
@@ -124,6 +126,10 @@ impl Source {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFailed>>> {
         let frame = ready!(Pin::new(&mut self.incoming).poll_frame(cx));
         match &frame {
+            Some(Ok(frame)) if frame.is_trailers() && !self.trailers => {
+                self.complete();
+                return Poll::Ready(None);
+            }
             Some(Ok(frame)) => {
                 self.progress.saw(frame);
                 self.tees.iter_mut().for_each(|tee| tee.saw(frame));
@@ -251,10 +257,9 @@ impl Body for RequestBody {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Empty => SizeHint::with_exact(0),
             Self::Once(source) => source.incoming.size_hint(),
-            // The head says how long it is, if that is known.
-            Self::Branch(_) | Self::Again { .. } => SizeHint::default(),
+            // The head says how long it is, if that is known and to be said.
+            Self::Empty | Self::Branch(_) | Self::Again { .. } => SizeHint::default(),
         }
     }
 }

@@ -73,8 +73,10 @@ pub(crate) enum NoResponse {
     NotSent,
     /// The upstream says that it did nothing (HTTP/2 REFUSED_STREAM).
     Refused,
-    /// The connection ended, or the stream was reset.
+    /// The connection ended, or was reset.
     Reset { by_peer: bool },
+    /// The stream was reset by the upstream; its connection goes on.
+    StreamReset,
     /// What came was not HTTP.
     Protocol,
     /// The client's body broke off, or its framing made no sense.
@@ -94,6 +96,7 @@ impl NoResponse {
             if let Some(h2) = error.downcast_ref::<h2::Error>() {
                 return match h2.reason() {
                     Some(h2::Reason::REFUSED_STREAM) => Self::Refused,
+                    _ if h2.is_reset() && h2.is_remote() => Self::StreamReset,
                     _ => Self::Reset { by_peer: h2.is_remote() },
                 };
             }
