@@ -138,6 +138,8 @@ fn listener(name: &str, more: &str, log: &str) -> String {
         typed_config:
           '@type': {hcm}
           stat_prefix: {name}
+          # Envoy lingers for so long before it closes.
+          delayed_close_timeout: 0.2s
           http_filters: [{router}]
           access_log: {}
 {}          route_config:
