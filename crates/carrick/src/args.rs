@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::fleet::envoy::EnvoyHop;
+
 /// Joins service meshes: workloads of one cluster call exposed services of another by name, with mutual TLS end to end.
 #[derive(Debug, Parser)]
 #[command(name = "carrick", version, propagate_version = true, after_help = EXAMPLES)]
@@ -52,6 +54,8 @@ pub enum Command {
     /// Look at what proxies run
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print the bootstrap that a pod's proxy runs with, Envoy or Carrick's
+    Bootstrap(BootstrapArgs),
     /// Run the proxy on an Envoy bootstrap file
     Proxy(ProxyArgs),
     /// Run one cluster's control plane
@@ -80,6 +84,9 @@ pub struct DemoArgs {
     /// Leave the federation running afterwards, as `carrick up` does
     #[arg(long)]
     pub keep: bool,
+    /// Hops that Envoy runs instead of Carrick's proxy: `sidecar`, `egress`, `ingress`, or of one cluster `cluster2/sidecar`
+    #[arg(long, value_name = "HOPS", value_delimiter = ',')]
+    pub envoy: Vec<EnvoyHop>,
     /// Another folder with the same clusters and workloads; the checks stay the same
     #[arg(long, hide = true, value_name = "FOLDER")]
     pub example: Option<PathBuf>,
@@ -93,6 +100,9 @@ pub struct UpArgs {
     /// Return once everything runs; `carrick down` stops it
     #[arg(long, short)]
     pub detach: bool,
+    /// Hops that Envoy runs instead of Carrick's proxy: `sidecar`, `egress`, `ingress`, or of one cluster `cluster2/sidecar`
+    #[arg(long, value_name = "HOPS", value_delimiter = ',')]
+    pub envoy: Vec<EnvoyHop>,
     /// Lifetime of workload certificates in seconds; they are renewed at half of it
     #[arg(long, hide_short_help = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub workload_ttl: Option<u64>,
@@ -204,6 +214,24 @@ pub enum ConfigCommand {
 }
 
 #[derive(Debug, Args)]
+pub struct BootstrapArgs {
+    #[command(flatten)]
+    pub which: Which,
+    /// A pod that runs
+    #[arg(value_name = "[CLUSTER/]POD", required_unless_present = "node")]
+    pub pod: Option<String>,
+    /// What a proxy says of itself, as JSON, instead of a pod that runs
+    #[arg(long, value_name = "FILE", conflicts_with = "pod", requires_all = ["control", "secrets"])]
+    pub node: Option<PathBuf>,
+    /// The control plane's Unix socket
+    #[arg(long, value_name = "SOCKET", requires = "node")]
+    pub control: Option<PathBuf>,
+    /// The agent's Unix socket for secrets
+    #[arg(long, value_name = "SOCKET", requires = "node")]
+    pub secrets: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub struct ProxyArgs {
     /// An Envoy bootstrap, YAML or JSON
     #[arg(long, short = 'c', value_name = "FILE")]
@@ -255,6 +283,9 @@ pub struct ControlArgs {
     /// Lifetime of workload certificates that do not ask for one, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
     pub workload_ttl: u64,
+    /// Have proxies log in JSON everything that a path is measured by
+    #[arg(long)]
+    pub flow_log: bool,
 }
 
 #[derive(Debug, Args)]
@@ -316,6 +347,10 @@ pub struct SuperviseArgs {
     pub state: PathBuf,
     #[arg(long)]
     pub workload_ttl: Option<u64>,
+    #[arg(long, value_delimiter = ',', requires = "envoy_program")]
+    pub envoy: Vec<EnvoyHop>,
+    #[arg(long)]
+    pub envoy_program: Option<PathBuf>,
 }
 
 /// The few environment variables that matter, read nowhere else.
@@ -324,11 +359,21 @@ pub struct Environment {
     pub runtime_dir: Option<PathBuf>,
     pub state_home: Option<PathBuf>,
     pub home: Option<PathBuf>,
+    /// The Envoy to use.
+    pub envoy: Option<PathBuf>,
+    /// Where programs are looked for.
+    pub path: Option<std::ffi::OsString>,
 }
 
 impl Environment {
     pub fn read() -> Self {
         let path = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        Self { runtime_dir: path("XDG_RUNTIME_DIR"), state_home: path("XDG_STATE_HOME"), home: path("HOME") }
+        Self {
+            runtime_dir: path("XDG_RUNTIME_DIR"),
+            state_home: path("XDG_STATE_HOME"),
+            home: path("HOME"),
+            envoy: path("CARRICK_ENVOY"),
+            path: std::env::var_os("PATH"),
+        }
     }
 }

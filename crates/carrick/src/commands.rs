@@ -1,6 +1,7 @@
 //! One module for each command; here is who runs which, and on what kind of runtime.
 
 mod analyze;
+mod bootstrap;
 mod config;
 mod demo;
 mod down;
@@ -35,6 +36,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
 async fn run_async(command: Command, style: Style, log: &str) -> Result<ExitCode> {
     match command {
         Command::Demo(args) => demo::run(args, style, log).await,
+        Command::Bootstrap(args) => bootstrap::run(args).await,
         Command::Proxy(args) => parts::proxy(args),
         Command::Analyze(args) => analyze::run(&args, style),
         Command::Explain(args) => explain::run(&args.code),

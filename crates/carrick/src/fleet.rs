@@ -7,6 +7,7 @@ pub mod layout;
 pub mod plan;
 pub mod pods;
 
+pub mod envoy;
 pub mod programs;
 pub mod runtime_facts;
 mod world;

@@ -72,9 +72,13 @@ fn write_bootstrap(options: &AgentOptions, sds_socket: &Path, path: &Path) -> Re
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let mut plan = BootstrapPlan::new(options.node.clone(), text(&options.control), text(sds_socket));
     plan.own_traffic_mark = options.own_traffic_mark;
-    let content = serde_json::to_vec_pretty(&json::to_json(&bootstrap(&plan))?)?;
-    files::replace(path, &content, 0o600)?;
+    files::replace(path, bootstrap_text(&plan)?.as_bytes(), 0o600)?;
     Ok(())
+}
+
+/// The bootstrap as the JSON that Envoy and Carrick's proxy read.
+pub fn bootstrap_text(plan: &BootstrapPlan) -> Result<String> {
+    Ok(serde_json::to_string_pretty(&json::to_json(&bootstrap(plan))?)?)
 }
 
 fn start_proxy(words: &[String], bootstrap: &Path) -> Result<Child> {

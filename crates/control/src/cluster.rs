@@ -48,6 +48,8 @@ pub struct ControlOptions {
     pub token: Option<PathBuf>,
     /// Lifetime of workload certificates that do not ask for one.
     pub workload_ttl: Duration,
+    /// Whether access logs have the fields that flow records are made of.
+    pub flow_log: bool,
 }
 
 /// Runs the control plane until `stop` is cancelled, or a part of it cannot go on.
@@ -58,6 +60,7 @@ pub async fn run(options: ControlOptions, stop: CancellationToken) -> Result<()>
         cluster: options.cluster.clone(),
         extra: options.resources.clone(),
         addresses: options.state.join("addresses.json"),
+        flow_log: options.flow_log,
     })?;
     let (trust_domain, resolvers) = {
         let now = published.borrow();

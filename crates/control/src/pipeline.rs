@@ -2,6 +2,7 @@
 //!
 //! It must not know who is connected, nor how resources are sent.
 
+mod access_log;
 mod last_good;
 
 use std::io;
@@ -22,6 +23,8 @@ use crate::files;
 use crate::source::folder::Folder;
 use crate::source::watch::Watch;
 use crate::translations::Translations;
+
+pub use access_log::FLOW_FIELDS;
 
 /// What the whole control plane works from at a moment.
 #[derive(Debug, Clone)]
@@ -47,6 +50,8 @@ pub struct PipelineOptions {
     pub extra: Vec<PathBuf>,
     /// Where allocated addresses are kept.
     pub addresses: PathBuf,
+    /// Whether access logs have the fields that flow records are made of, see [`FLOW_FIELDS`].
+    pub flow_log: bool,
 }
 
 /// Reads one cluster's files, again after each change, and publishes the newest good state.
@@ -117,6 +122,7 @@ struct Inputs {
     federation: Arc<Resource<Federation>>,
     cluster: ClusterSpec,
     folder: Folder,
+    flow_log: bool,
 }
 
 /// Why the federation file tells nothing.
@@ -153,7 +159,7 @@ impl Inputs {
         let includes =
             cluster.resources.iter().map(PathBuf::from).chain(options.extra.iter().cloned()).collect();
         let root = options.federation.parent().unwrap_or(Path::new(".")).to_owned();
-        Ok(Self { federation, cluster, folder: Folder { root, includes } })
+        Ok(Self { federation, cluster, folder: Folder { root, includes }, flow_log: options.flow_log })
     }
 }
 
@@ -177,7 +183,10 @@ impl Built {
 }
 
 fn build(inputs: &Inputs, addresses: AddressTable, last_good: &mut LastGood) -> Result<Built> {
-    let settings = inputs.federation.spec.mesh_settings(&inputs.cluster)?;
+    let mut settings = inputs.federation.spec.mesh_settings(&inputs.cluster)?;
+    if inputs.flow_log {
+        settings.access_log = Some(access_log::flow());
+    }
     let newest = inputs.folder.read()?;
     Ok(last_good.settle(newest, |files| {
         let (resources, mut diagnostics) = parse_with(files, &inputs.cluster.substitute);

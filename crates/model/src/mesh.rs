@@ -58,8 +58,12 @@ pub struct AccessLog {
     /// Usually `/dev/stdout`.
     pub path: String,
     pub encoding: AccessLogEncoding,
-    /// An Envoy format string; empty for Istio's default.
+    /// For text, an Envoy format string; empty for Istio's default.
     pub format: String,
+    /// For JSON, names and Envoy format strings; empty for Istio's default.
+    pub fields: Vec<(String, String)>,
+    /// Whether a TCP connection is logged when it is established too, not only when it is over.
+    pub on_connect: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]

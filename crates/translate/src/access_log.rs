@@ -1,7 +1,7 @@
 //! Access logs in Istio's default formats. It must not know who logs.
 
-use carrick_model::AccessLog as Settings;
 use carrick_model::mesh::AccessLogEncoding;
+use carrick_model::{AccessLog as Settings, MeshSettings};
 use prost_types::Struct;
 
 use crate::envoy::accesslog::access_log_filter::FilterSpecifier;
@@ -51,8 +51,31 @@ const ISTIO_JSON_FIELDS: [(&str, &str); 24] = [
     ("route_name", "%ROUTE_NAME%"),
 ];
 
+/// What every filter logs to.
+#[derive(Debug, Clone, Default)]
+pub struct Logs {
+    all: Vec<AccessLog>,
+    /// TCP connections are logged when they are established, too.
+    pub on_connect: bool,
+}
+
+impl Logs {
+    pub fn of_mesh(settings: &MeshSettings) -> Self {
+        let on_connect = settings.access_log.as_ref().is_some_and(|log| log.on_connect);
+        Self { all: settings.access_log.iter().map(of_mesh).collect(), on_connect }
+    }
+}
+
+impl std::ops::Deref for Logs {
+    type Target = [AccessLog];
+
+    fn deref(&self) -> &[AccessLog] {
+        &self.all
+    }
+}
+
 /// The log that the mesh's settings ask for: one line per request or connection.
-pub fn of_mesh(settings: &Settings) -> AccessLog {
+fn of_mesh(settings: &Settings) -> AccessLog {
     let format = match settings.encoding {
         AccessLogEncoding::Text => {
             let own = settings.format.as_str();
@@ -62,7 +85,7 @@ pub fn of_mesh(settings: &Settings) -> AccessLog {
                 ..Default::default()
             })
         }
-        AccessLogEncoding::Json => Format::JsonFormat(json_fields()),
+        AccessLogEncoding::Json => Format::JsonFormat(json_fields(&settings.fields)),
     };
     let file = FileAccessLog {
         path: settings.path.clone(),
@@ -78,10 +101,14 @@ pub fn of_mesh(settings: &Settings) -> AccessLog {
     }
 }
 
-/// Istio's default fields (`EnvoyJSONLogFormatIstio`).
-fn json_fields() -> Struct {
-    let field = |(name, operator): &(&str, &str)| ((*name).to_owned(), string(operator));
-    Struct { fields: ISTIO_JSON_FIELDS.iter().map(field).collect() }
+/// These fields, or Istio's default ones (`EnvoyJSONLogFormatIstio`).
+fn json_fields(own: &[(String, String)]) -> Struct {
+    let istio = ISTIO_JSON_FIELDS.iter().map(|(name, operator)| ((*name).to_owned(), string(operator)));
+    let fields = match own {
+        [] => istio.collect(),
+        own => own.iter().map(|(name, operator)| (name.clone(), string(operator))).collect(),
+    };
+    Struct { fields }
 }
 
 /// The same for listeners: only connections that found no chain (`NR`), because chains log the others themselves.

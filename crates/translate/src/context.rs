@@ -10,9 +10,8 @@ use carrick_model::snapshot::{
 };
 use carrick_model::{MeshSettings, OutboundPolicy, Resource};
 
-use crate::access_log;
+use crate::access_log::Logs;
 use crate::authorization::{self, Guards};
-use crate::envoy::accesslog::AccessLog;
 use crate::names;
 use crate::node::{NodeKind, ProxyNode};
 use crate::scope::Scope;
@@ -22,7 +21,7 @@ pub struct Context<'a> {
     pub node: &'a ProxyNode,
     scope: Scope,
     /// What every filter logs to; empty when logging is off.
-    pub access_log: Vec<AccessLog>,
+    pub access_log: Logs,
     /// What stands before everything that the proxy accepts.
     pub guards: Guards,
 }
@@ -34,7 +33,7 @@ impl<'a> Context<'a> {
             NodeKind::Router => None,
         };
         let scope = Scope::new(snapshot, &node.namespace, sidecar);
-        let access_log = snapshot.settings().access_log.iter().map(access_log::of_mesh).collect();
+        let access_log = Logs::of_mesh(snapshot.settings());
         let guards = authorization::guards(snapshot, node);
         Context { snapshot, node, scope, access_log, guards }
     }

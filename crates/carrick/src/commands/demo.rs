@@ -65,6 +65,7 @@ pub async fn run(args: DemoArgs, style: Style, log: &str) -> Result<ExitCode> {
         scratch: Some(workshop.0.clone()),
         log,
         workload_ttl: None,
+        envoy: homes::envoy(&args.envoy)?,
     })?;
     let outcome = tokio::select! {
         outcome = tell(&running, &state, began, &args, style) => outcome,

@@ -1,4 +1,4 @@
-//! Where this user's federations live, by the XDG base directory specification.
+//! Where this user's federations live, by the XDG base directory specification, and which Envoy there is.
 
 use std::path::PathBuf;
 
@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::args::{Environment, Which};
 use crate::fleet::client::{Federation, running};
+use crate::fleet::envoy::{Envoy, EnvoyHop};
 use crate::fleet::layout::RunDir;
 use crate::fleet::outer::Homes;
 
@@ -22,6 +23,12 @@ pub fn of_user() -> Result<Homes> {
         (None, None) => bail!("neither XDG_STATE_HOME nor HOME is set; set one, certificates are kept there"),
     };
     Ok(Homes { run, state })
+}
+
+/// The Envoy for these hops; `None` if there are none.
+pub fn envoy(hops: &[EnvoyHop]) -> Result<Option<Envoy>> {
+    let environment = Environment::read();
+    Envoy::find(hops, environment.envoy.as_deref(), environment.path.as_deref())
 }
 
 /// The running federation that is meant: the only one, or the named one.

@@ -15,6 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{AgentArgs, ControlArgs, ProxyArgs, RootCaCommand, SuperviseArgs};
+use crate::fleet::envoy::Envoy;
 use crate::fleet::programs::NodeFacts;
 use crate::fleet::supervisor::{self, SupervisorOptions};
 
@@ -69,6 +70,7 @@ pub async fn control(args: ControlArgs) -> Result<ExitCode> {
         root_ca: args.root_ca,
         token: args.token,
         workload_ttl: Duration::from_secs(args.workload_ttl),
+        flow_log: args.flow_log,
     };
     cluster::run(options, stop_on_signals()?).await?;
     Ok(ExitCode::SUCCESS)
@@ -91,7 +93,7 @@ pub async fn agent(args: AgentArgs) -> Result<ExitCode> {
     Ok(ExitCode::from(code))
 }
 
-fn node(facts: NodeFacts) -> ProxyNode {
+pub fn node(facts: NodeFacts) -> ProxyNode {
     ProxyNode {
         kind: if facts.gateway { NodeKind::Router } else { NodeKind::Sidecar },
         ip: facts.ip,
@@ -125,8 +127,9 @@ pub async fn root_ca(command: RootCaCommand) -> Result<ExitCode> {
 }
 
 pub async fn supervise(args: SuperviseArgs) -> Result<ExitCode> {
-    let SuperviseArgs { folder, run, state, workload_ttl } = args;
-    let options = SupervisorOptions { folder, run, state, workload_ttl };
+    let SuperviseArgs { folder, run, state, workload_ttl, envoy, envoy_program } = args;
+    let envoy = envoy_program.map(|program| Envoy { program, hops: envoy });
+    let options = SupervisorOptions { folder, run, state, workload_ttl, envoy };
     supervisor::run(options, stop_on_signals()?).await?;
     Ok(ExitCode::SUCCESS)
 }

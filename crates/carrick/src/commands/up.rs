@@ -39,6 +39,7 @@ pub async fn run(args: UpArgs, log: &str) -> Result<ExitCode> {
         scratch: None,
         log,
         workload_ttl: args.workload_ttl,
+        envoy: homes::envoy(&args.envoy)?,
     })?;
     progress(&format!("starting {name}"));
     if !running.plan.diagnostics.is_empty() {
@@ -133,6 +134,10 @@ async fn detach(args: &UpArgs, name: &str, run: &RunDir, log: &str) -> Result<Ex
     command.args(["--log", log, "up", "--federation", name]).arg(&args.folder);
     if let Some(ttl) = args.workload_ttl {
         command.args(["--workload-ttl", &ttl.to_string()]);
+    }
+    if !args.envoy.is_empty() {
+        let hops: Vec<String> = args.envoy.iter().map(ToString::to_string).collect();
+        command.args(["--envoy", &hops.join(",")]);
     }
     // Out of the terminal's reach: Ctrl-C is for whoever runs in the foreground.
     command.process_group(0).stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);

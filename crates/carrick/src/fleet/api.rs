@@ -41,6 +41,8 @@ pub struct PodRow {
     pub role: String,
     pub address: String,
     pub has_proxy: bool,
+    /// Its proxy is Envoy.
+    pub envoy: bool,
     pub processes: BTreeMap<String, ProcessRow>,
 }
 
@@ -87,6 +89,7 @@ async fn ps(State(facts): State<Facts>) -> Json<Fleet> {
         role: running.spec.role.describe().into(),
         address: running.address.to_string(),
         has_proxy: running.spec.role.has_proxy(),
+        envoy: running.envoy,
         processes: running
             .processes
             .iter()

@@ -61,6 +61,11 @@ impl RunDir {
         self.cluster(cluster).join("pods").join(format!("{namespace}.{pod}"))
     }
 
+    /// What the agent in a pod wrote for its proxy.
+    pub fn bootstrap(&self, cluster: &str, namespace: &str, pod: &str) -> PathBuf {
+        self.pod(cluster, namespace, pod).join("agent/bootstrap.json")
+    }
+
     pub fn log(&self, cluster: &str, namespace: &str, pod: &str, container: &str) -> PathBuf {
         self.cluster(cluster).join("logs").join(format!("{namespace}.{pod}.{container}.log"))
     }

@@ -12,6 +12,7 @@ use carrick_model::Diagnostic;
 use sha2::{Digest, Sha256};
 
 use super::client::Federation;
+use super::envoy::Envoy;
 use super::layout::RunDir;
 use super::plan::{self, FederationPlan};
 
@@ -47,6 +48,7 @@ pub struct Plan<'a> {
     pub log: &'a str,
     /// Lifetime of workload certificates in seconds, if not the usual.
     pub workload_ttl: Option<u64>,
+    pub envoy: Option<Envoy>,
 }
 
 /// Checks the folder and the machine, then starts. Returns at once; readiness is the caller's to await.
@@ -54,7 +56,7 @@ pub struct Plan<'a> {
 /// # Errors
 /// Findings in the folder, or what the machine lacks; nothing was started then.
 pub fn start(start: &Plan<'_>) -> Result<Running> {
-    let Plan { folder, run, state, scratch, log, workload_ttl } = start;
+    let Plan { folder, run, state, scratch, log, workload_ttl, envoy } = start;
     let folder = folder.canonicalize().with_context(|| format!("cannot read {}", folder.display()))?;
     let plan = plan::read(&folder)?;
     let rendered = carrick_model::render(&plan.diagnostics, &plan.files);
@@ -85,6 +87,11 @@ pub fn start(start: &Plan<'_>) -> Result<Running> {
     ];
     if let Some(ttl) = workload_ttl {
         supervisor.extend([word("--workload-ttl"), word(&ttl.to_string())]);
+    }
+    if let Some(envoy) = envoy {
+        let hops: Vec<String> = envoy.hops.iter().map(ToString::to_string).collect();
+        supervisor.extend([word("--envoy-program"), envoy.program.clone().into_os_string()]);
+        supervisor.extend([word("--envoy"), word(&hops.join(","))]);
     }
     let (sandbox, lifeline) = Sandbox::launch(&SandboxPlan {
         run_dir: run.clone(),

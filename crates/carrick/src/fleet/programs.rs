@@ -76,25 +76,31 @@ pub fn control(
     own("control", &words, Privileges::ControlPlane, run.system_log(&format!("{cluster}.control")))
 }
 
-/// The agent, which runs the proxy. `own_program` is how the agent finds Carrick's proxy from within the pod.
-pub fn agent(run: &RunDir, cluster: &str, pod: &PodSpec) -> ProcessPlan {
+/// The agent, which runs the proxy: Carrick's, or this Envoy.
+pub fn agent(run: &RunDir, cluster: &str, pod: &PodSpec, envoy: Option<&Path>) -> ProcessPlan {
     let at = |name: &str| format!("{IN_POD}/{name}");
-    let words = [
-        "agent",
-        "--control",
-        &at("proxies/xds.sock"),
-        "--dir",
-        &at("pod/agent"),
-        "--node",
-        &at("pod/node.json"),
-        "--",
-        OWN_PROGRAM,
-        "proxy",
+    let (control, dir, node) = (at("proxies/xds.sock"), at("pod/agent"), at("pod/node.json"));
+    let agent = ["agent", "--control", &control, "--dir", &dir, "--node", &node, "--"];
+    let carrick = ["proxy", "-c", "{bootstrap}", "--concurrency", "1"];
+    // Its log is read while it runs, so it must not wait long; several Envoys on one machine must not mistake each other for their
+    // predecessors.
+    let stock = [
         "-c",
         "{bootstrap}",
         "--concurrency",
         "1",
+        "--file-flush-interval-msec",
+        "10",
+        "--disable-hot-restart",
+        "--log-level",
+        "warning",
     ];
+    let envoy = envoy.map(text);
+    let proxy: Vec<&str> = match &envoy {
+        Some(envoy) => std::iter::once(envoy.as_str()).chain(stock).collect(),
+        None => std::iter::once(OWN_PROGRAM).chain(carrick).collect(),
+    };
+    let words: Vec<&str> = agent.into_iter().chain(proxy).collect();
     own("proxy", &words, Privileges::Proxy, run.log(cluster, &pod.namespace, &pod.name, "proxy"))
 }
 

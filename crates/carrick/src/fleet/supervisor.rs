@@ -18,6 +18,7 @@ use carrick_local::{Network, Pod, Process};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use super::envoy::Envoy;
 use super::layout::{RunDir, StateDir};
 use super::plan::{FederationPlan, PodAddresses};
 use super::pods::PodSpec;
@@ -35,6 +36,8 @@ pub struct SupervisorOptions {
     pub state: PathBuf,
     /// Lifetime of workload certificates in seconds, if not the usual.
     pub workload_ttl: Option<u64>,
+    /// The hops that Envoy runs, if any.
+    pub envoy: Option<Envoy>,
 }
 
 /// A pod that runs.
@@ -42,6 +45,8 @@ pub struct RunningPod {
     pub cluster: String,
     pub spec: PodSpec,
     pub address: Ipv4Addr,
+    /// Its proxy is Envoy.
+    pub envoy: bool,
     pub pod: Pod,
     /// The operator's containers, and the agent with its proxy.
     pub processes: Vec<Process>,
@@ -57,6 +62,8 @@ pub struct World {
     /// Control planes and the root CA, with their pods.
     pub system: Vec<(String, Pod, Process)>,
     pub addresses: PodAddresses,
+    /// The hops that Envoy runs, if any.
+    pub envoy: Option<Envoy>,
     /// A place on the internet that belongs to no cluster, from where exposure can be tested.
     pub stranger: Pod,
 }
@@ -66,7 +73,8 @@ pub type Shared = Arc<Mutex<World>>;
 /// Runs until `stop` is cancelled; everything made goes with the namespaces.
 pub async fn run(options: SupervisorOptions, stop: CancellationToken) -> Result<()> {
     let plan = plan::read(&options.folder)?;
-    let mut world = World::create(&plan, RunDir::new(options.run), StateDir::new(options.state))?;
+    let mut world =
+        World::create(&plan, RunDir::new(options.run), StateDir::new(options.state), options.envoy)?;
     world.prepare_trust(&plan)?;
     for cluster in &plan.clusters {
         world.make_pods(&plan, &cluster.spec.name, &cluster.pods)?;
@@ -96,7 +104,7 @@ pub async fn run(options: SupervisorOptions, stop: CancellationToken) -> Result<
 }
 
 impl World {
-    fn create(plan: &FederationPlan, run: RunDir, state: StateDir) -> Result<Self> {
+    fn create(plan: &FederationPlan, run: RunDir, state: StateDir, envoy: Option<Envoy>) -> Result<Self> {
         let networks = Networks::create(plan)?;
         let internet = plan.federation.spec.networks.internet;
         let last = u32::try_from(internet.size().saturating_sub(2)).unwrap_or(u32::MAX);
@@ -109,6 +117,7 @@ impl World {
             pods: BTreeMap::new(),
             system: Vec::new(),
             addresses: PodAddresses::default(),
+            envoy,
             stranger,
         })
     }
@@ -157,6 +166,7 @@ impl World {
                 cluster: cluster.into(),
                 spec: pod.clone(),
                 address,
+                envoy: self.envoy.as_ref().is_some_and(|envoy| envoy.stands_at(cluster, pod.role)),
                 pod: made,
                 processes: Vec::new(),
             };
@@ -189,6 +199,9 @@ impl World {
             if let Some(ttl) = workload_ttl {
                 program.argv.extend(["--workload-ttl".into(), ttl.to_string()]);
             }
+            if self.envoy.is_some() {
+                program.argv.push("--flow-log".into());
+            }
             let process = Process::start(&pod, program)?;
             self.system.push((format!("{name}/control"), pod, process));
         }
@@ -199,7 +212,9 @@ impl World {
     fn start_pods(&mut self) -> Result<()> {
         for running in self.pods.values_mut().filter(|running| running.processes.is_empty()) {
             if running.spec.role.has_proxy() {
-                let agent = programs::agent(&self.run, &running.cluster, &running.spec);
+                let envoy =
+                    self.envoy.as_ref().filter(|_| running.envoy).map(|envoy| envoy.program.as_path());
+                let agent = programs::agent(&self.run, &running.cluster, &running.spec, envoy);
                 running.processes.push(Process::start(&running.pod, agent)?);
             }
             for program in &running.spec.containers {

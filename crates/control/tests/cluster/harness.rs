@@ -71,6 +71,7 @@ impl Cluster {
             root_ca: at("run/root.sock"),
             token: Some(at("token")),
             workload_ttl: DAY,
+            flow_log: false,
         };
         let control = cluster::run(options, stop.clone());
         let control = tokio::spawn(async move { control.await.unwrap() });

@@ -28,6 +28,8 @@ pub struct TcpProxyConfig {
     /// Hosts are chosen by the client's address, where the cluster chooses by hash.
     pub hash_source_ip: bool,
     pub access_log: Vec<AccessLog>,
+    /// The access log has a line for the connection as soon as it is established, and another one when it is over.
+    pub log_on_connect: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +56,10 @@ impl TcpProxyConfig {
             return Err(FieldError::new("max_connect_attempts", "must be at least 1"));
         }
         Ok(Self {
+            log_on_connect: pb
+                .access_log_options
+                .as_ref()
+                .is_some_and(|options| options.flush_access_log_on_connected),
             stat_prefix: pb.stat_prefix.clone(),
             target,
             idle_timeout: Some(idle.unwrap_or(DEFAULT_IDLE_TIMEOUT)).filter(|timeout| !timeout.is_zero()),

@@ -85,6 +85,10 @@ impl<'a> Journal<'a> {
     pub fn connected(&mut self) {
         self.record.response_flags = self.entry.flags.to_string();
         self.sequence = Some(self.env.flows.record(self.record.clone()));
+        if self.config.log_on_connect {
+            self.entry.duration = self.began.elapsed();
+            self.log();
+        }
     }
 
     /// `details` may be empty.
@@ -99,10 +103,11 @@ impl<'a> Journal<'a> {
         self.record.duration_micros = (duration.as_micros() as u64).max(1);
         self.record.response_flags = self.entry.flags.to_string();
         self.record.details = failure.unwrap_or_else(|| details.clone().into_owned());
+        let record = std::mem::take(&mut self.record);
         match self.sequence {
-            Some(sequence) => self.env.flows.finish(self.record, sequence),
+            Some(sequence) => self.env.flows.finish(record, sequence),
             None => {
-                self.env.flows.record(self.record);
+                self.env.flows.record(record);
             }
         }
         self.entry.duration = duration;
@@ -110,6 +115,10 @@ impl<'a> Journal<'a> {
         self.entry.bytes_sent = self.traffic.sent;
         self.entry.upstream_first_byte = first;
         self.entry.termination_details = Some(details).filter(|details| !details.is_empty());
+        self.log();
+    }
+
+    fn log(&self) {
         for log in &self.config.access_log {
             log.write(&self.entry);
         }

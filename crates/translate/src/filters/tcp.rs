@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use crate::access_log::Logs;
 use crate::clusters::duration;
-use crate::envoy::accesslog::AccessLog;
 use crate::envoy::listener::Filter;
 use crate::envoy::tcp_proxy::TcpProxy;
 use crate::envoy::tcp_proxy::tcp_proxy::weighted_cluster::ClusterWeight;
-use crate::envoy::tcp_proxy::tcp_proxy::{ClusterSpecifier, WeightedCluster};
+use crate::envoy::tcp_proxy::tcp_proxy::{ClusterSpecifier, TcpAccessLogOptions, WeightedCluster};
 use carrick_xds::pb::envoy::r#type::v3::HashPolicy;
 use carrick_xds::pb::envoy::r#type::v3::hash_policy::{PolicySpecifier, SourceIp};
 
@@ -20,12 +20,12 @@ pub struct Options {
 }
 
 /// Sends everything to `cluster`; statistics carry the cluster's name (`pilot/pkg/networking/core/networkfilter.go`).
-pub fn to_cluster(cluster: &str, access_log: &[AccessLog]) -> Filter {
+pub fn to_cluster(cluster: &str, access_log: &Logs) -> Filter {
     to_destination(cluster, &Options::default(), access_log)
 }
 
 /// The same, as the destination wants it.
-pub fn to_destination(cluster: &str, options: &Options, access_log: &[AccessLog]) -> Filter {
+pub fn to_destination(cluster: &str, options: &Options, access_log: &Logs) -> Filter {
     proxy(cluster, ClusterSpecifier::Cluster(cluster.into()), options, access_log)
 }
 
@@ -34,7 +34,7 @@ pub fn to_weighted(
     stat_prefix: &str,
     clusters: &[(String, u32)],
     options: &Options,
-    access_log: &[AccessLog],
+    access_log: &Logs,
 ) -> Filter {
     if let [(cluster, _)] = clusters {
         return to_destination(cluster, options, access_log);
@@ -46,17 +46,14 @@ pub fn to_weighted(
     proxy(stat_prefix, ClusterSpecifier::WeightedClusters(WeightedCluster { clusters }), options, access_log)
 }
 
-fn proxy(
-    stat_prefix: &str,
-    clusters: ClusterSpecifier,
-    options: &Options,
-    access_log: &[AccessLog],
-) -> Filter {
+fn proxy(stat_prefix: &str, clusters: ClusterSpecifier, options: &Options, access_log: &Logs) -> Filter {
     let by_source = HashPolicy { policy_specifier: Some(PolicySpecifier::SourceIp(SourceIp {})) };
+    let on_connect = TcpAccessLogOptions { flush_access_log_on_connected: true, ..Default::default() };
     let config = TcpProxy {
         stat_prefix: stat_prefix.into(),
         cluster_specifier: Some(clusters),
         access_log: access_log.to_vec(),
+        access_log_options: access_log.on_connect.then_some(on_connect),
         idle_timeout: options.idle_timeout.map(duration),
         hash_policy: options.by_source.then_some(by_source).into_iter().collect(),
         ..Default::default()

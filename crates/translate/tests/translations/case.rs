@@ -56,6 +56,8 @@ impl Case {
                     path: rest.into(),
                     encoding: Default::default(),
                     format: String::new(),
+                    fields: Vec::new(),
+                    on_connect: false,
                 });
             }
             "access-log-json" => {

@@ -78,6 +78,7 @@ pub(crate) enum TlsFact {
     LocalSubject,
     Version,
     Cipher,
+    Group,
 }
 
 /// Reads one operator from just behind its opening `%`; also returns what follows its closing `%`.
@@ -198,6 +199,7 @@ impl TlsFact {
             "LOCAL_SUBJECT" => Self::LocalSubject,
             "TLS_VERSION" => Self::Version,
             "TLS_CIPHER" => Self::Cipher,
+            "TLS_GROUP" => Self::Group,
             _ => return None,
         })
     }

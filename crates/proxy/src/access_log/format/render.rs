@@ -175,6 +175,7 @@ impl TlsFact {
             Self::LocalSubject => not_empty(&tls.local_subject),
             Self::Version => not_empty(&tls.version),
             Self::Cipher => not_empty(&tls.cipher),
+            Self::Group => not_empty(&tls.key_exchange_group),
         }
     }
 }

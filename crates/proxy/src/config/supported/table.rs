@@ -66,9 +66,14 @@ pub(super) static TABLE: &[Row] = &[
     Row { message: "envoy.config.listener.v3.Filter", obeyed: "name typed_config", without_effect: "" },
     Row {
         message: "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
-        obeyed: "cluster weighted_clusters idle_timeout access_log max_connect_attempts \
+        obeyed: "cluster weighted_clusters idle_timeout access_log access_log_options max_connect_attempts \
          max_downstream_connection_duration hash_policy",
         without_effect: "stat_prefix",
+    },
+    Row {
+        message: "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TcpAccessLogOptions",
+        obeyed: "flush_access_log_on_connected",
+        without_effect: "",
     },
     Row {
         message: "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster",
