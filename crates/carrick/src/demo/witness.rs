@@ -2,6 +2,7 @@
 //!
 //! It must not know what was attempted.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -15,7 +16,14 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How far each proxy's records go at a moment.
 pub struct Witness {
-    proxies: Vec<(PodRow, u64)>,
+    proxies: Vec<Seen>,
+}
+
+struct Seen {
+    row: PodRow,
+    last: u64,
+    /// Envoy's counters of refused TLS clients.
+    refusals: BTreeMap<String, u64>,
 }
 
 /// A refusal, and who recorded it.
@@ -29,8 +37,12 @@ impl Witness {
     pub async fn start(federation: &Federation) -> Result<Self> {
         let mut proxies = Vec::new();
         for row in federation.ps().await?.pods.into_iter().filter(|row| row.has_proxy) {
-            let last = federation.flows(&row.name(), 0).await?.last().map_or(0, |record| record.sequence);
-            proxies.push((row, last));
+            let last = federation.flows(&row, 0).await?.last().map_or(0, |record| record.sequence);
+            let refusals = match row.envoy {
+                true => federation.tls_refusals(&row).await?,
+                false => BTreeMap::new(),
+            };
+            proxies.push(Seen { row, last, refusals });
         }
         Ok(Self { proxies })
     }
@@ -41,27 +53,47 @@ impl Witness {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
             let mut newest: Option<(u64, Refusal)> = None;
-            for (row, since) in &self.proxies {
-                for record in federation.flows(&row.name(), *since).await? {
-                    let Some(why) = refusal(&record).filter(|_| is_of(&record, random)) else { continue };
+            for Seen { row, last, .. } in &self.proxies {
+                for record in federation.flows(row, *last).await? {
+                    let Some(why) = refusal(&record).filter(|_| is_of(&record, random, row.envoy)) else {
+                        continue;
+                    };
                     if newest.as_ref().is_none_or(|(started, _)| *started < record.started_micros) {
-                        let by = format!("{} {}/{}", row.role, row.cluster, row.pod);
-                        newest = Some((record.started_micros, Refusal { by, why }));
+                        newest = Some((record.started_micros, Refusal { by: who(row), why }));
                     }
                 }
             }
-            if newest.is_some() || tokio::time::Instant::now() > deadline {
-                return Ok(newest.map(|(_, refusal)| refusal));
+            // Whoever takes part in the handshake is the last on its way.
+            let found = self.refused_handshake(federation).await?.or(newest.map(|(_, refusal)| refusal));
+            if found.is_some() || tokio::time::Instant::now() > deadline {
+                return Ok(found);
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
+
+    /// By the counters of those proxies that have no record of it.
+    async fn refused_handshake(&self, federation: &Federation) -> Result<Option<Refusal>> {
+        for Seen { row, refusals, .. } in self.proxies.iter().filter(|seen| seen.row.envoy) {
+            let now = federation.tls_refusals(row).await?;
+            let risen = now.iter().find(|(name, count)| **count > refusals.get(*name).copied().unwrap_or(0));
+            if let Some((name, _)) = risen {
+                let why = format!("TLS_error, by its counter {name}");
+                return Ok(Some(Refusal { by: who(row), why }));
+            }
+        }
+        Ok(None)
+    }
 }
 
-/// Whether the record is of the TLS connection with this ClientHello.random.
-fn is_of(record: &FlowRecord, random: Option<&str>) -> bool {
-    random
-        .is_none_or(|random| record.downstream.as_ref().is_some_and(|tls| tls.client_hello_random == random))
+fn who(row: &PodRow) -> String {
+    format!("{} {}/{}", row.role, row.cluster, row.pod)
+}
+
+/// Whether the record is of the TLS connection with this ClientHello.random; Envoy's may be of any.
+fn is_of(record: &FlowRecord, random: Option<&str>, envoy: bool) -> bool {
+    let known = record.downstream.as_ref().map(|tls| tls.client_hello_random.as_str());
+    envoy || random.is_none() || known == random
 }
 
 /// Why the record is one of a refusal; `None` if it is not.

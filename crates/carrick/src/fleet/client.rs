@@ -18,7 +18,7 @@ use tokio::net::UnixStream;
 
 use super::api::{Fleet, PodName, PodRow};
 use super::layout::RunDir;
-use crate::trace::Rule;
+use crate::trace::{Rule, envoy};
 
 /// A control plane's state: what it makes of the newest files, and its proxies.
 #[derive(Debug, Clone, Deserialize)]
@@ -88,9 +88,35 @@ impl Federation {
     }
 
     /// What a pod's proxy recorded after the record numbered `since`.
-    pub async fn flows(&self, pod: &PodName, since: u64) -> Result<Vec<FlowRecord>> {
-        let text = self.fetch(pod, &format!("/flows?since={since}")).await?;
+    pub async fn flows(&self, pod: &PodRow, since: u64) -> Result<Vec<FlowRecord>> {
+        if pod.envoy {
+            return self.flows_of_envoy(pod, since).await;
+        }
+        let text = self.fetch(&pod.name(), &format!("/flows?since={since}")).await?;
         serde_json::from_str(&text).context("the proxy's flow records cannot be read")
+    }
+
+    /// Envoy's are in its access log; who wrote the rules is in its resources.
+    async fn flows_of_envoy(&self, pod: &PodRow, since: u64) -> Result<Vec<FlowRecord>> {
+        let path = self.run.log(&pod.cluster, &pod.namespace, &pod.pod, "proxy");
+        let log = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let log = String::from_utf8_lossy(&log);
+        // The dump is large, and most often there is no news.
+        if envoy::records(&log, &serde_json::Value::Null).iter().all(|record| record.sequence <= since) {
+            return Ok(Vec::new());
+        }
+        let dump = self.fetch(&pod.name(), "/config_dump").await?;
+        let dump = serde_json::from_str(&dump).context("Envoy's configuration dump cannot be read")?;
+        let mut records = envoy::records(&log, &dump);
+        records.retain(|record| record.sequence > since);
+        Ok(records)
+    }
+
+    /// How often Envoy has refused a TLS client, by counter: its access log does not tell.
+    pub async fn tls_refusals(&self, pod: &PodRow) -> Result<BTreeMap<String, u64>> {
+        let text = self.fetch(&pod.name(), "/stats?filter=ssl.fail_verify").await?;
+        let lines = text.lines().filter_map(|line| line.split_once(": "));
+        Ok(lines.filter_map(|(name, count)| Some((name.to_owned(), count.parse().ok()?))).collect())
     }
 
     pub async fn is_ready(&self, pod: &PodName) -> bool {

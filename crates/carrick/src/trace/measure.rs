@@ -59,7 +59,7 @@ pub async fn request(federation: &Federation, pod: &PodRow, url: &str) -> Result
     let proxies: Vec<&PodRow> = fleet.pods.iter().filter(|row| row.has_proxy).collect();
     let mut before = BTreeMap::new();
     for row in &proxies {
-        let last = federation.flows(&row.name(), 0).await?.last().map_or(0, |record| record.sequence);
+        let last = federation.flows(row, 0).await?.last().map_or(0, |record| record.sequence);
         before.insert(key(row), last);
     }
     let response = match curl(federation, pod, url).await? {
@@ -72,7 +72,7 @@ pub async fn request(federation: &Federation, pod: &PodRow, url: &str) -> Result
         for row in &proxies {
             let since = before.get(&key(row)).copied().unwrap_or(0);
             // A connection that is kept open was recorded before; its records are needed to join.
-            let records = federation.flows(&row.name(), 0).await?;
+            let records = federation.flows(row, 0).await?;
             seen.extend(
                 records.into_iter().map(|record| (record.sequence > since, observation(row, record))),
             );
@@ -86,7 +86,7 @@ pub async fn request(federation: &Federation, pod: &PodRow, url: &str) -> Result
         let all: Vec<Observation> = seen.into_iter().map(|(_, seen)| seen).collect();
         let measured = match &first {
             Some(first) => join(federation, first, &all).await,
-            None => MeasuredPath { client_hello_random: None, hops: Vec::new() },
+            None => MeasuredPath::default(),
         };
         let ended =
             measured.hops.last().is_some_and(|hop| hop.downstream.as_ref().is_some_and(|tls| tls.terminated));

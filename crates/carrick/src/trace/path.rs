@@ -1,5 +1,6 @@
 //! Joins flow records into a path: the client's sidecar knows the ClientHello.random of the connection it opened, every gateway
-//! reads it in passing, and the server's sidecar took part in the handshake.
+//! reads it in passing, and the server's sidecar took part in the handshake. Envoy does not record it; what came to Envoy, or came from
+//! it, is joined by the addresses of the connection between the two.
 //!
 //! Pure. It must not know how records are fetched, nor what the configuration says.
 
@@ -31,6 +32,8 @@ pub struct Hop {
     pub cluster: String,
     pub pod: String,
     pub role: String,
+    /// What this hop has in common with those before it; `None` for the first.
+    pub joined_by: Option<JoinedBy>,
     pub rules: Vec<Rule>,
     pub sni: Option<String>,
     /// True where this proxy passed encrypted bytes through without the key.
@@ -49,10 +52,20 @@ pub struct Hop {
     pub duration_micros: Option<u64>,
 }
 
+/// What two hops have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JoinedBy {
+    /// Both saw the same ClientHello.
+    ClientHelloRandom,
+    /// The one's connection came from the address that the other's went out from.
+    Addresses,
+}
+
 /// A request's way from the client's sidecar to the server's.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct MeasuredPath {
-    /// The join key: lower-case hex of ClientHello.random.
+    /// Lower-case hex of ClientHello.random, if a proxy on the way recorded it.
     pub client_hello_random: Option<String>,
     pub hops: Vec<Hop>,
 }
@@ -60,18 +73,56 @@ pub struct MeasuredPath {
 /// Builds the path that starts with `first`, the client sidecar's record of the request, out of everybody's records.
 /// `rule` turns a resource's path (`/apis/…`) into its name and place, in the given cluster.
 pub fn join(first: &Observation, all: &[Observation], rule: impl Fn(&str, &str) -> Rule) -> MeasuredPath {
-    let random = first.record.upstream.as_ref().map(|tls| tls.client_hello_random.clone());
-    let mut rest: Vec<&Observation> = match &random {
-        Some(random) => all.iter().filter(|seen| saw(seen, random) && !same(seen, first)).collect(),
+    let mut way = vec![(first, None)];
+    let mut random = first.record.upstream.as_ref().and_then(random_of);
+    // Without TLS to the next hop there is nothing that would tell one connection's bytes from another's.
+    while let Some((current, _)) = way.last().filter(|_| first.record.upstream.is_some()) {
+        // Whoever terminated the connection is its end.
+        if way.len() > 1 && terminated(current) {
+            break;
+        }
+        let rest: Vec<&Observation> =
+            all.iter().filter(|seen| !way.iter().any(|(known, _)| same_proxy(seen, known))).collect();
+        let Some((next, by)) = next(current, &rest, random, first) else { break };
+        random = random.or_else(|| next.record.downstream.as_ref().and_then(random_of));
+        way.push((next, Some(by)));
+    }
+    let hops = way.iter().map(|(seen, by)| hop(seen, *by, &rule)).collect();
+    MeasuredPath { client_hello_random: random.map(str::to_owned), hops }
+}
+
+/// The hop after `current`, out of the other proxies' records.
+fn next<'a>(
+    current: &Observation,
+    rest: &[&'a Observation],
+    random: Option<&str>,
+    first: &Observation,
+) -> Option<(&'a Observation, JoinedBy)> {
+    let connected: Vec<_> = rest.iter().copied().filter(|seen| is_connected(current, seen)).collect();
+    let unaware = connected.iter().any(|seen| seen.record.downstream.as_ref().and_then(random_of).is_none());
+    let mut same: Vec<_> = match random {
+        // Somebody stands between who does not record it.
+        Some(_) if unaware => Vec::new(),
+        Some(random) => rest.iter().copied().filter(|seen| saw(seen, random)).collect(),
         None => Vec::new(),
     };
     // Proxies on the way accept one after the other, so the time of acceptance orders them; the one that terminated the connection is
-    // the last by nature, and of its requests the one that ran during ours is meant.
-    rest.sort_by_key(|seen| (terminated(seen), seen.record.started_micros));
-    let (ended, passed): (Vec<_>, Vec<_>) = rest.into_iter().partition(|seen| terminated(seen));
-    let server = pick_request(first, &ended);
-    let hops = std::iter::once(first).chain(passed).chain(server).map(|seen| hop(seen, &rule)).collect();
-    MeasuredPath { client_hello_random: random, hops }
+    // the last by nature.
+    same.sort_by_key(|seen| (terminated(seen), seen.record.started_micros));
+    if let Some(nearest) = same.first().copied() {
+        return Some((pick_request(first, nearest, &same), JoinedBy::ClientHelloRandom));
+    }
+    // Addresses are used again; the newest connection is meant.
+    let nearest = connected.iter().copied().max_by_key(|seen| seen.record.started_micros)?;
+    Some((pick_request(first, nearest, &connected), JoinedBy::Addresses))
+}
+
+fn is_connected(current: &Observation, seen: &Observation) -> bool {
+    current.record.upstream_local.as_deref().is_some_and(|local| seen.record.downstream_remote == local)
+}
+
+fn random_of(tls: &FlowTls) -> Option<&str> {
+    Some(tls.client_hello_random.as_str()).filter(|random| !random.is_empty())
 }
 
 fn saw(seen: &Observation, random: &str) -> bool {
@@ -82,19 +133,24 @@ fn terminated(seen: &Observation) -> bool {
     seen.record.downstream.as_ref().is_some_and(|tls| tls.terminated)
 }
 
-fn same(a: &Observation, b: &Observation) -> bool {
-    (&a.cluster, &a.pod, a.record.sequence) == (&b.cluster, &b.pod, b.record.sequence)
+fn same_proxy(a: &Observation, b: &Observation) -> bool {
+    (&a.cluster, &a.pod) == (&b.cluster, &b.pod)
 }
 
-/// A connection carries many requests: the request id that the client's sidecar made tells them apart.
-fn pick_request<'a>(first: &Observation, ended: &[&'a Observation]) -> Option<&'a Observation> {
-    let by_id = ended
-        .iter()
+/// A connection carries many requests: of those at the proxy that terminates it, the request id that the client's sidecar made tells
+/// ours.
+fn pick_request<'a>(
+    first: &Observation,
+    nearest: &'a Observation,
+    candidates: &[&'a Observation],
+) -> &'a Observation {
+    let there = || candidates.iter().copied().filter(|seen| same_proxy(seen, nearest));
+    let by_id = there()
         .find(|seen| first.record.request_id.is_some() && seen.record.request_id == first.record.request_id);
-    by_id.or(ended.last()).copied()
+    by_id.or_else(|| there().max_by_key(|seen| seen.record.started_micros)).unwrap_or(nearest)
 }
 
-fn hop(seen: &Observation, rule: &impl Fn(&str, &str) -> Rule) -> Hop {
+fn hop(seen: &Observation, joined_by: Option<JoinedBy>, rule: &impl Fn(&str, &str) -> Rule) -> Hop {
     let record = &seen.record;
     let mut rules: Vec<Rule> = Vec::new();
     for path in [&record.chain_rule, &record.route_rule, &record.cluster_rule].into_iter().flatten() {
@@ -108,6 +164,7 @@ fn hop(seen: &Observation, rule: &impl Fn(&str, &str) -> Rule) -> Hop {
         cluster: seen.cluster.clone(),
         pod: seen.pod.clone(),
         role: seen.role.clone(),
+        joined_by,
         rules,
         sni: sni(&record.downstream).or_else(|| sni(&record.upstream)),
         passed_through: record.downstream.as_ref().is_some_and(|tls| !tls.terminated),

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use carrick_proxy::flow::FlowTls;
 
-use super::path::{Hop, MeasuredPath};
+use super::path::{Hop, JoinedBy, MeasuredPath};
 use crate::style::Style;
 
 /// The path, hop by hop, each with the rule that sent it there, who was seen, how it was encrypted and what it cost.
@@ -17,6 +17,17 @@ pub fn render(path: &MeasuredPath, style: Style) -> String {
     }
     if let Some(random) = &path.client_hello_random {
         line(&mut text, "joined by", &format!("ClientHello.random {random}"));
+    }
+    let by_address: Vec<String> = (1..=path.hops.len())
+        .filter(|number| path.hops[number - 1].joined_by == Some(JoinedBy::Addresses))
+        .map(|number| number.to_string())
+        .collect();
+    if !by_address.is_empty() {
+        let value = format!(
+            "addresses, for hops {}: Envoy does not record ClientHello.random",
+            by_address.join(", ")
+        );
+        line(&mut text, "joined by", &value);
     }
     text
 }

@@ -19,7 +19,15 @@ fn serial(running: &Running, pod: &str) -> String {
 
 #[test]
 fn they_are_renewed_while_a_long_connection_and_requests_go_on() {
-    let running = Running::start(&["--workload-ttl", LIFETIME], |_| {});
+    renewal_disturbs_nobody(Running::start(&["--workload-ttl", LIFETIME], |_| {}));
+}
+
+#[test]
+fn envoy_gets_them_renewed_too() {
+    renewal_disturbs_nobody(Running::start(&["--workload-ttl", LIFETIME, "--envoy", "sidecar"], |_| {}));
+}
+
+fn renewal_disturbs_nobody(running: Running) {
     let ends = ["cluster1/client", "cluster2/server"];
     let mut serials = ends.map(|pod| vec![serial(&running, pod)]);
 

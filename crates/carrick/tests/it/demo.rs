@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::world::{Home, Told, URL};
 
-const CLIENT: &str = "spiffe://cluster1.example/ns/default/sa/client";
-const SERVER: &str = "spiffe://cluster2.example/ns/ns2/sa/server";
+pub const CLIENT: &str = "spiffe://cluster1.example/ns/default/sa/client";
+pub const SERVER: &str = "spiffe://cluster2.example/ns/ns2/sa/server";
 const SNI: &str = "server.ns2.svc.cluster.global";
 
 /// The traditional user without rights.
@@ -57,7 +57,16 @@ fn a_request_leaves_curl_in_cluster1_and_is_answered_in_cluster2_through_four_pr
     }
 
     // What must be refused was tried, was refused, and the report says by whom.
-    let refused: Vec<(&str, &str)> = checks(&report)
+    everything_is_refused_by_whom_it_should(&report);
+
+    // Progress went to standard error, and nothing stays.
+    assert!(told.err.contains("starting a root CA"), "{}", told.err);
+    home.assert_no_files_left();
+}
+
+/// Whoever runs the hops.
+pub fn everything_is_refused_by_whom_it_should(report: &Value) {
+    let refused: Vec<(&str, &str)> = checks(report)
         .into_iter()
         .filter_map(|check| Some((check["name"].as_str()?, check["refused_by"].as_str()?)))
         .collect();
@@ -73,17 +82,14 @@ fn a_request_leaves_curl_in_cluster1_and_is_answered_in_cluster2_through_four_pr
             ("plain HTTP to a gateway's TLS port", "ingress gateway cluster2/istio-ingressgateway-0"),
             ("a name that cluster1 was not given", "cluster1's DNS"),
             ("a name that cluster1 was not given", "cluster1's DNS"),
-        ]
+        ],
+        "{report:#}"
     );
-    assert!(checks(&report).iter().all(|check| check["held"] == true), "{report:#}");
+    assert!(checks(report).iter().all(|check| check["held"] == true), "{report:#}");
     assert_eq!(report["held"], true);
-
-    // Progress went to standard error, and nothing stays.
-    assert!(told.err.contains("starting a root CA"), "{}", told.err);
-    home.assert_no_files_left();
 }
 
-fn hops(report: &Value) -> Vec<&Value> {
+pub fn hops(report: &Value) -> Vec<&Value> {
     report["request"]["path"]["hops"].as_array().unwrap().iter().collect()
 }
 
@@ -169,4 +175,16 @@ fn kept_after_the_demo_it_can_be_used_until_it_is_stopped() {
     home.good(&["down"]);
     assert_eq!(demo.wait().unwrap().code(), Some(0), "{}", crate::world::rest_of(lines));
     home.assert_no_files_left();
+}
+
+#[test]
+fn where_curl_is_missing_it_says_so_and_asks_for_itself() {
+    let home = Home::new();
+    let told = Told::of(home.carrick(&["demo", "--json"]).env("PATH", "/no/such/folder").output().unwrap());
+    assert_eq!(told.code, Some(0), "{told:#?}");
+    assert!(told.err.contains("curl is not on this machine"), "{}", told.err);
+    let report = told.json();
+    assert_eq!(report["request"]["client"], "built-in");
+    assert!(report["request"]["answer"].as_str().unwrap().contains("user-agent: carrick\n"), "{report:#}");
+    assert_eq!(hops(&report).len(), 4);
 }

@@ -7,7 +7,7 @@ use crate::world::{PATIENCE, Running, URL, until};
 const RULES: &str = "cluster1/server-from-cluster2.yaml";
 
 /// A route that the example does not have.
-const ROUTE: &str = "---
+pub const ROUTE: &str = "---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata:

@@ -9,6 +9,7 @@ mod certificates;
 mod cleanup;
 mod demo;
 mod edits;
+mod envoy;
 mod fleet;
 mod hostile;
 mod identity;
