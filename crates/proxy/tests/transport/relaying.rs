@@ -6,7 +6,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::world::{
-    ANY_PORT, InTime, address, assignment, echo, finished, nobody, proxy, say, static_cluster, tcp_proxy,
+    ANY_PORT, InTime, address, assignment, echo, eventually, finished, nobody, proxy, say, static_cluster,
+    tcp_proxy,
 };
 
 fn listener(name: &str, filter: &str) -> String {
@@ -25,6 +26,32 @@ async fn each_half_ends_by_itself() {
     let record = finished(&proxy, |_| true).await;
     assert_eq!((record.bytes_received, record.bytes_sent), (5, 11));
     assert_eq!(record.response_flags, "-");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_logged_when_it_is_established_has_two_lines() {
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let cluster = static_cluster("b", &[server.local_addr().unwrap()]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let format = "%CONNECTION_ID% %BYTES_RECEIVED% %UPSTREAM_LOCAL_ADDRESS%";
+    let log = format!(
+        ", access_log_options: {{flush_access_log_on_connected: true}}, access_log: [{{name: file, typed_config: {{\
+         '@type': type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog, path: {path:?}, \
+         log_format: {{text_format_source: {{inline_string: \"{format}\\n\"}}}}}}}}]"
+    );
+    let proxy = proxy(&bootstrap(&tcp_proxy("b", &log), &cluster)).await;
+    let lines =
+        || std::fs::read_to_string(&path).unwrap_or_default().lines().map(str::to_owned).collect::<Vec<_>>();
+    let mut stream = TcpStream::connect(address(&proxy, "a")).await.unwrap();
+    let (mut upstream, from) = server.accept().in_time().await.unwrap();
+    eventually(|| lines().len() == 1).await;
+    assert!(lines()[0].ends_with(&format!(" 0 {from}")), "{:?}", lines());
+    stream.write_all(b"four").in_time().await.unwrap();
+    upstream.read_exact(&mut [0; 4]).in_time().await.unwrap();
+    drop((stream, upstream));
+    eventually(|| lines().len() == 2).await;
+    assert!(lines()[1].ends_with(&format!(" 4 {from}")), "{:?}", lines());
 }
 
 #[tokio::test]
