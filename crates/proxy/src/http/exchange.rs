@@ -49,7 +49,6 @@ pub(crate) async fn forward(
     record.downstream.stats.rq_total.increment();
     let timing = Timing::new(&plan, &prepared, &record.downstream.manager.limits);
     rewrite_head(&plan, &mut prepared, &mut record, &timing);
-
     let policy = plan.action().and_then(|action| action.retry.clone());
     let tees = mirror(&plan, &prepared, &timing, &record);
     let mut bodies = Bodies::new(body, &prepared, policy.is_some(), tees, &cluster, &mut record);

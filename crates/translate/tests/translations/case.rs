@@ -52,19 +52,13 @@ impl Case {
                 self.settings.outbound_policy = OutboundPolicy::AllowAny;
             }
             "access-log" => {
-                self.settings.access_log = Some(AccessLog {
-                    path: rest.into(),
-                    encoding: Default::default(),
-                    format: String::new(),
-                    fields: Vec::new(),
-                    on_connect: false,
-                });
+                self.settings.access_log = Some(AccessLog { path: rest.into(), ..AccessLog::default() });
             }
             "access-log-json" => {
                 self.settings.access_log = Some(AccessLog {
                     path: rest.into(),
                     encoding: carrick_model::mesh::AccessLogEncoding::Json,
-                    format: String::new(),
+                    ..AccessLog::default()
                 });
             }
             "region" => self.settings.region = rest.to_owned(),
