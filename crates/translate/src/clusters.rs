@@ -10,6 +10,8 @@ mod policy;
 pub mod protocol;
 mod tls;
 
+pub use tls::speaks_mesh_tls;
+
 use std::time::Duration;
 
 use crate::envoy::cluster::CircuitBreakers;

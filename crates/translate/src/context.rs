@@ -48,6 +48,11 @@ impl<'a> Context<'a> {
         self.scope.rules(port)
     }
 
+    /// The ExternalNames that stand for a host.
+    pub fn aliases(&self, host: &str) -> impl Iterator<Item = &Arc<Service>> {
+        self.scope.aliases(host)
+    }
+
     /// The Sidecar resource that holds for this proxy.
     pub fn sidecar(&self) -> Option<&SidecarScope> {
         self.scope.sidecar.as_ref()
@@ -65,7 +70,7 @@ impl<'a> Context<'a> {
     pub fn service(&self, host: &str) -> Option<&Arc<Service>> {
         match self.scope.sidecar {
             None => self.snapshot.visible_service(&self.node.namespace, host),
-            Some(_) => self.scope.services.iter().find(|service| service.host == host),
+            Some(_) => self.scope.imported(host),
         }
     }
 

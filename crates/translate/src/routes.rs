@@ -7,6 +7,7 @@ mod fault;
 mod hash;
 mod headers;
 mod matching;
+mod mesh_mark;
 mod retry;
 
 use std::collections::BTreeMap;
@@ -22,7 +23,7 @@ use crate::envoy::route::{
     Decorator, Route, RouteAction, RouteConfiguration, RouteMatch, VirtualHost, route,
     route_match::PathSpecifier,
 };
-use crate::filters::http::{CORS, FAULT};
+use crate::filters::http::{ALPN, CORS, FAULT};
 use crate::names;
 use crate::rule;
 use carrick_xds::pb::envoy::r#type::v3::{FractionalPercent, fractional_percent::DenominatorType};
@@ -78,7 +79,7 @@ pub fn of_virtual_service(
                 ..Default::default()
             };
             headers::apply(http.headers.as_ref(), &mut route);
-            route.typed_per_filter_config = for_filters(http);
+            route.typed_per_filter_config = for_filters(context, http, side.port);
             route.stat_prefix = condition.map(|condition| condition.stat_prefix.clone()).unwrap_or_default();
             let catches_all = catches_all(&route);
             routes.push(route);
@@ -91,10 +92,13 @@ pub fn of_virtual_service(
 }
 
 /// What the rule tells filters that stand in every connection manager.
-fn for_filters(http: &HttpRoute) -> BTreeMap<String, prost_types::Any> {
+fn for_filters(context: &Context<'_>, http: &HttpRoute, called: u16) -> BTreeMap<String, prost_types::Any> {
+    let shares = crate::destination::with_share(&http.route, |to| to.weight);
+    let destinations: Vec<_> = shares.into_iter().filter_map(|to| to.destination.as_ref()).collect();
+    let mark = mesh_mark::of(context, &destinations, called).map(|mark| (ALPN.to_owned(), any(&mark)));
     let fault = http.fault.as_ref().and_then(fault::of).map(|fault| (FAULT.to_owned(), any(&fault)));
     let cors = http.cors_policy.as_ref().map(|policy| (CORS.to_owned(), any(&cors::of(policy))));
-    fault.into_iter().chain(cors).collect()
+    fault.into_iter().chain(cors).chain(mark).collect()
 }
 
 /// Percent in millionths, as precise as Istio is.
@@ -136,12 +140,16 @@ pub fn default_route(context: &Context<'_>, service: &Service, port: &ServicePor
         hash_policy: hash::of(context, service, port.number, ""),
         ..Default::default()
     };
-    to_everything(
+    let mut route = to_everything(
         "default",
         action,
         Some(&service.meta.config_path()),
         &names::host_port(&service.host, port.number),
-    )
+    );
+    if mesh_mark::is_undeclared(context, service, port.number, "") {
+        route.typed_per_filter_config.insert(ALPN.to_owned(), any(&mesh_mark::mark()));
+    }
+    route
 }
 
 /// A route that takes every request, with its responsible resource and its telemetry name.

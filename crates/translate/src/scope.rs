@@ -6,13 +6,17 @@ use std::sync::Arc;
 
 use carrick_model::Resource;
 use carrick_model::resources::{Destination, VirtualService};
-use carrick_model::snapshot::{MeshSnapshot, Service, ServiceKind, SidecarScope};
+use carrick_model::snapshot::{MeshSnapshot, Resolution, Service, ServiceKind, SidecarScope};
 
 /// The services and rules that one proxy works with.
 pub struct Scope {
     pub sidecar: Option<SidecarScope>,
     /// Oldest first, each host once.
     pub services: Vec<Arc<Service>>,
+    /// The places of hosts among them.
+    by_host: BTreeMap<String, usize>,
+    /// The places of ExternalNames among them, by the host that they stand for.
+    aliases: BTreeMap<String, Vec<usize>>,
     /// For the mesh, oldest first.
     virtual_services: Vec<Arc<Resource<VirtualService>>>,
     /// Hosts that are there only because a rule leads to them, with the ports that it names; `None`: all.
@@ -24,8 +28,15 @@ impl Scope {
     pub fn new(snapshot: &MeshSnapshot, namespace: &str, sidecar: Option<SidecarScope>) -> Scope {
         let mut virtual_services = snapshot.virtual_services_for_mesh(namespace);
         let Some(scope) = &sidecar else {
-            let services = snapshot.services_visible_to(namespace).cloned().collect();
-            return Scope { sidecar, services, virtual_services, led_to: BTreeMap::new() };
+            let services: Vec<_> = snapshot.services_visible_to(namespace).cloned().collect();
+            return Scope {
+                sidecar,
+                aliases: aliases(&services),
+                services,
+                by_host: BTreeMap::new(),
+                virtual_services,
+                led_to: BTreeMap::new(),
+            };
         };
         virtual_services.retain(|rule| !scope.ports_of_rule(rule).is_empty());
         let mut chosen = imported(snapshot, namespace, scope);
@@ -45,8 +56,20 @@ impl Scope {
         let is_chosen = |service: &&Arc<Service>| {
             chosen.get(service.host.as_str()).is_some_and(|one| Arc::ptr_eq(one, service))
         };
-        let services = snapshot.services().iter().filter(is_chosen).cloned().collect();
-        Scope { sidecar, services, virtual_services, led_to }
+        let services: Vec<_> = snapshot.services().iter().filter(is_chosen).cloned().collect();
+        let places = services.iter().enumerate().map(|(place, service)| (service.host.clone(), place));
+        let by_host = places.collect();
+        Scope { sidecar, aliases: aliases(&services), services, by_host, virtual_services, led_to }
+    }
+
+    /// The service of a host in the scope of a Sidecar resource.
+    pub fn imported(&self, host: &str) -> Option<&Arc<Service>> {
+        self.by_host.get(host).map(|place| &self.services[*place])
+    }
+
+    /// The ExternalNames that stand for a host.
+    pub fn aliases(&self, host: &str) -> impl Iterator<Item = &Arc<Service>> {
+        self.aliases.get(host).into_iter().flatten().map(|place| &self.services[*place])
     }
 
     /// The rules for calls to one port.
@@ -65,6 +88,16 @@ impl Scope {
                 .get(&service.host)
                 .is_some_and(|ports| ports.contains(&None) || ports.contains(&Some(port)))
     }
+}
+
+fn aliases(services: &[Arc<Service>]) -> BTreeMap<String, Vec<usize>> {
+    let mut aliases: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (place, service) in services.iter().enumerate() {
+        if let Resolution::Alias(target) = &service.resolution {
+            aliases.entry(target.clone()).or_default().push(place);
+        }
+    }
+    aliases
 }
 
 /// The imported services by host; of several with one host the namespace's own, else Kubernetes', else the oldest.

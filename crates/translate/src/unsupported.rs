@@ -26,7 +26,9 @@ pub fn unsupported(snapshot: &MeshSnapshot) -> Vec<Diagnostic> {
         }
     }
     for service in snapshot.services().iter().filter(|service| service.kind == ServiceKind::Kubernetes) {
-        if let Resolution::Alias(_) = service.resolution {
+        if let Resolution::Alias(target) = &service.resolution
+            && snapshot.service(target).is_none()
+        {
             Fields { meta: &service.meta, found: &mut found }.add("spec.externalName", true);
         }
     }

@@ -31,7 +31,12 @@ pub(crate) fn table<'a>(
     if let Some(address) = settings.global_address {
         names.insert(format!("*.{}", settings.dns_suffix), external(vec![address.into()], ""));
     }
+    let mut aliases: Vec<(&Service, &str)> = Vec::new();
     for service in services {
+        if let Resolution::Alias(target) = &service.resolution {
+            aliases.push((service, target));
+            continue;
+        }
         let mut addresses = addresses_of(service);
         if let (true, true, Some(fixed)) =
             (addresses.is_empty(), settings.is_global(&service.host), settings.global_address)
@@ -58,7 +63,27 @@ pub(crate) fn table<'a>(
             }
         }
     }
+    follow(&aliases, &mut names);
     names
+}
+
+/// An ExternalName has the addresses of the host that it stands for, where that is one of ours. Aliases of aliases are followed as far
+/// as there can be any; a circle of them leads nowhere.
+fn follow(aliases: &[(&Service, &str)], names: &mut BTreeMap<String, NameEntry>) {
+    for _ in aliases {
+        for (service, target) in aliases {
+            let Some(entry) = names.get(*target).filter(|_| !names.contains_key(&service.host)) else {
+                continue;
+            };
+            let entry = NameEntry {
+                addresses: entry.addresses.clone(),
+                registry: Registry::Kubernetes,
+                short_name: service.name.clone(),
+                namespace: service.namespace.clone(),
+            };
+            names.insert(service.host.clone(), entry);
+        }
+    }
 }
 
 fn external(addresses: Vec<IpAddr>, namespace: &str) -> NameEntry {

@@ -150,16 +150,28 @@ async fn requests_may_be_marked_for_the_mesh_by_their_alpn() {
             1,
         )
     };
+    // One route says it for itself; the filter only has to be there.
+    let idle = "{name: offer, typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.http.set_filter_state.v3.Config}}, ";
+    let of_route = "{match: {prefix: /marked}, route: {cluster: b}, typed_per_filter_config: {offer: {'@type': \
+        type.googleapis.com/envoy.extensions.filters.http.set_filter_state.v3.Config, on_request_headers: [{object_key: \
+        envoy.network.application_protocols, shared_with_upstream: ONCE, format_string: {text_format_source: {inline_string: \
+        'istio-h2,istio'}}}]}}}, {match: {prefix: /}, route: {cluster: b}}";
+    let by_route = http(idle, of_route).replacen("name: http", "name: by-route", 1);
     let tls = ", transport_socket: {name: tls, typed_config: {'@type': \
         type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext, \
         common_tls_context: {alpn_protocols: [of-cluster]}}}";
     let cluster = crate::world::cluster("b", &[server], tls);
-    for subject in &both(&bootstrap(&[listener("http", offer), listener("plain", "")], &[cluster])).await {
+    let listeners = [listener("http", offer), listener("plain", ""), by_route];
+    for subject in &both(&bootstrap(&listeners, &[cluster])).await {
         let plain = format!("http://{}/", subject.address("plain"));
         for _ in 0..2 {
             // The connection that was made for the one is not used for the other.
             assert_eq!(subject.get("/", &[]).await.body, "istio-http/1.1,istio", "{}", subject.name);
             assert_eq!(curl(&[&plain]).await.body, "of-cluster", "{}", subject.name);
+            let by_route = format!("http://{}", subject.address("by-route"));
+            let marked = curl(&[&format!("{by_route}/marked")]).await.body;
+            assert_eq!(marked, "istio-h2,istio", "{}", subject.name);
+            assert_eq!(curl(&[&format!("{by_route}/")]).await.body, "of-cluster", "{}", subject.name);
         }
     }
 }

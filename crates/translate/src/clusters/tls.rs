@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use carrick_model::resources::{ClientTlsMode, ClientTlsSettings};
-use carrick_model::snapshot::{MtlsMode, ServiceKind};
+use carrick_model::snapshot::{MtlsMode, Service, ServiceKind};
 
 use super::endpoints::{TLS_MODE, TLS_MODE_ISTIO};
 use super::outbound::Destination;
@@ -55,10 +55,13 @@ pub fn apply(
 /// Automatic mutual TLS: inside the mesh, where a DestinationRule says nothing and the servers' namespace does not refuse it. What
 /// single workloads say is not looked at (`model/authentication.go`).
 pub fn auto_mtls_applies(context: &Context<'_>, destination: &Destination<'_>) -> bool {
-    let service = destination.service;
+    destination.discovery != DiscoveryType::OriginalDst && speaks_mesh_tls(context, destination.service)
+}
+
+/// The same for a service whatever the way to its endpoints.
+pub fn speaks_mesh_tls(context: &Context<'_>, service: &Service) -> bool {
     context.settings().enable_auto_mtls
         && !service.mesh_external
-        && destination.discovery != DiscoveryType::OriginalDst
         && context.snapshot.inferred_mtls(service) != MtlsMode::Disable
 }
 

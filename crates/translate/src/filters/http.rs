@@ -15,9 +15,11 @@ use carrick_xds::pb::envoy::extensions::filters::http::{
     fault::v3::HttpFault,
     grpc_stats::v3::{FilterConfig, filter_config::PerMethodStatSpecifier},
     router::v3::Router,
+    set_filter_state::v3::Config as SetFilterState,
 };
 
-/// The names by which routes configure these two filters.
+/// The names by which routes configure these filters.
+pub const ALPN: &str = "envoy.filters.http.set_filter_state";
 pub const FAULT: &str = "envoy.filters.http.fault";
 pub const CORS: &str = "envoy.filters.http.cors";
 
@@ -39,7 +41,7 @@ pub enum Routes {
     Inline(Box<RouteConfiguration>),
 }
 
-/// `guards` come before everything else. Faults and CORS wait for what routes say about them (`typed_per_filter_config`).
+/// `guards` come before everything else. Marks, faults and CORS wait for what routes say about them (`typed_per_filter_config`).
 pub fn connection_manager(
     place: Place,
     stat_prefix: &str,
@@ -55,7 +57,7 @@ pub fn connection_manager(
     };
     let config = HttpConnectionManager {
         stat_prefix: stat_prefix.into(),
-        http_filters: guards.iter().cloned().chain([grpc_stats(), fault(), cors(), router()]).collect(),
+        http_filters: http_filters(place, guards),
         // Streams may be silent for long (server-sent events, gRPC watches); Istio sets no limit.
         stream_idle_timeout: Some(Default::default()),
         use_remote_address: Some(place == Place::Gateway),
@@ -101,6 +103,17 @@ fn grpc_stats() -> HttpFilter {
         ..Default::default()
     };
     http_filter("envoy.filters.http.grpc_stats", &config)
+}
+
+/// In Istio's order. Only what calls others marks what it calls for.
+fn http_filters(place: Place, guards: &[HttpFilter]) -> Vec<HttpFilter> {
+    let mut filters = guards.to_vec();
+    filters.push(grpc_stats());
+    if place != Place::Inbound {
+        filters.push(http_filter(ALPN, &SetFilterState::default()));
+    }
+    filters.extend([fault(), cors(), router()]);
+    filters
 }
 
 fn fault() -> HttpFilter {

@@ -77,10 +77,16 @@ pub fn unregistered(context: &Context<'_>, port: u16) -> Vec<(Arc<Resource<Virtu
     found
 }
 
-/// All names of a service: its host, with and without the final dot; if it shares the proxy's domain, its short forms; its addresses.
+/// All names of a service: its host, with and without the final dot; if it shares the proxy's domain, its short forms; the same of the
+/// ExternalNames that stand for it; its addresses.
 pub fn domains(context: &Context<'_>, service: &Service) -> Vec<String> {
-    let mut domains = absolute(&service.host);
-    domains.extend(short_forms(&service.host, &context.node.dns_domain));
+    let hosts = std::iter::once(&service.host).chain(context.aliases(&service.host).map(|alias| &alias.host));
+    let forms = |host: &String| {
+        let mut forms = absolute(host);
+        forms.extend(short_forms(host, &context.node.dns_domain));
+        forms
+    };
+    let mut domains: Vec<String> = hosts.flat_map(forms).collect();
     domains.extend(service.ips().map(|ip| ip.to_string()));
     domains
 }

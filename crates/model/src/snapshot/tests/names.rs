@@ -68,3 +68,24 @@ fn one_fixed_address_for_the_whole_suffix_leaves_explicit_ones_alone() {
     assert_eq!(of("explicit.global"), ["127.8.8.8"]);
     assert!(mesh.service("given.global").unwrap().addresses.is_empty(), "the proxy binds the wildcard");
 }
+
+#[test]
+fn an_external_name_has_the_addresses_of_the_host_that_it_stands_for() {
+    let alias = |name: &str, target: &str| {
+        istio("v1", "Service", name, "shop", &format!("type: ExternalName, externalName: {target}"))
+    };
+    let text = [
+        text(),
+        alias("short", "web.shop.svc.cluster.local"),
+        alias("shorter", "short.shop.svc.cluster.local"),
+        alias("round", "about.shop.svc.cluster.local"),
+        alias("about", "round.shop.svc.cluster.local"),
+        alias("elsewhere", "api.example.com"),
+    ];
+    let names = mesh(&text.concat()).name_table();
+    let of = |name: &str| {
+        names.get(&format!("{name}.shop.svc.cluster.local")).map(|entry| entry.addresses[0].to_string())
+    };
+    assert_eq!((of("short"), of("shorter")), (Some("10.96.0.9".to_owned()), Some("10.96.0.9".to_owned())));
+    assert_eq!((of("round"), of("elsewhere")), (None, None));
+}

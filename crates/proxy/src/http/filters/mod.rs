@@ -36,8 +36,8 @@ pub(crate) enum FilterKind {
     Fault(Fault),
     /// All that it does, routes say.
     Cors,
-    /// What is offered to the upstream's TLS.
-    Alpn(Alpn),
+    /// What is offered to the upstream's TLS where routes say nothing; `None`: what the cluster says.
+    Alpn(Option<Alpn>),
 }
 
 /// An answer that a filter gave in the router's place.
@@ -70,7 +70,8 @@ pub(crate) async fn run(
                 fault.inject(&prepared.head(), record).await.map(Stopped::from)
             }
             FilterKind::Alpn(alpn) => {
-                prepared.alpn = Some(alpn.clone());
+                let of_route = of_route.and_then(|routes| routes.alpn(&filter.name));
+                prepared.alpn = of_route.or(alpn.as_ref()).cloned();
                 None
             }
             FilterKind::Cors => {

@@ -9,11 +9,13 @@ use std::sync::Arc;
 use carrick_xds::FieldError;
 use carrick_xds::pb::envoy::extensions::filters::http::cors::v3::CorsPolicy as CorsPolicyPb;
 use carrick_xds::pb::envoy::extensions::filters::http::fault::v3::HttpFault;
+use carrick_xds::pb::envoy::extensions::filters::http::set_filter_state::v3::Config as SetFilterState;
 use prost::Message;
 use prost_types::Any;
 
-use super::{CorsPolicy, Fault};
+use super::{CorsPolicy, Fault, alpn};
 use crate::config::supported::type_name;
+use crate::http::upstream::Alpn;
 
 /// The configuration that one level of a route table has, by the name of the filter.
 #[derive(Debug, Default)]
@@ -23,6 +25,7 @@ pub(crate) struct FilterConfigs(BTreeMap<String, FilterConfig>);
 enum FilterConfig {
     Fault(Arc<Fault>),
     Cors(Box<CorsPolicy>),
+    Alpn(Alpn),
 }
 
 /// What holds for one route.
@@ -52,6 +55,12 @@ impl FilterConfig {
                 let pb = CorsPolicyPb::decode(bytes).map_err(broken)?;
                 Ok(Self::Cors(Box::new(CorsPolicy::from_proto(&pb)?)))
             }
+            "envoy.extensions.filters.http.set_filter_state.v3.Config" => {
+                let pb = SetFilterState::decode(bytes).map_err(broken)?;
+                let nothing =
+                    || FieldError::new("on_request_headers", "says nothing; leave the filter out here");
+                alpn::from_proto(&pb)?.map(Self::Alpn).ok_or_else(nothing)
+            }
             other => Err(FieldError::new("", format!("{other} is not supported"))),
         }
     }
@@ -77,6 +86,13 @@ impl PerRoute {
     pub(super) fn fault(&self, filter: &str) -> Option<&Fault> {
         match self.0.get(filter) {
             Some(FilterConfig::Fault(fault)) => Some(fault),
+            _ => None,
+        }
+    }
+
+    pub(super) fn alpn(&self, filter: &str) -> Option<&Alpn> {
+        match self.0.get(filter) {
+            Some(FilterConfig::Alpn(alpn)) => Some(alpn),
             _ => None,
         }
     }

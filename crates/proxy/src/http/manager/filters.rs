@@ -86,8 +86,7 @@ fn of_type(any: &Any) -> Result<Option<One>, FieldError> {
         return Ok(Some(One::Nothing));
     }
     if let Some(pb) = decode::<SetFilterState>(any)? {
-        let alpn = alpn::from_proto(&pb)?;
-        return Ok(Some(alpn.map_or(One::Nothing, |alpn| One::BeforeRouter(FilterKind::Alpn(alpn)))));
+        return Ok(Some(One::BeforeRouter(FilterKind::Alpn(alpn::from_proto(&pb)?))));
     }
     let kind = if decode::<Cors>(any)?.is_some() {
         FilterKind::Cors
