@@ -42,10 +42,12 @@ fn path_check(request: &Measured) -> Check {
 
 pub fn render(report: &Report, style: Style) -> String {
     let mut text = format!("{}\n\n", report.request.answer.trim_end());
-    text.push_str(&style.bold("The way it took, as each proxy recorded it\n"));
+    text.push_str(&style.bold("The way it took, as each proxy recorded it"));
+    text.push('\n');
     text.push_str(&render::render(&report.request.path, style));
     text.push('\n');
-    text.push_str(&style.bold("What must hold\n"));
+    text.push_str(&style.bold("What must hold"));
+    text.push('\n');
     for check in &report.checks {
         let mark = if check.held { style.good("held  ") } else { style.bad("FAILED") };
         // Writing to a String cannot fail.

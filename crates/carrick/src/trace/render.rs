@@ -60,15 +60,16 @@ fn render_hop(text: &mut String, number: usize, hop: &Hop, style: Style) {
 fn describe_tls(text: &mut String, label: &str, tls: Option<&FlowTls>) {
     let Some(tls) = tls else { return };
     let known = |value: &Option<String>| value.clone().unwrap_or_else(|| "?".into());
-    let peer = known(&tls.peer_identity);
     line(text, label, &format!("{} {} SNI {}", known(&tls.version), known(&tls.group), known(&tls.sni)));
-    line(text, "", &format!("we are {}, they are {peer}", known(&tls.local_identity)));
+    line(text, "", &format!("we are   {}", known(&tls.local_identity)));
+    line(text, "", &format!("they are {}", known(&tls.peer_identity)));
 }
 
 fn outcome(hop: &Hop) -> String {
     let flags = if hop.response_flags.is_empty() { "-" } else { hop.response_flags.as_str() };
     match hop.response_code {
         Some(code) => format!("{code} {flags} {}", hop.details),
+        None if flags == "-" && hop.details.is_empty() => "no fault".into(),
         None => format!("{flags} {}", hop.details),
     }
 }
