@@ -103,7 +103,10 @@ pub(crate) async fn forward(
                     drop(response);
                     tokio::time::sleep(pause).await;
                 }
-                None => return pass_on(response, &plan, &cluster, &timing, cookies, record),
+                None => {
+                    let home = Home { cluster, host: response.host, endpoint: picked.endpoint };
+                    return pass_on(response.answer, response.millis, home, &plan, &timing, cookies, record);
+                }
             },
             Outcome::Failed(failed) => match retry.of_failure(failed.failure, &timing, &mut record) {
                 Some((pause, permit)) => {
@@ -407,18 +410,19 @@ pub(crate) fn absolute(uri: &Uri, scheme: &str, authority: &HeaderValue) -> Uri 
 
 /// The upstream's response, with what this hop adds.
 fn pass_on(
-    answered: attempt::Answered,
+    answer: Answer,
+    millis: u64,
+    home: Home,
     plan: &ForwardPlan,
-    cluster: &Arc<UpstreamCluster>,
     timing: &Timing,
     cookies: Vec<HeaderValue>,
     mut record: Box<Record>,
 ) -> Response<ResponseBody> {
-    let Answer { response, carrier } = answered.answer;
+    let Answer { response, carrier } = answer;
     let (mut parts, incoming) = response.into_parts();
     remove_hop_by_hop(&mut parts.headers);
     if !record.downstream.manager.suppress_envoy_headers {
-        parts.headers.insert(SERVICE_TIME, HeaderValue::from(answered.millis));
+        parts.headers.insert(SERVICE_TIME, HeaderValue::from(millis));
     }
     if plan.route.attempt_count_in_response {
         let attempts = record.http().attempts;
@@ -439,7 +443,6 @@ fn pass_on(
     parts.version = Version::HTTP_11;
     parts.extensions.clear();
     let limits = BodyLimits { deadline: timing.deadline(record.progress.as_deref()), idle: timing.idle };
-    let home = Home { cluster: cluster.clone(), host: answered.host };
     let body = ResponseBody::relay(incoming, carrier, home, limits, record);
     Response::from_parts(parts, body)
 }

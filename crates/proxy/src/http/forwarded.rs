@@ -128,6 +128,12 @@ fn nth_from_last(headers: &HeaderMap, skip: usize) -> Option<IpAddr> {
     })?
 }
 
+/// Marks a request that this proxy makes of its own accord: it is the client, and an internal one.
+pub(crate) fn mark_own(headers: &mut HeaderMap) {
+    headers.insert("x-envoy-internal", HeaderValue::from_static("true"));
+    append_forwarded_for(headers, *OWN_ADDRESS);
+}
+
 /// One line, so that no later hop overlooks the last address.
 fn append_forwarded_for(headers: &mut HeaderMap, remote: IpAddr) {
     // The loopback address tells the next hop nothing; Envoy gives the machine's own address then.

@@ -17,7 +17,7 @@ use tokio::time::Sleep;
 use super::record::Record;
 use super::upstream::{Carrier, Host};
 use crate::access_log::ResponseFlag;
-use crate::cluster::UpstreamCluster;
+use crate::cluster::{Endpoint, Outcome, UpstreamCluster};
 
 /// The body of an answer, and the record of the request that it ends.
 pub struct ResponseBody {
@@ -49,6 +49,8 @@ struct Relay {
 pub(crate) struct Home {
     pub(crate) cluster: Arc<UpstreamCluster>,
     pub(crate) host: Host,
+    /// Whose fault it is if the body breaks off.
+    pub(crate) endpoint: Arc<Endpoint>,
 }
 
 /// How long a body may take.
@@ -126,6 +128,9 @@ impl ResponseBody {
     }
 
     fn fail(&mut self, error: BodyError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Source::Upstream(relay) = &self.source {
+            relay.blame(&error);
+        }
         if let Some(mut record) = self.record.take() {
             let (flag, details) = match &error {
                 // The upstream ended in the midst of a message, or said what is no message.
@@ -166,6 +171,17 @@ fn is_reset(error: &hyper::Error) -> bool {
 }
 
 impl Relay {
+    /// Outlier detection hears of it.
+    fn blame(&self, error: &BodyError) {
+        let outcome = match error {
+            BodyError::Upstream(_) => Outcome::Failed,
+            BodyError::Timeout => Outcome::TimedOut,
+            // Either side may have been the silent one.
+            BodyError::Idle => return,
+        };
+        self.home.cluster.report(&self.home.endpoint, outcome);
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match &mut self.carrier {
             Some(Carrier::Http1(connection)) => connection.poll_body(&mut self.incoming, cx),
@@ -214,7 +230,7 @@ impl Relay {
 
     fn release(self, secrets: u64) {
         if let Some(Carrier::Http1(connection)) = self.carrier {
-            let Home { cluster, host } = self.home;
+            let Home { cluster, host, endpoint: _ } = self.home;
             cluster.http.pool.put_http1(&cluster, host, connection, secrets);
         }
     }

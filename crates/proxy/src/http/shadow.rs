@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 
 use super::exchange::{absolute, expects_body};
+use super::forwarded::mark_own;
 use super::request::Prepared;
 use super::route::{Mirror, without_port};
 use super::upstream::{Alpn, Answer, Carrier, Host, RequestBody};
@@ -72,6 +73,7 @@ impl Copy {
         *request.method_mut() = self.method;
         *request.headers_mut() = self.headers;
         let headers = request.headers_mut();
+        mark_own(headers);
         match http2 {
             true => {
                 headers.remove(http::header::HOST);

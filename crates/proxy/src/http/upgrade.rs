@@ -4,7 +4,6 @@
 //! It must not know the protocols that are changed to.
 
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -25,7 +24,7 @@ use super::request::{Prepared, answer, finish_head};
 use super::response::{BodyLimits, Home, ResponseBody};
 use super::upstream::{Carrier, Host, NoResponse, RequestBody};
 use crate::access_log::ResponseFlag;
-use crate::cluster::{PickContext, UpstreamCluster};
+use crate::cluster::PickContext;
 
 /// The protocol that a request wants to change to. `h2c` is never done (RFC 9113 §3.1 took it back), so it is ignored.
 pub(crate) fn wanted(parts: &Parts) -> Option<String> {
@@ -100,7 +99,8 @@ pub(crate) async fn forward(
         Err(_elapsed) => return answer(Failed::timeout().reply(false), false, Some(&plan.route), record),
     };
     record.first_byte();
-    respond(response, on_upgrade, kind, record, cluster, host, &timing)
+    let home = Home { cluster, host, endpoint: picked.endpoint };
+    respond(response, on_upgrade, kind, record, home, &timing)
 }
 
 fn upgrade_request(prepared: Prepared, kind: &str, _body: Incoming) -> Request<RequestBody> {
@@ -123,8 +123,7 @@ fn respond(
     downstream: Option<OnUpgrade>,
     kind: String,
     mut record: Box<Record>,
-    cluster: Arc<UpstreamCluster>,
-    host: Host,
+    home: Home,
     timing: &Timing,
 ) -> Response<ResponseBody> {
     let agreed = response.status() == StatusCode::SWITCHING_PROTOCOLS;
@@ -137,7 +136,6 @@ fn respond(
     record.keep_response_headers(&parts.headers);
     let (true, Some(downstream)) = (agreed, downstream) else {
         let limits = BodyLimits { deadline: None, idle: timing.idle };
-        let home = Home { cluster, host };
         return Response::from_parts(
             parts,
             ResponseBody::relay(incoming, Carrier::Detached, home, limits, record),

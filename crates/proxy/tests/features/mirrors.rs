@@ -32,6 +32,17 @@ async fn the_copy_is_the_request_but_for_its_host() {
             assert_eq!(copy.authority, "a.test-shadow:81", "{name}");
             assert_eq!((&copy.path, &copy.method), (&original.path, &original.method), "{name}");
             assert_eq!((original.path.as_str(), copy.header("x-added")), ("/new/p?q", Some("1")), "{name}");
+            // It says that it is a proxy's own, and whose.
+            assert_eq!(copy.header("x-envoy-internal"), Some("true"), "{name}");
+            assert!(copy.header("x-forwarded-for").unwrap().parse::<std::net::IpAddr>().is_ok(), "{name}");
+            let more = ["host", "x-envoy-internal", "x-forwarded-for"];
+            let headers = |seen: &Seen| {
+                let mut headers = seen.headers.clone();
+                headers.retain(|(name, _)| !more.contains(&name.as_str()));
+                headers.sort();
+                headers
+            };
+            assert_eq!(headers(&copy), headers(&original), "{name}");
             assert_eq!((&copy.body, &original.body), (&body, &body), "{name}");
             assert_eq!(copy.header("x-request-id"), original.header("x-request-id"), "{name}");
         }

@@ -1,5 +1,7 @@
 //! Outlier detection: a host that keeps failing is left out for a while.
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
 use crate::server::Server;
 use crate::world::{Subject, bootstrap, both, cluster, eventually, http, nobody};
 
@@ -86,6 +88,32 @@ async fn a_host_that_takes_no_connections_goes_too() {
             assert!(body.ends_with("reset reason: remote connection failure"), "{}: {body}", subject.name);
             eventually(async || subject.get("/", &[]).await.body == "no healthy upstream").await;
         }
+    }
+}
+
+/// A server that promises more than it sends.
+async fn breaks_off() -> std::net::SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let _ = stream.read(&mut [0; 4096]).await?;
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc").await
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_counts_too() {
+    let server = breaks_off().await;
+    let detection = detection("consecutive_5xx: 1, max_ejection_percent: 100, base_ejection_time: 60s");
+    let yaml = bootstrap(&[http("", ROUTE)], &[cluster("b", &[server], &detection)]);
+    for subject in &both(&yaml).await {
+        assert_eq!(subject.get("/", &[]).await.body, "abc", "{}", subject.name);
+        eventually(async || subject.get("/", &[]).await.body == "no healthy upstream").await;
     }
 }
 

@@ -2,29 +2,33 @@
 //!
 //! The original never waits for it. A reader that is too slow is given up rather than kept in memory.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::Frame;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::body::{BodyFailed, RequestBody};
 
-/// So many frames may be under way. hyper reads at most some hundred KiB into one.
-const FRAMES: usize = 32;
+/// So many bytes may be under way.
+const LIMIT: usize = 1 << 20;
 
 /// Where frames go in.
 #[derive(Debug)]
 pub(crate) struct Tee {
     /// Gone once the reader was given up, or all was said.
-    sender: Option<Sender<Part>>,
+    sender: Option<UnboundedSender<Part>>,
+    queued: Arc<AtomicUsize>,
 }
 
 /// Where they come out.
 #[derive(Debug)]
 pub(crate) struct Branch {
-    receiver: Receiver<Part>,
+    receiver: UnboundedReceiver<Part>,
+    queued: Arc<AtomicUsize>,
     ended: bool,
 }
 
@@ -37,13 +41,21 @@ enum Part {
 
 impl Tee {
     pub(crate) fn new() -> (Self, RequestBody) {
-        let (sender, receiver) = channel(FRAMES);
-        (Self { sender: Some(sender) }, RequestBody::Branch(Branch { receiver, ended: false }))
+        let (sender, receiver) = unbounded_channel();
+        let queued = Arc::new(AtomicUsize::new(0));
+        let branch = Branch { receiver, queued: queued.clone(), ended: false };
+        (Self { sender: Some(sender), queued }, RequestBody::Branch(branch))
     }
 
     pub(super) fn saw(&mut self, frame: &Frame<Bytes>) {
         match (frame.data_ref(), frame.trailers_ref()) {
-            (Some(data), _) => self.put(Part::Data(data.clone())),
+            (Some(data), _) => {
+                let queued = self.queued.fetch_add(data.len(), Ordering::Relaxed) + data.len();
+                match queued > LIMIT {
+                    true => self.sender = None,
+                    false => self.put(Part::Data(data.clone())),
+                }
+            }
             (_, Some(trailers)) => self.put(Part::Trailers(trailers.clone())),
             _ => {}
         }
@@ -55,7 +67,7 @@ impl Tee {
     }
 
     fn put(&mut self, part: Part) {
-        if self.sender.as_ref().is_some_and(|sender| sender.try_send(part).is_err()) {
+        if self.sender.as_ref().is_some_and(|sender| sender.send(part).is_err()) {
             self.sender = None;
         }
     }
@@ -67,7 +79,10 @@ impl Branch {
             return Poll::Ready(None);
         }
         self.receiver.poll_recv(cx).map(|part| match part {
-            Some(Part::Data(data)) => Some(Ok(Frame::data(data))),
+            Some(Part::Data(data)) => {
+                self.queued.fetch_sub(data.len(), Ordering::Relaxed);
+                Some(Ok(Frame::data(data)))
+            }
             Some(Part::Trailers(trailers)) => Some(Ok(Frame::trailers(trailers))),
             Some(Part::End) => {
                 self.ended = true;
@@ -81,3 +96,6 @@ impl Branch {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
