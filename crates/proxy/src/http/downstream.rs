@@ -125,7 +125,7 @@ impl Downstream {
 }
 
 /// Serves one downstream connection until it is over. It drains when `info.drain` begins: HTTP/2 by GOAWAY, HTTP/1.1 by
-/// `connection: close` in the next answer, or at once if it is idle.
+/// `connection: close` in the next answer, or after a moment if it is idle.
 pub async fn serve(
     mut stream: Stream,
     info: Arc<ConnectionInfo>,
@@ -276,6 +276,10 @@ fn note_bad_message(ended: Result<(), hyper::Error>, downstream: &Arc<Downstream
     record.completed();
 }
 
+/// An HTTP/1.1 connection that is to end is told so in its next answer, and only closed without one if none was asked for so long:
+/// a request may be on its way already, and its client could not know whether it was heard.
+const LINGER: Duration = Duration::from_millis(300);
+
 /// Runs a connection to its end, and brings that end about when it is drained, too old, or idle for too long.
 async fn drive<C>(
     connection: C,
@@ -298,20 +302,30 @@ where
     let mut too_old = pin!(tokio::time::sleep_until(
         oldest.unwrap_or_else(|| tokio::time::Instant::now() + Duration::from_secs(86_400 * 365))
     ));
+    let mut lingering = false;
+    let mut linger = pin!(tokio::time::sleep(LINGER));
     loop {
         tokio::select! {
             biased;
             ended = connection.as_mut() => return ended,
-            () = begun.as_mut(), if !draining => {
+            () = async { tokio::select! { () = begun.as_mut() => {} () = too_old.as_mut() => {} } }, if !draining => {
                 draining = true;
                 downstream.closing.store(true, Ordering::Release);
-                drain(connection.as_mut());
+                if downstream.is_http2 {
+                    drain(connection.as_mut());
+                } else {
+                    linger.as_mut().reset(tokio::time::Instant::now() + LINGER);
+                    lingering = true;
+                }
             }
-            () = too_old.as_mut(), if !draining => {
-                draining = true;
-                downstream.closing.store(true, Ordering::Release);
-                drain(connection.as_mut());
-            }
+            () = linger.as_mut(), if lingering => match downstream.idle_since() {
+                Some(since) if since.elapsed() >= LINGER => {
+                    lingering = false;
+                    drain(connection.as_mut());
+                }
+                // The answer that is under way ends the connection; this is for what comes between.
+                _ => linger.as_mut().reset(tokio::time::Instant::now() + LINGER),
+            },
             () = idle_check.as_mut(), if !draining => {
                 let limit = limits.connection_idle.unwrap_or(Duration::from_secs(86_400));
                 match downstream.idle_since() {
