@@ -4,7 +4,8 @@
 use carrick_model::diagnostic::codes;
 use carrick_model::resources::{
     CaptureMode, ConnectionPoolSettings, DestinationRule, Gateway, HttpRoute, LoadBalancerSettings,
-    ServiceEntry, ServiceEntryResolution, Sidecar, TrafficPolicy, VirtualService, WorkloadEntry,
+    MESH_GATEWAY, ServiceEntry, ServiceEntryResolution, Sidecar, TrafficPolicy, VirtualService,
+    WorkloadEntry,
 };
 use carrick_model::snapshot::{MeshSnapshot, Resolution, ServiceKind};
 use carrick_model::{AnyResource, Diagnostic, Meta, Severity};
@@ -62,10 +63,14 @@ fn virtual_service(spec: &VirtualService, fields: &mut Fields<'_>) {
     for (index, http) in spec.http.iter().enumerate() {
         http_route(&format!("spec.http[{index}]"), http, fields);
     }
+    let in_mesh = spec.gateways.is_empty() || spec.gateways.iter().any(|gateway| gateway == MESH_GATEWAY);
     for (index, tcp) in spec.tcp.iter().enumerate() {
         for (number, wanted) in tcp.matches.iter().enumerate() {
             let field = format!("spec.tcp[{index}].match[{number}].sourceSubnet");
             fields.add(&field, !wanted.source_subnet.is_empty());
+            // Gateways look at no destination: it is their own address.
+            let field = format!("spec.tcp[{index}].match[{number}].destinationSubnets");
+            fields.add(&field, !in_mesh && !wanted.destination_subnets.is_empty());
         }
     }
 }
@@ -156,8 +161,12 @@ fn sidecar(spec: &Sidecar, fields: &mut Fields<'_>) {
 
 fn gateway(spec: &Gateway, fields: &mut Fields<'_>) {
     for (index, server) in spec.servers.iter().enumerate() {
+        let at = format!("spec.servers[{index}]");
+        fields.add(&format!("{at}.defaultEndpoint"), !server.default_endpoint.is_empty());
+        let target = server.port.as_ref().is_some_and(|port| port.target_port > 0);
+        fields.add(&format!("{at}.port.targetPort"), target);
         let Some(tls) = &server.tls else { continue };
-        let at = format!("spec.servers[{index}].tls");
+        let at = format!("{at}.tls");
         fields.add(&format!("{at}.caCrl"), !tls.ca_crl.is_empty());
         fields.add(&format!("{at}.credentialNames"), tls.credential_names.len() > 1);
         fields.add(&format!("{at}.tlsCertificates"), tls.tls_certificates.len() > 1);

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests: a failing step is a failing test")]
 
+mod access;
 mod certificates;
 mod cleanup;
 mod demo;

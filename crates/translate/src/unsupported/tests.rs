@@ -51,3 +51,53 @@ spec:
             .ends_with("spec.trafficPolicy.portLevelSettings[0].connectionPool.tcp.maxConnectionDuration")
     );
 }
+
+#[test]
+fn nothing_that_no_proxy_gets_is_passed_over_in_silence() {
+    let yaml = "\
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: edge, namespace: default }
+spec: { servers: [{ port: { number: 9000, name: tcp, protocol: TCP, targetPort: 9001 }, hosts: ['*'], defaultEndpoint: '127.0.0.1:80' }] }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: bytes, namespace: default }
+spec:
+  hosts: ['*']
+  gateways: [edge]
+  tcp: [{ match: [{ sourceSubnet: 10.0.0.0/8, destinationSubnets: [10.0.0.0/8] }], route: [{ destination: { host: a.example } }] }]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: far, namespace: default }
+spec: { hosts: [far.example], resolution: STATIC, ports: [{ number: 80, name: http, protocol: HTTP }], endpoints: [{ address: 10.0.0.1, network: far }] }
+---
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: { name: all, namespace: default }
+spec:
+  egress: [{ hosts: ['*/*'], bind: 127.0.0.1 }]
+  ingress: [{ port: { number: 80, name: http, protocol: HTTP }, captureMode: NONE }]
+---
+apiVersion: v1
+kind: Service
+metadata: { name: alias, namespace: default }
+spec: { type: ExternalName, externalName: api.example.com }
+";
+    let fields: Vec<String> =
+        findings(yaml).iter().map(|one| one.split_once(' ').unwrap().1.to_owned()).collect();
+    assert_eq!(
+        fields,
+        [
+            "spec.servers[0].defaultEndpoint",
+            "spec.servers[0].port.targetPort",
+            "spec.endpoints[0].network",
+            "spec.egress[0].bind",
+            "spec.ingress[0].captureMode",
+            "spec.tcp[0].match[0].sourceSubnet",
+            "spec.tcp[0].match[0].destinationSubnets",
+            "spec.externalName",
+        ]
+    );
+}
