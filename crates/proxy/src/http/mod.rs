@@ -3,10 +3,11 @@
 //! It must not know how connections are accepted or decrypted, nor how a cluster chooses endpoints.
 //!
 //! Reading order: [`manager`] (settings), [`downstream`] (a connection), [`wire`] (what may pass on it), [`request`] (a request: [`sanitize`], [`path`],
-//! [`forwarded`], [`xfcc`]), [`plan`] with [`route`] and [`tables`] (the decision), [`filters`], [`exchange`], [`attempt`], [`shadow`] and [`upstream`]
+//! [`forwarded`], [`xfcc`]), [`plan`] with [`route`] and [`tables`] (the decision), [`filters`], [`exchange`] with [`bodies`] and [`outgoing`], [`attempt`], [`shadow`] and [`upstream`]
 //! (carrying it out), [`response`] and [`reply`] (the answer), [`record`] (what is written down).
 
 mod attempt;
+mod bodies;
 mod downstream;
 mod exchange;
 mod failure;
@@ -16,6 +17,7 @@ mod guard;
 pub(crate) mod head;
 mod manager;
 pub(crate) mod matcher;
+mod outgoing;
 mod path;
 mod plan;
 mod record;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 
-use super::exchange::{absolute, expects_body};
 use super::forwarded::mark_own;
+use super::outgoing::{absolute, expects_body};
 use super::request::Prepared;
 use super::route::{Mirror, without_port};
 use super::upstream::{Alpn, Answer, Carrier, Host, RequestBody};

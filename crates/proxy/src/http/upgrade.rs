@@ -16,8 +16,9 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::attempt::Timing;
-use super::exchange::{hash_of, no_cluster, rewrite_head};
+use super::exchange::{hash_of, no_cluster};
 use super::failure::{self, Failed};
+use super::outgoing::rewrite_head;
 use super::plan::ForwardPlan;
 use super::record::Record;
 use super::request::{Prepared, answer, finish_head};
