@@ -9,6 +9,7 @@
 
 mod authorization;
 mod call;
+mod chains;
 mod cluster;
 mod egress;
 mod gateways;

@@ -1,5 +1,6 @@
 //! The calls that sidecars can make, as far as it is decided how they encrypt: by a DestinationRule, or because an imported name has none.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::cluster::{Client, Cluster};
@@ -34,12 +35,16 @@ pub(super) fn calls<'a>(number: usize, cluster: &'a Cluster<'_>) -> Vec<Call<'a>
         let sidecar = cluster.snapshot.sidecar_for(&client.namespace, &client.labels);
         let mut rerouted = cluster.snapshot.virtual_services_for_mesh(&client.namespace);
         rerouted.retain(|one| sidecar.as_ref().is_none_or(|scope| !scope.ports_of_rule(one).is_empty()));
+        let hosts: BTreeSet<&String> = rerouted.iter().flat_map(|one| &one.spec.hosts).collect();
+        let is_rerouted = |host: &String| {
+            let mut wildcards = hosts.iter().filter(|wanted| host::is_wildcard(wanted));
+            hosts.contains(host) || wildcards.any(|wanted| host::is_subset(host, wanted))
+        };
         let sees = |service: &Service, port: usize| {
             sidecar.as_ref().is_none_or(|scope| scope.imports_port(service, service.ports[port].number))
         };
         for service in cluster.snapshot.services_visible_to(&client.namespace) {
-            let decided = |wanted: &String| host::is_subset(&service.host, wanted);
-            if rerouted.iter().any(|one| one.spec.hosts.iter().any(decided)) {
+            if is_rerouted(&service.host) {
                 continue;
             }
             let seen = (0..service.ports.len()).filter(|port| sees(service, *port));

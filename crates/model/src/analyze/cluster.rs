@@ -17,7 +17,7 @@ pub(super) struct Cluster<'a> {
     pub gateways: Vec<GatewayProxy>,
 }
 
-/// Sidecars that get the same configuration.
+/// Sidecars that get the same configuration: of their labels only those count that some rule asks for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Client {
     pub namespace: String,
@@ -120,10 +120,16 @@ fn is_gateway(snapshot: &MeshSnapshot, workload: &Workload) -> bool {
 /// Everybody with a sidecar. Where the files hold no workloads (they may be applied by another hand), every namespace that
 /// the mesh's resources name could call.
 fn clients(snapshot: &MeshSnapshot, workloads: &[&Arc<Workload>]) -> Vec<Client> {
+    let asked = asked_labels(snapshot);
+    let of_workload = |workload: &&Arc<Workload>| {
+        let mut labels = workload.labels.clone();
+        labels.retain(|name, _| asked.contains(name));
+        Client { namespace: workload.namespace.clone(), labels }
+    };
     let known: BTreeSet<Client> = workloads
         .iter()
         .filter(|workload| workload.labels.get(TLS_MODE_LABEL).is_some_and(|mode| mode == "istio"))
-        .map(|workload| Client { namespace: workload.namespace.clone(), labels: workload.labels.clone() })
+        .map(of_workload)
         .collect();
     if !workloads.is_empty() {
         return known.into_iter().collect();
@@ -135,4 +141,15 @@ fn clients(snapshot: &MeshSnapshot, workloads: &[&Arc<Workload>]) -> Vec<Client>
         .map(|meta| Client { namespace: meta.namespace.clone(), labels: BTreeMap::new() })
         .collect();
     named.into_iter().collect()
+}
+
+/// The labels by which DestinationRules and Sidecars choose clients.
+fn asked_labels(snapshot: &MeshSnapshot) -> BTreeSet<String> {
+    let rules = snapshot.inventory().destination_rules.iter().map(|rule| &rule.spec);
+    let of_rules =
+        rules.filter_map(|spec| spec.workload_selector.as_ref()).flat_map(|one| one.match_labels.keys());
+    let sidecars = snapshot.sidecars().iter().map(|sidecar| &sidecar.spec);
+    let of_sidecars =
+        sidecars.filter_map(|spec| spec.workload_selector.as_ref()).flat_map(|one| one.labels.keys());
+    of_rules.chain(of_sidecars).cloned().collect()
 }

@@ -1,10 +1,11 @@
 //! What a gateway proxy really listens to: the servers of its Gateways, oldest first, joined by port. Who comes later and contradicts is
 //! left out (Istio `model/gateway.go`, `mergeGateways`); rules ask who that was.
 
-use std::collections::BTreeSet;
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::host;
+use super::chains::Chains;
 use crate::resource::Resource;
 use crate::resources::{
     Gateway, L4MatchAttributes, RouteDestination, Server, ServerTlsMode, TlsMatchAttributes, VirtualService,
@@ -19,6 +20,10 @@ pub(super) struct Listener {
     pub servers: Vec<Bound>,
     /// Servers that found the port taken, each with the position of the server that has it.
     pub left_out: Vec<(Bound, usize)>,
+    /// Which server has which host, for TLS servers.
+    hosts: BTreeMap<String, usize>,
+    /// Made when somebody asks.
+    pub chains: OnceCell<Chains>,
 }
 
 /// What a server does with its connections (Istio `pkg/config/gateway/gateway.go`).
@@ -101,53 +106,60 @@ pub(super) struct SniRoute {
 }
 
 pub(super) fn listeners(snapshot: &MeshSnapshot, workload: &Workload) -> Vec<Listener> {
+    let ports = listened_ports(snapshot, workload);
     let mut listeners: Vec<Listener> = Vec::new();
     for gateway in snapshot.gateways_for(&workload.labels) {
         for (index, server) in gateway.spec.servers.iter().enumerate() {
             let Some(port) = &server.port else { continue };
             let (kind, declared) = (Kind::of(server), port.number);
-            place(
-                snapshot,
-                workload,
-                &mut listeners,
-                Bound { gateway: gateway.clone(), index, kind, declared },
-            );
+            let number = ports.get(&declared).copied().unwrap_or(declared);
+            place(&mut listeners, number, Bound { gateway: gateway.clone(), index, kind, declared });
         }
     }
     listeners
 }
 
-fn place(snapshot: &MeshSnapshot, workload: &Workload, listeners: &mut Vec<Listener>, bound: Bound) {
-    let number = listened(snapshot, workload, bound.declared);
-    let bind = bound.server().bind.clone();
-    let Some(listener) = listeners.iter_mut().find(|known| known.number == number && known.bind == bind)
-    else {
-        let (kind, servers) = (bound.kind, vec![bound]);
-        listeners.push(Listener { bind, number, kind, servers, left_out: Vec::new() });
-        return;
+fn place(listeners: &mut Vec<Listener>, number: u16, bound: Bound) {
+    let bind = bound.server().bind.as_str();
+    let known = listeners.iter_mut().position(|known| known.number == number && known.bind == bind);
+    let listener = match known {
+        Some(position) => &mut listeners[position],
+        None => {
+            listeners.push(Listener::new(bind.to_owned(), number, bound.kind));
+            listeners.last_mut().expect("one was added just now")
+        }
     };
-    let in_the_way = match listener.kind.shares_with(bound.kind) {
+    // Exact comparison: a wildcard and a name under it are not the same (Istio `model/gateway.go`).
+    let taken = || server_hosts(bound.server()).find_map(|name| listener.hosts.get(name).copied());
+    let in_the_way = match listener.kind.shares_with(bound.kind) || listener.servers.is_empty() {
         false => Some(0),
-        true if bound.kind.is_tls() => listener.servers.iter().position(|other| share_a_host(other, &bound)),
+        true if bound.kind.is_tls() => taken(),
         true => None,
     };
     match in_the_way {
         Some(winner) => listener.left_out.push((bound, winner)),
-        None => listener.servers.push(bound),
+        None => {
+            let position = listener.servers.len();
+            listener.hosts.extend(server_hosts(bound.server()).map(|name| (name.to_owned(), position)));
+            listener.servers.push(bound);
+        }
     }
 }
 
-/// Exact comparison: a wildcard and a name under it are not the same (Istio `model/gateway.go`).
-fn share_a_host(one: &Bound, other: &Bound) -> bool {
-    let hosts: BTreeSet<&str> = server_hosts(one.server()).collect();
-    server_hosts(other.server()).any(|name| hosts.contains(name))
+impl Listener {
+    fn new(bind: String, number: u16, kind: Kind) -> Listener {
+        let (hosts, chains) = (BTreeMap::new(), OnceCell::new());
+        Listener { bind, number, kind, servers: Vec::new(), left_out: Vec::new(), hosts, chains }
+    }
 }
 
-/// The target port of the oldest service of this pod that has the declared port, else the declared port.
-fn listened(snapshot: &MeshSnapshot, workload: &Workload, declared: u16) -> u16 {
-    let services = snapshot.services_of(workload);
-    let behind = services.iter().find(|(service, index, _)| service.ports[*index].number == declared);
-    behind.map_or(declared, |(_, _, target)| *target)
+/// The target port behind each declared one: that of the oldest service of this pod which has it.
+fn listened_ports(snapshot: &MeshSnapshot, workload: &Workload) -> BTreeMap<u16, u16> {
+    let mut ports = BTreeMap::new();
+    for (service, index, target) in snapshot.services_of(workload) {
+        ports.entry(service.ports[index].number).or_insert(target);
+    }
+    ports
 }
 
 /// The VirtualServices that bind to a server, oldest first.
@@ -193,7 +205,7 @@ pub(super) fn tcp_match_holds(wanted: &L4MatchAttributes, proxy: &Workload, boun
 
 fn holds(
     port: Option<u16>,
-    labels: &std::collections::BTreeMap<String, String>,
+    labels: &BTreeMap<String, String>,
     namespace: &str,
     gateways: &[String],
     proxy: &Workload,
@@ -203,14 +215,4 @@ fn holds(
         && (gateways.is_empty() || gateways.contains(&bound.gateway_name()))
         && (namespace.is_empty() || namespace == proxy.namespace)
         && crate::resources::labels_match(labels, &proxy.labels)
-}
-
-/// How well a chain's name fits an SNI: the name itself, else the longest wildcard, else `*` (Envoy's FilterChainMatch).
-pub(super) fn fit(name: &str, sni: &str) -> Option<usize> {
-    match name {
-        "*" => Some(0),
-        _ if name == sni => Some(usize::MAX),
-        _ if host::is_wildcard(name) && host::is_subset(sni, name) => Some(name.len()),
-        _ => None,
-    }
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::View;
 use super::call::{Call, Site};
+use super::chains::{Chains, LeadsTo};
 use super::cluster::{Cluster, GatewayProxy};
-use super::listener::{Bound, Kind, Listener, fit, sni_routes};
+use super::listener::{Kind, Listener};
 use crate::host;
-use crate::resource::{Meta, Resource};
-use crate::resources::{ClientTlsMode, RouteDestination, VirtualService};
-use crate::snapshot::{Endpoint, EndpointAddress, Service, server_hosts};
+use crate::resource::Meta;
+use crate::resources::{ClientTlsMode, RouteDestination};
+use crate::snapshot::{Endpoint, EndpointAddress, Service};
 
 /// A call that passes more gateways than this goes round.
 const MAX_HOPS: usize = 8;
@@ -127,7 +128,7 @@ impl<'w> Walk<'w> {
         all.find(|(_, cluster)| cluster.spec.ingress.address.is_some_and(|own| IpAddr::V4(own) == address))
     }
 
-    fn reach_gateway(&mut self, cluster: usize, proxy: &GatewayProxy, port: u16, hops: usize) {
+    fn reach_gateway(&mut self, cluster: usize, proxy: &'w GatewayProxy, port: u16, hops: usize) {
         let here = &self.view.clusters[cluster];
         let Some(listener) = listening(here, proxy, port) else {
             let mut open: Vec<u16> = proxy.listeners.iter().flat_map(declared).collect();
@@ -150,28 +151,23 @@ impl<'w> Walk<'w> {
     }
 
     /// The chain whose name fits the SNI best takes the connection.
-    fn by_sni(&mut self, cluster: usize, proxy: &GatewayProxy, listener: &Listener, port: u16, hops: usize) {
+    fn by_sni(
+        &mut self,
+        cluster: usize,
+        proxy: &'w GatewayProxy,
+        listener: &'w Listener,
+        port: u16,
+        hops: usize,
+    ) {
         let here = &self.view.clusters[cluster];
-        let chains = chains(here, proxy, listener);
+        let chains = listener.chains.get_or_init(|| Chains::of(here, proxy, listener));
         let sni = self.call.sni();
         let has_alpn = self.call.mode() == Some(ClientTlsMode::IstioMutual);
-        let mut best: Option<(usize, &Chain)> = None;
-        let mut for_mesh_only = false;
-        for chain in &chains {
-            let Some(fits) = chain.names.iter().filter_map(|name| fit(name, &sni)).max() else { continue };
-            if matches!(chain.leads_to, LeadsTo::Service(..)) && !has_alpn {
-                for_mesh_only = true;
-            } else if best.is_none_or(|(known, _)| fits > known) {
-                // Of two that fit alike the older one has the name.
-                best = Some((fits, chain));
+        match chains.find(&sni, has_alpn) {
+            None if !has_alpn && chains.find(&sni, true).is_some() => {
+                self.ends.push(End::NeedsAlpn { cluster, port });
             }
-        }
-        match best.map(|(_, chain)| &chain.leads_to) {
-            None if for_mesh_only => self.ends.push(End::NeedsAlpn { cluster, port }),
-            None => {
-                let names = chains.iter().flat_map(|chain| &chain.names).cloned().collect();
-                self.ends.push(End::NoRoute { cluster, port, names });
-            }
+            None => self.ends.push(End::NoRoute { cluster, port, names: chains.names().cloned().collect() }),
             Some(LeadsTo::Unknown) => {}
             Some(LeadsTo::Service(service, index)) => {
                 self.reach_service(cluster, &proxy.workload.namespace, service, *index, None, hops + 1);
@@ -191,7 +187,7 @@ impl<'w> Walk<'w> {
     fn reach_destination(
         &mut self,
         cluster: usize,
-        proxy: &GatewayProxy,
+        proxy: &'w GatewayProxy,
         to: &RouteDestination,
         called: u16,
         site: &Site,
@@ -210,74 +206,6 @@ impl<'w> Walk<'w> {
             self.reach_service(cluster, namespace, service, port, Some(site), hops + 1);
         }
     }
-}
-
-/// A filter chain of a TLS port, as far as names go.
-struct Chain {
-    names: Vec<String>,
-    leads_to: LeadsTo,
-}
-
-enum LeadsTo {
-    Route {
-        resource: Arc<Resource<VirtualService>>,
-        field: String,
-        destinations: Vec<RouteDestination>,
-        called: u16,
-    },
-    /// AUTO_PASSTHROUGH: straight to a service's port; only for clients with Istio's ALPN.
-    Service(Arc<Service>, usize),
-    /// TLS ends at the gateway; what comes after is another connection.
-    Unknown,
-}
-
-fn chains(cluster: &Cluster<'_>, proxy: &GatewayProxy, listener: &Listener) -> Vec<Chain> {
-    let mut chains = Vec::new();
-    for bound in &listener.servers {
-        match bound.kind {
-            Kind::Passthrough => {
-                chains.extend(sni_routes(cluster.snapshot, &proxy.workload, bound).into_iter().map(
-                    |route| Chain {
-                        names: route.names,
-                        leads_to: LeadsTo::Route {
-                            resource: route.resource,
-                            field: route.field,
-                            destinations: route.destinations,
-                            called: bound.declared,
-                        },
-                    },
-                ));
-            }
-            Kind::AutoPassthrough => chains.extend(by_sni_of_services(cluster, proxy, bound)),
-            Kind::Terminates => {
-                let names = server_hosts(bound.server()).map(str::to_owned).collect();
-                chains.push(Chain { names, leads_to: LeadsTo::Unknown });
-            }
-            Kind::Http | Kind::Tcp => {}
-        }
-    }
-    chains
-}
-
-/// `outbound_.PORT_.SUBSET_.HOST` for every port of the services that the server exposes; subsets have names of their own.
-fn by_sni_of_services(cluster: &Cluster<'_>, proxy: &GatewayProxy, bound: &Bound) -> Vec<Chain> {
-    let exposed = |service: &&Arc<Service>| {
-        !service.mesh_external
-            && server_hosts(bound.server()).any(|name| host::is_subset(&service.host, name))
-    };
-    let mut chains = Vec::new();
-    for service in cluster.snapshot.services_visible_to(&proxy.workload.namespace).filter(exposed) {
-        let rule =
-            cluster.snapshot.destination_rule_for(&proxy.workload.namespace, &proxy.workload.labels, service);
-        let subsets = rule.iter().flat_map(|rule| &rule.subsets).map(|subset| subset.name.as_str());
-        let subsets: Vec<&str> = subsets.chain([""]).collect();
-        for (index, port) in service.ports.iter().enumerate() {
-            let name = |subset: &&str| format!("outbound_.{}_.{subset}_.{}", port.number, service.host);
-            let names = subsets.iter().map(name).collect();
-            chains.push(Chain { names, leads_to: LeadsTo::Service(service.clone(), index) });
-        }
-    }
-    chains
 }
 
 /// The listener behind a port, called directly or as a port of the gateway's Service.

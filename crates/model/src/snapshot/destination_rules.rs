@@ -1,6 +1,7 @@
 //! Which DestinationRule holds for a client and a service (Istio `model/push_context.go`, `model/destination_rule.go`).
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::policy::EffectiveDestinationRule;
@@ -143,8 +144,9 @@ fn longest_wildcard<'a>(
     host: &str,
     allowed: &impl Fn(&EffectiveDestinationRule) -> bool,
 ) -> Option<&'a Arc<EffectiveDestinationRule>> {
-    let wildcards =
-        rules.iter().filter(|(pattern, _)| host::is_wildcard(pattern) && host::is_subset(host, pattern));
+    // Wildcards stand together: `+` is the character after `*`.
+    let together = (Bound::Included("*"), Bound::Excluded("+"));
+    let wildcards = rules.range::<str, _>(together).filter(|(pattern, _)| host::is_subset(host, pattern));
     let suitable =
         wildcards.filter_map(|(pattern, list)| Some((pattern, list.iter().find(|rule| allowed(rule))?)));
     suitable.max_by_key(|(pattern, _)| pattern.len()).map(|(_, rule)| rule)

@@ -99,10 +99,11 @@ pub(super) fn check_listener(
 
 /// What VirtualServices ask of the Gateways that they name.
 pub(super) fn check_bindings(cluster: &Cluster<'_>, findings: &mut Findings) {
-    let all = cluster.snapshot.gateways();
-    let find = |name: &str| {
-        all.iter().find(|gateway| format!("{}/{}", gateway.meta.namespace, gateway.meta.name) == name)
-    };
+    let named =
+        |gateway: &Arc<Resource<Gateway>>| format!("{}/{}", gateway.meta.namespace, gateway.meta.name);
+    let all: BTreeMap<String, &Arc<Resource<Gateway>>> =
+        cluster.snapshot.gateways().iter().map(|gateway| (named(gateway), gateway)).collect();
+    let find = |name: &str| all.get(name).copied();
     for resource in cluster.snapshot.complete_virtual_services() {
         let named: Vec<&Arc<Resource<Gateway>>> =
             resource.spec.gateways.iter().filter_map(|name| find(name)).collect();
