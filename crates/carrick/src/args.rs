@@ -151,6 +151,7 @@ pub struct ExecArgs {
 pub struct LogsArgs {
     #[command(flatten)]
     pub which: Which,
+    /// A pod, or as `carrick ps` names it a control plane or the root CA; `up` is what `carrick up --detach` says
     #[arg(value_name = "[CLUSTER/]POD")]
     pub pod: String,
     /// Only one of its processes: app, proxy, agent

@@ -110,7 +110,13 @@ fn key(row: &PodRow) -> (String, String, String) {
 }
 
 fn observation(row: &PodRow, record: carrick_proxy::flow::FlowRecord) -> Observation {
-    Observation { cluster: row.cluster.clone(), pod: row.pod.clone(), role: row.role.clone(), record }
+    Observation {
+        cluster: row.cluster.clone(),
+        pod: row.pod.clone(),
+        role: row.role.clone(),
+        envoy: row.envoy,
+        record,
+    }
 }
 
 /// Joins, with every rule's name and place as the control planes know them.

@@ -14,6 +14,8 @@ pub struct Observation {
     pub pod: String,
     /// `sidecar`, `egress gateway`, `ingress gateway` or `gateway`.
     pub role: String,
+    /// The proxy is Envoy.
+    pub envoy: bool,
     pub record: FlowRecord,
 }
 
@@ -32,6 +34,8 @@ pub struct Hop {
     pub cluster: String,
     pub pod: String,
     pub role: String,
+    /// The proxy is Envoy.
+    pub envoy: bool,
     /// What this hop has in common with those before it; `None` for the first.
     pub joined_by: Option<JoinedBy>,
     pub rules: Vec<Rule>,
@@ -164,6 +168,7 @@ fn hop(seen: &Observation, joined_by: Option<JoinedBy>, rule: &impl Fn(&str, &st
         cluster: seen.cluster.clone(),
         pod: seen.pod.clone(),
         role: seen.role.clone(),
+        envoy: seen.envoy,
         joined_by,
         rules,
         sni: sni(&record.downstream).or_else(|| sni(&record.upstream)),

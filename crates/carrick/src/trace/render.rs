@@ -33,7 +33,8 @@ pub fn render(path: &MeasuredPath, style: Style) -> String {
 }
 
 fn render_hop(text: &mut String, number: usize, hop: &Hop, style: Style) {
-    let title = format!("{number}  {} {}/{}", hop.role, hop.cluster, hop.pod);
+    let envoy = if hop.envoy { " (Envoy)" } else { "" };
+    let title = format!("{number}  {} {}/{}{envoy}", hop.role, hop.cluster, hop.pod);
     // Writing to a String cannot fail.
     let _ = writeln!(text, "  {}", style.bold(&title));
     for rule in &hop.rules {

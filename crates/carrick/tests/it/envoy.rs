@@ -59,6 +59,7 @@ fn mix(is_envoy: [bool; 4]) {
         // Who records the random is Carrick; who does not is Envoy.
         let tls = &hop[if number == 0 { "upstream" } else { "downstream" }];
         assert_eq!(tls["client_hello_random"] == "", is_envoy[number], "Envoy at {chosen}: {hop:#}");
+        assert_eq!(hop["envoy"], is_envoy[number], "Envoy at {chosen}: {hop:#}");
         let by = match number {
             0 => Value::Null,
             _ if !is_envoy[number] && is_envoy[..number].contains(&false) => "client_hello_random".into(),

@@ -16,6 +16,13 @@ fn it_runs_in_the_background_until_it_is_taken_down() {
     assert!(again.err.contains("a federation is running there"), "{again:#?}");
     assert!(curl(&home, URL).out.ends_with("\n200"), "the first one is not disturbed by the second");
 
+    // What became of an edit is told in its log.
+    std::fs::write(folder.join("cluster1/broken.yaml"), "kind: Nothing\n").unwrap();
+    let log = || home.good(&["logs", "up"]);
+    assert!(until(PATIENCE, || log().contains("cluster1/broken.yaml:1:")), "{}", log());
+    home.good(&["logs", "cluster1/control"]);
+    home.good(&["logs", "root-ca"]);
+
     let down = home.run(&["down"]);
     assert_eq!((down.code, down.err.as_str()), (Some(0), "stopped\n"), "{down:#?}");
     home.assert_no_files_left();

@@ -27,7 +27,7 @@ fn seen(
         cluster_rule: Some("/apis/x".into()),
         ..Default::default()
     };
-    Observation { cluster: "c".into(), pod: pod.into(), role: "sidecar".into(), record }
+    Observation { cluster: "c".into(), pod: pod.into(), role: "sidecar".into(), envoy: false, record }
 }
 
 fn pods(path: &MeasuredPath) -> Vec<&str> {
@@ -85,4 +85,46 @@ fn a_path_without_tls_has_one_hop_and_no_join_key() {
 fn a_rule_that_decided_twice_is_named_once() {
     let first = seen("client", 1, 10, None, None, "r1");
     assert_eq!(join(&first, &[], name).hops[0].rules.len(), 1);
+}
+
+/// A record of Envoy's: without a random, but with the addresses of both its connections.
+fn envoy(pod: &str, started: u64, from: &str, to: &str) -> Observation {
+    let record = FlowRecord {
+        sequence: started,
+        started_micros: started,
+        downstream_remote: from.into(),
+        upstream_local: Some(to.into()),
+        downstream: tls("", false),
+        ..Default::default()
+    };
+    Observation { cluster: "c".into(), pod: pod.into(), role: "egress gateway".into(), envoy: true, record }
+}
+
+#[test]
+fn what_envoy_recorded_is_joined_by_addresses_and_what_follows_by_the_random_again() {
+    let mut first = seen("client", 1, 10, None, tls("aa", true), "r1");
+    first.record.upstream_local = Some("10.0.0.1:1111".into());
+    let mut ingress = seen("ingress", 1, 30, tls("aa", false), None, "");
+    ingress.record.downstream_remote = "203.0.113.12:2222".into();
+    let all = [
+        seen("server", 1, 40, tls("aa", true), None, "r1"),
+        ingress,
+        envoy("egress", 20, "10.0.0.1:1111", "203.0.113.12:2222"),
+        envoy("egress", 15, "10.0.0.1:1112", "203.0.113.12:2223"),
+        first.clone(),
+    ];
+    let path = join(&first, &all, name);
+    assert_eq!(pods(&path), ["client", "egress", "ingress", "server"]);
+    let by: Vec<_> = path.hops.iter().map(|hop| hop.joined_by).collect();
+    let random = Some(JoinedBy::ClientHelloRandom);
+    assert_eq!(by, [None, Some(JoinedBy::Addresses), random, random]);
+}
+
+#[test]
+fn of_connections_from_one_address_the_newest_is_meant() {
+    let mut first = seen("client", 1, 30, None, tls("", true), "");
+    first.record.upstream_local = Some("10.0.0.1:1111".into());
+    let all = [envoy("old", 10, "10.0.0.1:1111", "x"), envoy("new", 31, "10.0.0.1:1111", "y"), first.clone()];
+    let path = join(&first, &all, name);
+    assert_eq!((pods(&path), &path.client_hello_random), (vec!["client", "new"], &None));
 }
