@@ -10,7 +10,7 @@ fn documents() -> Vec<PathBuf> {
     let entries = fs::read_dir(repository().join("docs")).unwrap().map(|entry| entry.unwrap().path());
     let mut all: Vec<PathBuf> =
         entries.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect();
-    all.extend(["ARCHITECTURE.md", "CONTRIBUTING.md"].map(|name| repository().join(name)));
+    all.extend(["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].map(|name| repository().join(name)));
     all
 }
 

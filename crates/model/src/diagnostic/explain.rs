@@ -45,7 +45,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("CK0103", "The word is none of those that the field takes. Case counts."),
     (
         "CK0104",
-        "The number is outside of the field's range; a port from 1 to 65535, a percentage from 0 to 100.",
+        "The number is outside of the field's range; a port from 1 to 65535, a percentage from 0 to 100, a status from 200 to 599.",
     ),
     ("CK0105", "A field that the kind cannot do without is missing or empty."),
     (
