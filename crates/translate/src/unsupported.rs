@@ -152,11 +152,18 @@ fn sidecar(spec: &Sidecar, fields: &mut Fields<'_>) {
         let at = format!("spec.ingress[{index}]");
         fields.add(&format!("{at}.bind"), !listener.bind.is_empty());
         fields.add(&format!("{at}.captureMode"), listener.capture_mode == CaptureMode::None);
-        fields.add(&format!("{at}.connectionPool"), listener.connection_pool.is_some());
+        pool(&format!("{at}.connectionPool"), listener.connection_pool.as_ref(), fields);
     }
-    fields.add("spec.inboundConnectionPool", spec.inbound_connection_pool.is_some());
+    pool("spec.inboundConnectionPool", spec.inbound_connection_pool.as_ref(), fields);
     let proxy = spec.outbound_traffic_policy.as_ref().is_some_and(|policy| policy.egress_proxy.is_some());
     fields.add("spec.outboundTrafficPolicy.egressProxy", proxy);
+}
+
+/// Limits that no connection to the application has.
+fn pool(at: &str, pool: Option<&ConnectionPoolSettings>, fields: &mut Fields<'_>) {
+    let Some(tcp) = pool.and_then(|pool| pool.tcp.as_ref()) else { return };
+    fields.add(&format!("{at}.tcp.maxConnectionDuration"), tcp.max_connection_duration.is_some());
+    fields.add(&format!("{at}.tcp.idleTimeout"), tcp.idle_timeout.is_some());
 }
 
 fn gateway(spec: &Gateway, fields: &mut Fields<'_>) {

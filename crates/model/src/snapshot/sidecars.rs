@@ -8,7 +8,8 @@ use crate::host;
 use crate::mesh::OutboundPolicy;
 use crate::resource::{Meta, Resource};
 use crate::resources::{
-    IstioEgressListener, IstioIngressListener, OutboundMode, Sidecar, VirtualService, labels_match,
+    ConnectionPoolSettings, IstioEgressListener, IstioIngressListener, OutboundMode, Sidecar, VirtualService,
+    labels_match,
 };
 
 /// The Sidecar that holds for a workload: of those in its namespace that select it the oldest, else the oldest for all of the namespace,
@@ -92,6 +93,15 @@ impl SidecarScope {
             OutboundMode::RegistryOnly => OutboundPolicy::RegistryOnly,
             OutboundMode::AllowAny => OutboundPolicy::AllowAny,
         })
+    }
+
+    /// Limits of the connections to the application: of the listener for this port, else of all.
+    pub fn inbound_pool(&self, port: u16) -> Option<&ConnectionPoolSettings> {
+        let is_for = |listener: &&IstioIngressListener| {
+            listener.port.as_ref().is_some_and(|declared| declared.number == port)
+        };
+        let own = self.ingress().iter().find(is_for).and_then(|listener| listener.connection_pool.as_ref());
+        own.or(self.resource.spec.inbound_connection_pool.as_ref())
     }
 
     /// What the proxy listens on, instead of what services say.

@@ -2,7 +2,7 @@
 
 use carrick_model::resources::LocalEndpoint;
 
-use super::{fixed, protocol};
+use super::{fixed, policy, protocol};
 use crate::address;
 use crate::context::Context;
 use crate::envoy::cluster::Cluster;
@@ -29,6 +29,10 @@ pub fn of(context: &Context<'_>, port: &InboundPort) -> Cluster {
         protocol::http1()
     };
     protocol::change(&mut cluster, |options| options.upstream_protocol_options = Some(version));
+    let pool = port.number.and_then(|number| context.sidecar()?.inbound_pool(number));
+    if let Some(pool) = pool {
+        policy::connection_pool(pool, &mut cluster);
+    }
     let mut metadata = port.responsible.as_deref().map(config).unwrap_or_default();
     if let Some(serving) = &port.serving {
         let service = &serving.service;

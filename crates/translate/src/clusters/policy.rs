@@ -67,7 +67,7 @@ fn http_version(context: &Context<'_>, destination: &Destination<'_>, cluster: &
     protocol::change(cluster, |options| options.upstream_protocol_options = Some(version));
 }
 
-fn connection_pool(pool: &ConnectionPoolSettings, cluster: &mut Cluster) {
+pub fn connection_pool(pool: &ConnectionPoolSettings, cluster: &mut Cluster) {
     if let Some(tcp) = &pool.tcp {
         tcp_pool(tcp, cluster);
     }

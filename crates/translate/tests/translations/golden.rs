@@ -81,6 +81,22 @@ fn difference(file: &Path, now: &str) -> String {
 }
 
 #[test]
+fn every_cluster_of_every_example_is_a_case() {
+    let inputs: String =
+        cases().iter().map(|case| fs::read_to_string(case.folder.join("input.yaml")).unwrap()).collect();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut folders = Vec::new();
+    for example in entries(&root.join("examples")) {
+        folders.extend(entries(&example).into_iter().filter(|folder| folder.is_dir()));
+    }
+    assert!(!folders.is_empty(), "no examples");
+    for folder in folders {
+        let path = folder.strip_prefix(&root).unwrap().display().to_string();
+        assert!(inputs.contains(&format!("#: files {path}\n")), "no golden case is of {path}");
+    }
+}
+
+#[test]
 fn envoy_loads_every_case() {
     for case in cases() {
         let snapshot = case.snapshot(&case.files);
