@@ -128,3 +128,6 @@ fn exposed<'a>(cluster: &'a Cluster<'_>) -> Vec<&'a Arc<Workload>> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests;

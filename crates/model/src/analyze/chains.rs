@@ -21,7 +21,10 @@ pub(super) struct Chains {
 
 impl Chains {
     pub fn of(cluster: &Cluster<'_>, proxy: &GatewayProxy, listener: &Listener) -> Chains {
-        let all = chains(cluster, proxy, listener);
+        Chains::from(chains(cluster, proxy, listener))
+    }
+
+    fn from(all: Vec<Chain>) -> Chains {
         let mut exact: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         let mut wildcards = Vec::new();
         for (number, chain) in all.iter().enumerate() {
@@ -119,3 +122,6 @@ fn by_sni_of_services(cluster: &Cluster<'_>, proxy: &GatewayProxy, bound: &Bound
     }
     chains
 }
+
+#[cfg(test)]
+mod tests;

@@ -169,3 +169,6 @@ fn onward(
         findings.add(&SENDS_TO_ITSELF, &resource.meta, field, reason, mend);
     }
 }
+
+#[cfg(test)]
+mod tests;
