@@ -144,11 +144,12 @@ pub struct ActiveGuard {
 }
 
 impl ActiveGuard {
-    pub(super) fn new(endpoint: &Endpoint, cluster: &Arc<AtomicU32>) -> Self {
+    /// Says also how many there were in the cluster before.
+    pub(super) fn new(endpoint: &Endpoint, cluster: &Arc<AtomicU32>) -> (Self, u32) {
         endpoint.counters.active.fetch_add(1, Ordering::Relaxed);
         endpoint.counters.total.fetch_add(1, Ordering::Relaxed);
-        cluster.fetch_add(1, Ordering::Relaxed);
-        Self { host: Arc::clone(&endpoint.counters), cluster: Arc::clone(cluster) }
+        let before = cluster.fetch_add(1, Ordering::Relaxed);
+        (Self { host: Arc::clone(&endpoint.counters), cluster: Arc::clone(cluster) }, before)
     }
 }
 

@@ -191,26 +191,31 @@ impl UpstreamCluster {
         self.discovered.store(true, Ordering::Release);
     }
 
-    /// Chooses a host. Pure but for the counters.
+    /// Chooses a host for a connection.
     pub fn pick(&self, ctx: &PickContext<'_>) -> Result<Picked, PickError> {
-        let endpoint = match self.config.discovery {
-            Discovery::OriginalDestination => original_destination(ctx.downstream)?,
-            _ => self
-                .balancer
-                .pick(&self.endpoints.load(), ctx.hash, ctx.skip)
-                .ok_or(PickError::NoHealthyHost)?,
-        };
-        let guard = ActiveGuard::new(&endpoint, &self.active);
+        let endpoint = self.choose(ctx)?;
+        let (guard, _before) = ActiveGuard::new(&endpoint, &self.active);
         Ok(Picked { endpoint, guard })
     }
 
-    /// The same for an HTTP request, of which only so many may be in progress.
+    /// Chooses a host for an HTTP request, of which only so many may be in progress.
     pub fn pick_for_request(&self, ctx: &PickContext<'_>) -> Result<Picked, PickError> {
-        let picked = self.pick(ctx)?;
-        // The guard has counted it: whoever is beyond the limit steps back.
-        match self.active_requests() > self.config.limits.requests {
-            true => Err(PickError::Overflow),
-            false => Ok(picked),
+        let endpoint = self.choose(ctx)?;
+        let (guard, before) = ActiveGuard::new(&endpoint, &self.active);
+        // It is counted already: whoever finds the place taken steps back.
+        match before < self.config.limits.requests {
+            true => Ok(Picked { endpoint, guard }),
+            false => Err(PickError::Overflow),
+        }
+    }
+
+    fn choose(&self, ctx: &PickContext<'_>) -> Result<Arc<Endpoint>, PickError> {
+        match self.config.discovery {
+            Discovery::OriginalDestination => original_destination(ctx.downstream),
+            _ => {
+                let endpoints = self.endpoints.load();
+                self.balancer.pick(&endpoints, ctx.hash, ctx.skip).ok_or(PickError::NoHealthyHost)
+            }
         }
     }
 }
