@@ -9,6 +9,8 @@ pub struct Upstreams {
     pub other: SocketAddr,
     /// Speaks HTTP/2.
     pub http2: SocketAddr,
+    /// Say their name and echo: for ALPN `istio`, for other TLS, for plain text, and for the rest.
+    pub echoes: [SocketAddr; 4],
     /// Nobody listens there.
     pub dead: SocketAddr,
 }
@@ -199,9 +201,54 @@ static_resources:
     yaml += &cluster("dead", Some(upstreams.dead), "");
     yaml += &cluster("hostless", None, "");
     yaml += &cluster("http2", Some(upstreams.http2), HTTP2);
+    for (name, host) in ["istio", "sni", "plain", "default"].into_iter().zip(upstreams.echoes) {
+        yaml += &cluster(name, Some(host), "");
+    }
     yaml += "  listeners:\n";
     for (name, more) in HTTP {
         yaml += &listener(name, more, log);
     }
+    for (name, cluster, more) in [
+        ("tcp", "plain", ""),
+        ("tcp-dead", "dead", ""),
+        ("tcp-retried", "dead", ", max_connect_attempts: 3"),
+        ("tcp-hostless", "hostless", ""),
+        ("tcp-missing", "missing", ""),
+    ] {
+        let chain = format!("filter_chains: [{{filters: [{}]}}]", tcp_proxy(cluster, more, log));
+        yaml += &format!("  - {{name: {name}, {ANY_PORT}, {chain}}}\n");
+    }
+    let chains = sni_chains(log);
+    yaml += &format!("  - {{name: sni, {ANY_PORT}, {chains}}}\n");
+    let default = format!("default_filter_chain: {{filters: [{}]}}", tcp_proxy("default", "", log));
+    yaml += &format!("  - {{name: sni-default, {ANY_PORT}, {chains}, {default}}}\n");
     yaml
+}
+
+const ANY_PORT: &str = "address: {socket_address: {address: 127.0.0.1, port_value: 0}}";
+
+fn tcp_proxy(cluster: &str, more: &str, log: &str) -> String {
+    format!(
+        "{{name: tcp, typed_config: {{'@type': type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, \
+         stat_prefix: t, cluster: {cluster}, access_log: {}{more}}}}}",
+        access_log(log)
+    )
+}
+
+/// A gateway's chains: by name and ALPN, by name alone, and plain text.
+fn sni_chains(log: &str) -> String {
+    let names = "server_names: [server.global, '*.wild.global', outbound_.80_.v1_.server.global]";
+    let chain = |name: &str, matched: &str| {
+        format!(
+            "{{name: {name}, filter_chain_match: {{{matched}}}, filters: [{}]}}",
+            tcp_proxy(name, "", log)
+        )
+    };
+    format!(
+        "listener_filters: [{{name: tls, typed_config: {{'@type': \
+         type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector}}}}], filter_chains: [{}, {}, {}]",
+        chain("istio", &format!("{names}, application_protocols: [istio, istio-http/1.1]")),
+        chain("sni", names),
+        chain("plain", "transport_protocol: raw_buffer"),
+    )
 }

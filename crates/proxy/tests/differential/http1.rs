@@ -10,6 +10,7 @@ use crate::bootstrap::Upstreams;
 use crate::known;
 use crate::matrix::{Case, cases};
 use crate::pair::{Pair, Side};
+use crate::passthrough::echo;
 use crate::support::raw::{End, Response, Seen, connect_from, exchange, listed};
 use crate::support::teller::teller;
 use crate::support::teller2::teller2;
@@ -28,6 +29,7 @@ pub async fn start() -> Pair {
         main: teller("main").await,
         other: teller("other").await,
         http2: teller2("http2").await,
+        echoes: [echo("istio").await, echo("sni").await, echo("plain").await, echo("default").await],
         dead: dead().await,
     };
     Pair::start(&upstreams).await

@@ -16,5 +16,6 @@ mod http2;
 mod known;
 mod matrix;
 mod pair;
+mod passthrough;
 #[path = "../support/mod.rs"]
 mod support;

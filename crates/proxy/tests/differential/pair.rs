@@ -20,6 +20,9 @@ const START: Duration = Duration::from_secs(20);
 /// How long the last log line may take to be written.
 const LOGGED: Duration = Duration::from_secs(3);
 
+/// Lines of a log by the client's port.
+pub type Log = BTreeMap<u16, Vec<String>>;
+
 pub struct Pair {
     pub envoy: Side,
     pub carrick: Side,
@@ -52,7 +55,7 @@ impl Side {
 
 impl Pair {
     /// What each of the two has logged, by the client's port, once there are as many lines on both sides, or no hope of that.
-    pub async fn logs(&self) -> (BTreeMap<u16, Vec<String>>, BTreeMap<u16, Vec<String>>) {
+    pub async fn logs(&self) -> (Log, Log) {
         let patience = Instant::now() + LOGGED;
         let counts = |lines: &BTreeMap<u16, Vec<String>>| -> Vec<(u16, usize)> {
             lines.iter().map(|(port, lines)| (*port, lines.len())).collect()
