@@ -4,6 +4,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use carrick_xds::json::from_yaml;
 use carrick_xds::pb::envoy::config::bootstrap::v3::Bootstrap as BootstrapPb;
@@ -34,6 +35,8 @@ pub struct Bootstrap {
     /// Listeners, and clusters, come from ADS.
     pub dynamic_listeners: bool,
     pub dynamic_clusters: bool,
+    /// How long the first listeners wait for the first clusters (`cds_config.initial_fetch_timeout`); `None`: for ever.
+    pub(crate) first_clusters: Option<Duration>,
     pub(crate) default_sockets: SocketSettings,
 }
 
@@ -92,6 +95,8 @@ impl Bootstrap {
             node: message.node.clone().unwrap_or_default(),
             dynamic_listeners: over_ads(dynamic.lds_config.as_ref(), "lds_config")?,
             dynamic_clusters: over_ads(dynamic.cds_config.as_ref(), "cds_config")?,
+            first_clusters: timeout(dynamic.cds_config.as_ref())
+                .map_err(|error| error.within("cds_config").within("dynamic_resources"))?,
             ads,
             default_sockets,
             message: Arc::new(message),
@@ -155,6 +160,10 @@ fn ads(dynamic: &DynamicResources) -> Result<Option<GrpcSource>, FieldError> {
         ));
     }
     Ok(Some(source))
+}
+
+fn timeout(source: Option<&ConfigSource>) -> Result<Option<Duration>, FieldError> {
+    source.map_or(Ok(None), |source| Ok(Fetch::from_proto(Some(source))?.timeout))
 }
 
 #[cfg(test)]

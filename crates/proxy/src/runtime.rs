@@ -100,7 +100,7 @@ impl Proxy {
         }
 
         // What the bootstrap itself has. It must be good as a whole.
-        store.expect(bootstrap.dynamic_clusters, bootstrap.dynamic_listeners);
+        store.expect(bootstrap.dynamic_clusters, bootstrap.dynamic_listeners, bootstrap.first_clusters);
         for (kind, name, body, place) in bootstrap.static_resources() {
             let outcome = store.apply(kind, Origin::Static, &name, "", &body);
             outcome.map_err(|error| StartError::Resource { place, error })?;

@@ -65,8 +65,8 @@ struct State {
     awaits_listeners: bool,
 }
 
-/// How long the first listeners wait for the first clusters, at most.
-const FIRST_CLUSTERS: Duration = Duration::from_secs(15);
+/// Longer than any proxy runs.
+const A_LIFETIME: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
 impl Store {
     pub fn new(
@@ -92,10 +92,11 @@ impl Store {
         Self { inner: Arc::new(Inner { state: Mutex::new(state), wake, interest }) }
     }
 
-    /// To be called before static resources are loaded, if more will come from ADS.
-    pub fn expect(&self, clusters: bool, listeners: bool) {
+    /// To be called before static resources are loaded, if more will come from ADS. The first listeners wait for the first clusters, but
+    /// not longer than `patience`; `None`: for ever.
+    pub fn expect(&self, clusters: bool, listeners: bool, patience: Option<Duration>) {
         let mut state = self.lock();
-        state.awaits_clusters = clusters.then(|| Instant::now() + FIRST_CLUSTERS);
+        state.awaits_clusters = clusters.then(|| Instant::now() + patience.unwrap_or(A_LIFETIME));
         state.awaits_listeners = listeners;
     }
 

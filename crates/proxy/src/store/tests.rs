@@ -222,7 +222,7 @@ async fn a_refused_route_table_leaves_the_old_one() {
 #[tokio::test]
 async fn the_first_listeners_wait_for_the_first_clusters() {
     let (store, env) = store();
-    store.expect(true, true);
+    store.expect(true, true, None);
     routes(&store, "r").unwrap();
     http_listener(&store, "l", "r").unwrap();
     store.received(ResourceType::Listener);
@@ -231,6 +231,17 @@ async fn the_first_listeners_wait_for_the_first_clusters() {
     store.received(ResourceType::Cluster);
     assert!(env.listeners.all().is_empty(), "the cluster itself still waits for its hosts");
     endpoints(&store, "a", 80).unwrap();
+    assert_eq!(env.listeners.all().len(), 1);
+    assert!(store.is_settled());
+}
+
+#[tokio::test]
+async fn listeners_wait_for_clusters_no_longer_than_the_bootstrap_says() {
+    let (store, env) = store();
+    store.expect(true, true, Some(Duration::ZERO));
+    routes(&store, "r").unwrap();
+    http_listener(&store, "l", "r").unwrap();
+    store.received(ResourceType::Listener);
     assert_eq!(env.listeners.all().len(), 1);
     assert!(store.is_settled());
 }
