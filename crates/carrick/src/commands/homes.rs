@@ -48,3 +48,26 @@ pub fn find(which: &Which) -> Result<Federation> {
     };
     Ok(Federation::new(RunDir::new(path)))
 }
+
+pub fn any_runs() -> Result<bool> {
+    Ok(!running(&of_user()?.run).is_empty())
+}
+
+/// What is kept of federations of that name (or of any), as names and state folders; see [`Homes::state_of`].
+pub fn kept(name: Option<&str>) -> Result<Vec<(String, PathBuf)>> {
+    let entries = match std::fs::read_dir(of_user()?.state) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let folder = entry.file_name().to_string_lossy().into_owned();
+        let Some((of, _)) = folder.rsplit_once('-') else { continue };
+        if name.is_none_or(|name| name == of) {
+            found.push((of.to_owned(), entry.path()));
+        }
+    }
+    found.sort();
+    Ok(found)
+}

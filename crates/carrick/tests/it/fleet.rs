@@ -161,6 +161,10 @@ fn two_federations_run_side_by_side_and_have_to_be_named() {
     home.assert_no_files_left();
 }
 
+fn kept(home: &Home) -> usize {
+    std::fs::read_dir(home.path().join("state/carrick")).unwrap().count()
+}
+
 #[test]
 fn addresses_and_the_root_of_trust_survive_down_and_up_until_they_are_purged() {
     let home = Home::new();
@@ -180,10 +184,11 @@ fn addresses_and_the_root_of_trust_survive_down_and_up_until_they_are_purged() {
     assert_eq!(facts(&home), first, "the same address and the same root");
     home.good(&["down", "--purge"]);
     assert_ne!(facts(&home).1, first.1, "another root");
+    home.good(&["down"]);
+    assert_eq!(kept(&home), 1);
     home.good(&["down", "--purge"]);
     home.assert_no_files_left();
-    let kept = std::fs::read_dir(home.path().join("state/carrick")).unwrap().count();
-    assert_eq!(kept, 0, "nothing is remembered after --purge");
+    assert_eq!(kept(&home), 0, "nothing is remembered after --purge");
 }
 
 #[test]
