@@ -67,6 +67,23 @@ const ROUTES: &str = "
     - {name: by-query, match: {prefix: /query, query_parameters: [{name: q, string_match: {exact: other}}]}, route: {cluster: other}}
     - {name: by-method, match: {prefix: /method, headers: [{name: ':method', string_match: {exact: POST}}]}, route: {cluster: other}}
     - {name: grpc, match: {prefix: /grpc, grpc: {}}, direct_response: {status: 503, body: {inline_string: 'not now: 100%'}}}
+    - name: cross-origin
+      match: {prefix: /guarded/cors}
+      route: {cluster: main}
+      typed_per_filter_config:
+        cors:
+          '@type': type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy
+          allow_origin_string_match: [{exact: 'https://a.example'}, {suffix: .b.example}]
+          allow_methods: 'GET, PUT'
+          allow_headers: x-mine
+          expose_headers: x-upstream
+          max_age: '60'
+          allow_credentials: true
+    - name: aborted
+      match: {prefix: /guarded/fault}
+      route: {cluster: main}
+      typed_per_filter_config: {fault: {'@type': type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault, abort: {http_status: 429, percentage: {numerator: 100}}}}
+    - {name: full, match: {prefix: /full}, route: {cluster: full}}
     - {name: dead, match: {prefix: /dead}, route: {cluster: dead}}
     - {name: dead-retried, match: {prefix: /retried}, route: {cluster: dead, retry_policy: {retry_on: connect-failure, num_retries: 2, retry_back_off: {base_interval: 0.001s}}}}
     - {name: missing, match: {prefix: /missing}, route: {cluster: missing}}
@@ -91,6 +108,15 @@ const ROUTES: &str = "
     - {name: over-http2, match: {prefix: /h2/}, route: {cluster: http2}}
     - {name: rest, match: {prefix: /}, route: {cluster: main}}
 ";
+
+/// Filters before the router. Only paths under `/guarded` and one header meet them.
+const FILTERS: &str = "\
+    {name: cors, typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors}}, \
+    {name: fault, typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault}}, \
+    {name: rbac, typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC, rules: {action: DENY, policies: {\
+    paths: {permissions: [{url_path: {path: {prefix: /guarded/secret}}}], principals: [{any: true}]}, \
+    headers: {permissions: [{and_rules: {rules: [{header: {name: x-denied, string_match: {suffix: 'yes'}}}, \
+    {not_rule: {header: {name: ':method', string_match: {exact: POST}}}}]}}], principals: [{any: true}]}}}}}";
 
 fn route_config() -> String {
     format!(
@@ -142,7 +168,7 @@ fn listener(name: &str, more: &str, log: &str) -> String {
           stat_prefix: {name}
           # Envoy lingers for so long before it closes.
           delayed_close_timeout: 0.2s
-          http_filters: [{router}]
+          http_filters: [{FILTERS}, {router}]
           access_log: {}
 {}          route_config:
             name: {name}
@@ -201,6 +227,8 @@ static_resources:
     yaml += &cluster("dead", Some(upstreams.dead), "");
     yaml += &cluster("hostless", None, "");
     yaml += &cluster("http2", Some(upstreams.http2), HTTP2);
+    let full = "circuit_breakers: {thresholds: [{max_requests: 0}]}, ";
+    yaml += &cluster("full", Some(upstreams.main), full);
     for (name, host) in ["istio", "sni", "plain", "default"].into_iter().zip(upstreams.echoes) {
         yaml += &cluster(name, Some(host), "");
     }

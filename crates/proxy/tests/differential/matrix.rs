@@ -143,6 +143,30 @@ pub const ROUTED: [&str; 36] = [
     "/grpc",
 ];
 
+/// Spellings of a path that is denied, and of some that only look like it.
+const GUARDED: [&str; 20] = [
+    "/guarded/secret",
+    "/guarded/secret/x",
+    "/guarded/secrets",
+    "/guarded/secret?x",
+    "/guarded/./secret",
+    "/guarded/x/../secret",
+    "/guarded/%2e/secret",
+    "/guarded/x/%2E%2e/secret",
+    "/guarded//secret",
+    "//guarded/secret",
+    "/guarded\\secret",
+    "/guarded%2fsecret",
+    "/guarded%5csecret",
+    "/guarded/%73ecret",
+    "/guarded/SECRET",
+    "/guarded/secret;x",
+    "/guarded;x/secret",
+    "/guarded/..;/guarded/secret",
+    "/guarded/secre%74",
+    "/guarded/public?/../secret",
+];
+
 pub const HOSTS: [&str; 34] = [
     "main.example",
     "MAIN.example",
@@ -473,6 +497,35 @@ pub fn cases() -> Vec<Case> {
     }
     for (name, bytes) in sizes() {
         add(name, "strict", bytes, Then::AskAgain);
+    }
+    for (listener, _) in HTTP {
+        for path in GUARDED {
+            let bytes = request("GET", path, "main.example", "", "");
+            add(format!("guarded path {path:?}"), listener, bytes, Then::AskAgain);
+        }
+    }
+    for method in ["GET", "HEAD", "POST", "OPTIONS"] {
+        for headers in [
+            "x-denied: yes\r\n",
+            "x-denied: no\r\n",
+            "x-denied: no\r\nx-denied: yes\r\n",
+            "origin: https://a.example\r\n",
+            "origin: https://A.example\r\n",
+            "origin: https://x.b.example\r\naccess-control-request-method: PUT\r\n",
+            "origin: https://evil.example\r\naccess-control-request-method: PUT\r\n",
+            "origin: null\r\n",
+            "access-control-request-method: PUT\r\n",
+            "content-type: application/grpc\r\n",
+        ] {
+            // A gRPC call is a POST; what a HEAD of one would be, nobody says.
+            if method == "HEAD" && headers.contains("grpc") {
+                continue;
+            }
+            for path in ["/guarded/cors", "/guarded/fault", "/guarded/secret", "/full"] {
+                let bytes = request(method, path, "main.example", headers, "");
+                add(format!("guarded {method} {path} {headers:?}"), "plain", bytes, Then::AskAgain);
+            }
+        }
     }
     for headers in
         ["x-append: a\r\nx-set: a\r\nx-absent: a\r\nx-remove: a\r\n", "x-set: a\r\nx-set: b\r\n", ""]
