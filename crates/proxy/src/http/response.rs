@@ -37,13 +37,24 @@ struct Relay {
     incoming: Incoming,
     carrier: Option<Carrier>,
     /// Why nothing more comes.
-    broken: Option<hyper::Error>,
+    broken: Option<Broken>,
     home: Home,
     limits: BodyLimits,
     /// Made when the body first has to be waited for.
     timer: Option<Pin<Box<Sleep>>>,
     last_frame: Instant,
 }
+
+/// A response that broke off, while what came before goes out.
+struct Broken {
+    error: hyper::Error,
+    /// Over HTTP/2: when that is thought to be written.
+    lingers: Option<Pin<Box<Sleep>>>,
+}
+
+/// How long the end of a broken response waits over HTTP/2. A reset takes along whatever is queued before it (h2 `send_reset`), and no
+/// event tells when the queue is written.
+const LINGER: Duration = Duration::from_millis(20);
 
 /// Where an HTTP/1.1 connection goes back to.
 pub(crate) struct Home {
@@ -254,8 +265,11 @@ impl Body for ResponseBody {
             }
             Source::Upstream(relay) => relay,
         };
-        if let Some(error) = relay.broken.take() {
-            return this.fail(error.into());
+        if let Some(Broken { lingers: Some(lingers), .. }) = &mut relay.broken {
+            std::task::ready!(lingers.as_mut().poll(cx));
+        }
+        if let Some(broken) = relay.broken.take() {
+            return this.fail(broken.error.into());
         }
         let frame = match relay.poll(cx) {
             Poll::Ready(frame) => frame,
@@ -273,7 +287,10 @@ impl Body for ResponseBody {
             }
             // What came before the end goes out first: a client must be able to tell a broken answer from none.
             Some(Err(error)) => {
-                relay.broken = Some(error);
+                let is_http2 = this.record.as_ref().is_some_and(|record| record.downstream.is_http2);
+                let lingers = is_http2.then(|| Box::pin(tokio::time::sleep(LINGER)));
+                relay.broken = Some(Broken { error, lingers });
+                // Polled again at once, which sets the timer if there is one.
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }

@@ -1,12 +1,14 @@
 //! The teller over HTTP/2: tells in its answer what it received, or resets its stream if the path says so.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use h2::server::SendResponse;
-use h2::{Reason, RecvStream};
+use h2::{Ping, PingPong, Reason, RecvStream};
 use http::{HeaderMap, Request, Response};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Mutex;
 
 /// What paths of the form `/h2/NAME` ask for, other than to be told.
 pub const MISDEEDS: [&str; 5] = ["refuse", "reset", "half", "trailers", "only-trailers"];
@@ -24,9 +26,10 @@ pub async fn teller2(name: &'static str) -> SocketAddr {
 
 async fn serve(stream: TcpStream, name: &'static str) -> Result<(), h2::Error> {
     let mut connection = h2::server::handshake(stream).await?;
+    let pings = Arc::new(Mutex::new(connection.ping_pong().expect("nobody took it before")));
     while let Some(request) = connection.accept().await {
         let (request, respond) = request?;
-        tokio::spawn(answer(request, respond, name));
+        tokio::spawn(answer(request, respond, name, pings.clone()));
     }
     Ok(())
 }
@@ -35,6 +38,7 @@ async fn answer(
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
     name: &'static str,
+    pings: Arc<Mutex<PingPong>>,
 ) -> Result<(), h2::Error> {
     let (head, mut body) = request.into_parts();
     let mut read = Vec::new();
@@ -50,6 +54,8 @@ async fn answer(
         Some("half") if head.method != http::Method::HEAD => {
             let mut stream = respond.send_response(Response::new(()), false)?;
             stream.send_data(Bytes::from_static(b"half"), false)?;
+            // A reset drops what is still queued. Once a ping is answered, the half was written.
+            pings.lock().await.ping(Ping::opaque()).await?;
             stream.send_reset(Reason::CANCEL);
         }
         Some("trailers") if head.method != http::Method::HEAD => {
