@@ -126,6 +126,15 @@ impl Outer {
     }
 }
 
+/// A story that fails must not leave a sandbox behind: it would hold the pipe that the story's own end is told by.
+impl Drop for Outer {
+    fn drop(&mut self) {
+        // Both fail only where it has ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
 fn the_supervisors_exit_code_is_passed_on() {
     let mut outer = Outer::start("exit-42");
     assert_eq!(outer.code(), Some(42));
