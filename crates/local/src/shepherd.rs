@@ -22,14 +22,28 @@ pub(crate) struct Lifeline<'a> {
     pub(crate) grace: Duration,
 }
 
+fn heard() -> SigSet {
+    PASSED_ON.into_iter().chain([Signal::SIGCHLD]).collect()
+}
+
+/// Keeps signals until [`watch_over`] passes them on. Called before a child is started that may be heard of, and so signalled, before
+/// we watch it; that child has to [`release`] them.
+pub(crate) fn hold() -> io::Result<()> {
+    Ok(heard().thread_block()?)
+}
+
+/// In a child, before its program starts: programs expect to hear signals.
+pub(crate) fn release() -> io::Result<()> {
+    Ok(heard().thread_unblock()?)
+}
+
 /// Waits for `child` and returns its exit code, which for a process killed by signal N is 128 + N (as in a shell).
 ///
 /// `from_terminal`: whether Ctrl-C reaches the child directly, so that SIGINT and SIGQUIT must not be sent twice.
 pub(crate) fn watch_over(child: u32, lifeline: Option<Lifeline<'_>>, from_terminal: bool) -> io::Result<i32> {
     let child = Pid::from_raw(child.cast_signed());
-    let mut signals: SigSet = PASSED_ON.into_iter().collect();
-    signals.add(Signal::SIGCHLD);
-    // The child was started before: it must not inherit this mask.
+    let signals = heard();
+    // The child must not inherit this mask; see `hold` and `release`.
     signals.thread_block()?;
     let signal_queue = SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
 
