@@ -5,6 +5,8 @@
 //!
 //! Reading order: [`pipeline`] shows the way from files to resources top to bottom; [`cluster`] puts a control plane together.
 
+use carrick_files as files;
+
 pub mod pipeline;
 pub mod source;
 
@@ -26,5 +28,4 @@ mod admin;
 mod names;
 
 mod channel;
-mod files;
 mod socket;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::{homes, note_client, parts, print, progress, up};
 use crate::args::DemoArgs;
@@ -23,13 +23,8 @@ struct Workshop(PathBuf);
 
 impl Workshop {
     fn new(parent: &Path) -> Result<Self> {
-        use std::os::unix::fs::DirBuilderExt;
         let path = parent.join(format!("demo-{}.files", std::process::id()));
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&path)
-            .with_context(|| format!("cannot make the folder {}", path.display()))?;
+        carrick_files::private_dir(&path)?;
         Ok(Self(path))
     }
 }

@@ -164,7 +164,7 @@ struct Draft(PathBuf);
 impl Draft {
     fn beside(run: &RunDir) -> Result<Self> {
         let parent = run.path().parent().context("the run directory has no parent")?;
-        std::fs::create_dir_all(parent)?;
+        carrick_files::private_dir(parent)?;
         Ok(Self(parent.join(format!(".up-{}.log", std::process::id()))))
     }
 }

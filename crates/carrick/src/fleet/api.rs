@@ -75,7 +75,7 @@ pub async fn serve(socket: PathBuf, world: Shared, stop: CancellationToken) -> R
         .route("/fetch", get(fetch))
         .route("/down", post(down))
         .with_state(Facts { world, stop: stop.clone() });
-    let listener = UnixListener::bind(socket)?;
+    let listener = UnixListener::from_std(carrick_files::listen_private(&socket)?)?;
     axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await?;
     Ok(())
 }

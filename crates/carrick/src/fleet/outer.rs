@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use carrick_files::private_dir;
 use carrick_local::{Lifeline, Sandbox, SandboxPlan, check_machine};
 use carrick_model::Diagnostic;
 use sha2::{Digest, Sha256};
@@ -152,13 +153,4 @@ impl Homes {
         let digest = hex::encode(&Sha256::digest(folder.as_os_str().as_encoded_bytes())[..6]);
         self.state.join(format!("{name}-{digest}"))
     }
-}
-
-fn private_dir(path: &Path) -> Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .with_context(|| format!("cannot make the folder {}", path.display()))
 }

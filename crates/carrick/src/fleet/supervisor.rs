@@ -7,12 +7,13 @@ mod services;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use carrick_control::root_ca::RootStore;
+use carrick_files::private_dir;
 use carrick_identity::TrustDomain;
 use carrick_local::{Network, Pod, Process};
 use tokio::sync::Mutex;
@@ -226,29 +227,7 @@ impl World {
     }
 }
 
-fn private_dir(path: &std::path::Path) -> Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .with_context(|| format!("cannot make the folder {}", path.display()))
-}
-
-/// Replaces a file as a whole, so that a reader never sees half of it.
-fn write_private(path: &std::path::Path, content: &str) -> Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let temporary = path.with_extension("new");
-    let write = || -> std::io::Result<()> {
-        let mut file = std::fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&temporary)?;
-        file.write_all(content.as_bytes())?;
-        std::fs::rename(&temporary, path)
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
+/// Replaces a file of the run directory, which is gone when the machine stops.
+fn write_private(path: &Path, content: &str) -> Result<()> {
+    Ok(carrick_files::replace_volatile(path, content.as_bytes(), 0o600)?)
 }

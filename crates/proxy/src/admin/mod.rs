@@ -60,7 +60,7 @@ impl AdminListener {
         let socket = match numeric(Some(address)).map_err(invalid)? {
             Address::Socket(address) => Socket::Tcp(TcpListener::bind(address).await?),
             Address::Pipe(path) => {
-                remove_stale(&path)?;
+                carrick_files::remove_stale_socket(&path)?;
                 Socket::Unix { listener: UnixListener::bind(&path)?, path }
             }
         };
@@ -103,16 +103,6 @@ impl Drop for Socket {
             let _ = std::fs::remove_file(path);
         }
     }
-}
-
-/// A socket file outlives its process; a live one is never removed.
-fn remove_stale(path: &PathBuf) -> io::Result<()> {
-    use std::os::unix::fs::FileTypeExt;
-    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
-    if is_socket && std::os::unix::net::UnixStream::connect(path).is_err() {
-        std::fs::remove_file(path)?;
-    }
-    Ok(())
 }
 
 fn spawn(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, asker: Asker, shown: &Arc<Shown>) {

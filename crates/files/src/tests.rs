@@ -10,11 +10,25 @@ fn mode(path: &Path) -> u32 {
 fn a_replaced_file_has_the_new_content_and_its_mode_and_leaves_nothing_beside_it() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("key.pem");
-    replace(&path, b"one", 0o600).unwrap();
-    replace(&path, b"two", 0o600).unwrap();
-    assert_eq!(read(&path).unwrap(), "two");
-    assert_eq!(mode(&path), 0o600);
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    for replace in [replace, replace_volatile] {
+        replace(&path, b"one", 0o600).unwrap();
+        replace(&path, b"two", 0o600).unwrap();
+        assert_eq!(read(&path).unwrap(), "two");
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+}
+
+#[test]
+fn a_replacement_that_fails_leaves_the_old_content_and_nothing_beside_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("taken");
+    fs::create_dir(&path).unwrap();
+    for replace in [replace, replace_volatile] {
+        let error = replace(&path, b"one", 0o600).unwrap_err();
+        assert!(error.to_string().contains("taken"), "{error}");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
 }
 
 #[test]

@@ -1,6 +1,12 @@
 //! Writing files so that a crash leaves either the old content or the new, and keys are private from their first byte.
 //!
-//! It must not know what the files mean.
+//! Sockets of this user's own are made here too. It must not know what the files mean, nor what is served.
+//!
+//! Everything blocks; a caller on an async worker keeps to small files or moves the call away.
+
+mod socket;
+
+pub use socket::{listen_private, remove_stale_socket};
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -15,18 +21,34 @@ pub fn private_dir(path: &Path) -> io::Result<()> {
 /// Replaces `path` atomically: a temporary file beside it is written, synced, and renamed over it, then the directory is synced.
 /// The file has `mode` from its creation on.
 pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    let temporary = temporary_name(path);
-    let written = write_new(&temporary, content, mode).and_then(|()| fs::rename(&temporary, path));
-    if let Err(error) = written {
-        let _ = fs::remove_file(&temporary);
-        return Err(at(path, error));
-    }
+    swap(path, |temporary| {
+        let file = write_new(temporary, content, mode)?;
+        file.sync_all()
+    })?;
     sync_parent(path)
+}
+
+/// As [`replace`], for files that mean nothing once the machine has stopped, such as those of a run directory: readers never see half
+/// of one, but nothing is synced, which takes milliseconds on a disk.
+pub fn replace_volatile(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    swap(path, |temporary| write_new(temporary, content, mode).map(drop))
+}
+
+/// Has a temporary file beside `path` written, then renames it over it.
+fn swap(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
+    let temporary = temporary_name(path);
+    let written = write(&temporary).and_then(|()| fs::rename(&temporary, path));
+    written.map_err(|error| {
+        // Nothing may be left of a failed attempt; that it failed is the news.
+        let _ = fs::remove_file(&temporary);
+        at(path, error)
+    })
 }
 
 /// Creates `path` with `content`; fails if it is there already.
 pub fn create(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    write_new(path, content, mode).map_err(|error| at(path, error))?;
+    let created = write_new(path, content, mode).and_then(|file| file.sync_all());
+    created.map_err(|error| at(path, error))?;
     sync_parent(path)
 }
 
@@ -42,7 +64,8 @@ pub fn replace_dir(path: &Path, files: &[(&str, Vec<u8>, u32)]) -> io::Result<()
     let _ = fs::remove_dir_all(&temporary);
     private_dir(&temporary)?;
     for (name, content, mode) in files {
-        write_new(&temporary.join(name), content, *mode).map_err(|error| at(&path.join(name), error))?;
+        let written = write_new(&temporary.join(name), content, *mode).and_then(|file| file.sync_all());
+        written.map_err(|error| at(&path.join(name), error))?;
     }
     File::open(&temporary).and_then(|dir| dir.sync_all()).map_err(|error| at(path, error))?;
     let _ = fs::remove_dir_all(&retired);
@@ -59,10 +82,11 @@ pub fn read(path: &Path) -> io::Result<String> {
     fs::read_to_string(path).map_err(|error| at(path, error))
 }
 
-fn write_new(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+/// The file has its mode from its creation on, and was not there before.
+fn write_new(path: &Path, content: &[u8], mode: u32) -> io::Result<File> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
     file.write_all(content)?;
-    file.sync_all()
+    Ok(file)
 }
 
 fn sync_parent(path: &Path) -> io::Result<()> {
@@ -75,6 +99,7 @@ fn temporary_name(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.{:016x}", rand::random::<u64>()))
 }
 
+/// The error with the file's name, which those of the system lack.
 fn at(path: &Path, error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
