@@ -6,10 +6,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use carrick_backoff::Backoff;
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 use tokio::time::Instant;
 use tonic::transport::{Channel, Endpoint, Uri};
+
+/// The ceilings of the pauses between attempts to reach a server that is starting.
+const FIRST_PAUSE: Duration = Duration::from_millis(4);
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// A channel that connects on first use and again whenever the connection was lost.
 pub fn unix(path: &Path) -> Channel {
@@ -19,15 +24,14 @@ pub fn unix(path: &Path) -> Channel {
 /// A connected channel; tries until `patience` is over, since the server may be starting still.
 pub async fn unix_with_patience(path: &Path, patience: Duration) -> Result<Channel, tonic::transport::Error> {
     let deadline = Instant::now() + patience;
-    let mut pause = Duration::from_millis(2);
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
-        match endpoint().connect_with_connector(connector(path.to_owned())).await {
-            Err(_) if Instant::now() + pause < deadline => {
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_millis(200));
-            }
-            done => return done,
+        let connected = endpoint().connect_with_connector(connector(path.to_owned())).await;
+        let pause = backoff.next_pause();
+        if connected.is_ok() || Instant::now() + pause >= deadline {
+            return connected;
         }
+        tokio::time::sleep(pause).await;
     }
 }
 

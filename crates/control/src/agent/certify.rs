@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
+use carrick_backoff::Backoff;
 use carrick_identity::{PrivateKey, csr, renewal};
 use carrick_xds::pb::istio::v1::auth::IstioCertificateRequest;
 use carrick_xds::pb::istio::v1::auth::istio_certificate_service_client::IstioCertificateServiceClient;
@@ -15,14 +16,14 @@ use tokio::sync::watch;
 use super::svid::Svid;
 use crate::channel;
 
-/// The pause before the first retry, doubled up to the last.
+/// The ceilings of the first pause before a retry and of the longest, see [`Backoff`].
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Publishes a certificate and, at half of each one's life, the next. An unreachable CA is asked again and again, while the
 /// certificate at hand goes on being served.
 pub async fn keep_fresh(control: PathBuf, ttl_seconds: i64, publish: watch::Sender<Option<Arc<Svid>>>) {
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         match request(&control, ttl_seconds).await {
             Ok(svid) => {
@@ -35,13 +36,14 @@ pub async fn keep_fresh(control: PathBuf, ttl_seconds: i64, publish: watch::Send
                 );
                 tracing::info!(serial = svid.serial, "got a certificate");
                 publish.send_replace(Some(Arc::new(svid)));
-                pause = FIRST_PAUSE;
+                backoff.reset();
                 wait_until(due).await;
             }
             Err(error) => {
+                // All agents lose their CA at one moment; they must not come back at one moment too.
+                let pause = backoff.next_pause();
                 tracing::warn!(retry_in = ?pause, "no new certificate: {error:#}");
                 tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
             }
         }
     }

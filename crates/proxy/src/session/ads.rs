@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use carrick_backoff::Backoff;
 use carrick_xds::client::{Client, Delivery};
 use carrick_xds::nack::Refusal;
 use carrick_xds::pb::envoy::config::core::v3::Node;
@@ -13,8 +14,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tracing::{info, warn};
 
-use super::backoff::Backoff;
-use super::{StreamError, channel};
+use super::{StreamError, channel, reconnects};
 use crate::config::source::GrpcSource;
 use crate::env::ProxyEnv;
 use crate::resources::Origin;
@@ -44,7 +44,7 @@ pub(crate) async fn follow(
     for kind in everything_of {
         session.client.subscribe(kind, [WILDCARD]);
     }
-    let mut backoff = Backoff::new();
+    let mut backoff = reconnects();
     let mut complained = false;
     loop {
         let ended = session.stream(&env, &source, &mut backoff, &mut complained).await;
@@ -55,7 +55,7 @@ pub(crate) async fn follow(
             complained = true;
             warn!(server = source.cluster, "no ADS: {error}; the configuration stays as it is");
         }
-        backoff.wait().await;
+        tokio::time::sleep(backoff.next_pause()).await;
     }
 }
 

@@ -4,12 +4,25 @@
 //! configuration stays as it is, and the stream is opened again.
 
 mod ads;
-mod backoff;
 mod channel;
 mod sds;
 
 pub(crate) use ads::follow as follow_ads;
 pub(crate) use sds::follow_all as follow_secrets;
+
+use std::time::Duration;
+
+use carrick_backoff::Backoff;
+
+/// The ceilings of the pauses before a stream is opened again: short enough that after a restart of the server all its proxies are back
+/// within a few seconds.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+
+/// The pauses between one stream and the next.
+fn reconnects() -> Backoff {
+    Backoff::new(FIRST_PAUSE, LONGEST_PAUSE)
+}
 
 /// Why a stream ended.
 #[derive(Debug, thiserror::Error)]

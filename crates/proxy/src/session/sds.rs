@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use carrick_backoff::Backoff;
 use carrick_xds::ResourceType;
 use carrick_xds::client::Client;
 use carrick_xds::nack::Refusal;
@@ -19,9 +20,8 @@ use tokio::task::JoinHandle;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tracing::{info, warn};
 
-use super::StreamError;
-use super::backoff::Backoff;
 use super::channel::{self, Channel};
+use super::{StreamError, reconnects};
 use crate::config::source::{GrpcSource, Source};
 use crate::config::supported;
 use crate::env::ProxyEnv;
@@ -59,7 +59,7 @@ pub(crate) async fn follow_all(env: Arc<ProxyEnv>, store: Store, node: Node) {
 
 async fn follow(env: Arc<ProxyEnv>, store: Store, server: GrpcSource, node: Node) {
     let mut session = Session { env, store, client: Client::new(node.clone()), server, node };
-    let mut backoff = Backoff::new();
+    let mut backoff = reconnects();
     let mut complained = false;
     loop {
         let ended = session.stream(&mut backoff).await;
@@ -70,7 +70,7 @@ async fn follow(env: Arc<ProxyEnv>, store: Store, server: GrpcSource, node: Node
             complained = true;
             warn!(server = session.server.cluster, "no secrets: {error}; those that are there stay in use");
         }
-        backoff.wait().await;
+        tokio::time::sleep(backoff.next_pause()).await;
     }
 }
 
