@@ -1,4 +1,5 @@
 //! The client's side of delta ADS, without sockets or time: requests come out, responses go in.
+//! [`SotwClient`] is its sibling for state-of-the-world streams of one kind.
 //!
 //! The owner connects, sends what it is given, hands in what arrives, and tells what became of each [`Delivery`].
 //! It must not know what a resource means, nor keep its content: only which versions the owner has accepted.
@@ -7,6 +8,7 @@
 
 mod delivery;
 mod interest;
+mod sotw;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +19,8 @@ use crate::pb::google::rpc::Status;
 use crate::resource::ResourceType;
 
 pub use delivery::{BadResponse, Delivery, RawResource};
+pub use sotw::{BadSotwResponse, SotwClient, SotwDelivery};
+
 use interest::Interest;
 
 /// gRPC's status code INTERNAL, which is what Envoy puts into every NACK.

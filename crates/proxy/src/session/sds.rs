@@ -6,13 +6,11 @@ use std::sync::Arc;
 
 use carrick_backoff::Backoff;
 use carrick_xds::ResourceType;
-use carrick_xds::client::Client;
+use carrick_xds::client::{Client, SotwClient};
 use carrick_xds::nack::Refusal;
 use carrick_xds::pb::envoy::config::core::v3::Node;
 use carrick_xds::pb::envoy::extensions::transport_sockets::tls::v3::Secret as SecretPb;
-use carrick_xds::pb::envoy::service::discovery::v3::{DiscoveryRequest, DiscoveryResponse};
 use carrick_xds::pb::envoy::service::secret::v3::secret_discovery_service_client::SecretDiscoveryServiceClient;
-use carrick_xds::pb::google::rpc::Status;
 use prost::Message;
 use prost_types::Any;
 use tokio::sync::mpsc;
@@ -27,9 +25,6 @@ use crate::config::supported;
 use crate::env::ProxyEnv;
 use crate::secrets::Secret;
 use crate::store::Store;
-
-/// gRPC's status code INTERNAL, as Envoy puts it into NACKs.
-const INTERNAL: i32 = 13;
 
 /// Keeps one stream to every server that secrets in use come from. Runs until the process ends.
 pub(crate) async fn follow_all(env: Arc<ProxyEnv>, store: Store, node: Node) {
@@ -58,12 +53,15 @@ pub(crate) async fn follow_all(env: Arc<ProxyEnv>, store: Store, node: Node) {
 }
 
 async fn follow(env: Arc<ProxyEnv>, store: Store, server: GrpcSource, node: Node) {
-    let mut session = Session { env, store, client: Client::new(node.clone()), server, node };
+    let client = Client::new(node.clone());
+    let whole = SotwClient::new(node, ResourceType::Secret);
+    let mut session = Session { env, store, server, client, whole };
     let mut backoff = reconnects();
     let mut complained = false;
     loop {
         let ended = session.stream(&mut backoff).await;
         session.client.disconnected();
+        session.whole.disconnected();
         if let Err(error) = ended
             && !complained
         {
@@ -78,9 +76,10 @@ struct Session {
     env: Arc<ProxyEnv>,
     store: Store,
     server: GrpcSource,
-    node: Node,
     /// For delta streams.
     client: Client,
+    /// For state-of-the-world streams.
+    whole: SotwClient,
 }
 
 impl Session {
@@ -141,7 +140,7 @@ impl Session {
         }
     }
 
-    /// State of the world: every request names all secrets, and is the answer to the last response too.
+    /// State of the world.
     async fn whole(
         &mut self,
         mut grpc: SecretDiscoveryServiceClient<Channel>,
@@ -149,49 +148,31 @@ impl Session {
     ) -> Result<(), StreamError> {
         let (sender, requests) = mpsc::unbounded_channel();
         let mut interest = self.store.interest();
-        let mut last = DiscoveryRequest {
-            node: Some(self.node.clone()),
-            type_url: ResourceType::Secret.type_url().into(),
-            resource_names: self.wanted().into_iter().collect(),
-            ..DiscoveryRequest::default()
-        };
-        sender.send(last.clone()).map_err(|_| StreamError::Closed)?;
-        last.node = None;
+        self.whole.want(self.wanted());
+        sender.send(self.whole.connected()).map_err(|_| StreamError::Closed)?;
         let mut responses = grpc.stream_secrets(UnboundedReceiverStream::new(requests)).await?.into_inner();
         loop {
-            tokio::select! {
+            let answer = tokio::select! {
                 response = responses.message() => {
                     backoff.reset();
-                    let response = response?.ok_or(StreamError::Closed)?;
-                    last.response_nonce.clone_from(&response.nonce);
-                    match self.take_whole(&response) {
-                        Ok(()) => last.version_info = response.version_info,
-                        Err(message) => {
-                            let error = Some(Status { code: INTERNAL, message, details: Vec::new() });
-                            let nack = DiscoveryRequest { error_detail: error, ..last.clone() };
-                            sender.send(nack).map_err(|_| StreamError::Closed)?;
-                            continue;
+                    match self.whole.on_response(response?.ok_or(StreamError::Closed)?) {
+                        Ok(delivery) => {
+                            let refused: Vec<String> =
+                                delivery.bodies.iter().filter_map(|body| self.take(body).err()).collect();
+                            match refused.is_empty() {
+                                true => self.whole.accept(delivery),
+                                false => self.whole.reject(delivery, refused.join("\n")),
+                            }
                         }
+                        Err(bad) => bad.nack.map(|nack| *nack),
                     }
                 }
-                _ = interest.changed() => {
-                    let wanted: Vec<String> = self.wanted().into_iter().collect();
-                    if wanted == last.resource_names {
-                        continue;
-                    }
-                    last.resource_names = wanted;
-                }
+                _ = interest.changed() => self.whole.want(self.wanted()),
+            };
+            if let Some(request) = answer {
+                sender.send(request).map_err(|_| StreamError::Closed)?;
             }
-            sender.send(last.clone()).map_err(|_| StreamError::Closed)?;
         }
-    }
-
-    fn take_whole(&self, response: &DiscoveryResponse) -> Result<(), String> {
-        let mut refused = Vec::new();
-        for resource in &response.resources {
-            refused.extend(self.take(resource).err());
-        }
-        if refused.is_empty() { Ok(()) } else { Err(refused.join("\n")) }
     }
 
     fn take(&self, body: &Any) -> Result<(), String> {
