@@ -1,7 +1,8 @@
-//! How long to wait before the next attempt: exponential, with jitter over nearly the whole pause, so that those who failed together
-//! do not come back together.
+//! How long to wait before the next attempt: exponential, with jitter over nearly the whole pause,
+//! so that those who failed together do not come back together.
 //!
-//! Pure but for randomness: it must not know the time, nor what is attempted; waiting is the caller's.
+//! Pure but for randomness: it must not know the time, nor what is attempted; waiting is the
+//! caller's.
 
 use std::time::Duration;
 
@@ -12,8 +13,8 @@ const LEAST: f64 = 0.1;
 
 /// The pauses between the attempts of one caller.
 ///
-/// Each pause is drawn between a tenth of a ceiling and the ceiling, which doubles from attempt to attempt ("full jitter", as of Envoy's
-/// `JitteredExponentialBackOffStrategy`, with a floor).
+/// Each pause is drawn between a tenth of a ceiling and the ceiling, which doubles from attempt to
+/// attempt ("full jitter", as of Envoy's `JitteredExponentialBackOffStrategy`, with a floor).
 #[derive(Debug, Clone)]
 pub struct Backoff {
     first: Duration,

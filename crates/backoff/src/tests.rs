@@ -32,7 +32,8 @@ fn a_thousand_callers_that_failed_together_do_not_come_back_together() {
             caller.next_pause();
         }
     }
-    // The ceiling is 2.56 s now; in no tenth of a second there come back more than a few times their share of 43.
+    // The ceiling is 2.56 s now; in no tenth of a second there come back more than a few times
+    // their share of 43.
     let slots: Vec<u128> = callers.iter_mut().map(|caller| caller.next_pause().as_millis() / 100).collect();
     let distinct: BTreeSet<u128> = slots.iter().copied().collect();
     assert!(distinct.len() >= 20, "{distinct:?}");

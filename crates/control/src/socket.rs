@@ -9,7 +9,8 @@ use tokio::net::UnixListener;
 
 use crate::files;
 
-/// Listens on a Unix socket in a folder that only this user may enter, see [`files::listen_private`].
+/// Listens on a Unix socket in a folder that only this user may enter, see
+/// [`files::listen_private`].
 pub fn bind_private(path: &Path) -> io::Result<UnixListener> {
     UnixListener::from_std(files::listen_private(path)?)
 }

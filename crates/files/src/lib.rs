@@ -1,6 +1,8 @@
-//! Writing files so that a crash leaves either the old content or the new, and keys are private from their first byte.
+//! Writing files so that a crash leaves either the old content or the new, and keys are private
+//! from their first byte.
 //!
-//! Sockets of this user's own are made here too. It must not know what the files mean, nor what is served.
+//! Sockets of this user's own are made here too. It must not know what the files mean, nor what is
+//! served.
 //!
 //! Everything blocks; a caller on an async worker keeps to small files or moves the call away.
 
@@ -18,8 +20,8 @@ pub fn private_dir(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| at(path, error))
 }
 
-/// Replaces `path` atomically: a temporary file beside it is written, synced, and renamed over it, then the directory is synced.
-/// The file has `mode` from its creation on.
+/// Replaces `path` atomically: a temporary file beside it is written, synced, and renamed over it,
+/// then the directory is synced. The file has `mode` from its creation on.
 pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     swap(path, |temporary| {
         let file = write_new(temporary, content, mode)?;
@@ -28,8 +30,9 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     sync_parent(path)
 }
 
-/// As [`replace`], for files that mean nothing once the machine has stopped, such as those of a run directory: readers never see half
-/// of one, but nothing is synced, which takes milliseconds on a disk.
+/// As [`replace`], for files that mean nothing once the machine has stopped, such as those of a run
+/// directory: readers never see half of one, but nothing is synced, which takes milliseconds on a
+/// disk.
 pub fn replace_volatile(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     swap(path, |temporary| write_new(temporary, content, mode).map(drop))
 }
@@ -52,12 +55,13 @@ pub fn create(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     sync_parent(path)
 }
 
-/// Writes a set of files into a new directory and moves it to `path` in one step, so that no reader ever sees half of the set.
-/// An old directory at `path` is replaced.
+/// Writes a set of files into a new directory and moves it to `path` in one step, so that no reader
+/// ever sees half of the set. An old directory at `path` is replaced.
 pub fn replace_dir(path: &Path, files: &[(&str, Vec<u8>, u32)]) -> io::Result<()> {
     let temporary = temporary_name(path);
     let retired = path.with_extension("retired");
-    // Left over from a crash between the two renames below: the old set is still complete under the retired name.
+    // Left over from a crash between the two renames below: the old set is still complete under the
+    // retired name.
     if retired.exists() && !path.exists() {
         fs::rename(&retired, path).map_err(|error| at(path, error))?;
     }

@@ -9,10 +9,12 @@ use std::path::Path;
 
 use crate::{at, private_dir};
 
-/// Listens on a Unix socket in a folder that only this user may enter. The listener does not block, as an async runtime wants it.
+/// Listens on a Unix socket in a folder that only this user may enter. The listener does not block,
+/// as an async runtime wants it.
 ///
 /// # Errors
-/// Names the path. A socket on which somebody listens, or a file that is no socket, is never replaced.
+/// Names the path. A socket on which somebody listens, or a file that is no socket, is never
+/// replaced.
 pub fn listen_private(path: &Path) -> io::Result<UnixListener> {
     if let Some(parent) = path.parent() {
         private_dir(parent)?;
@@ -25,8 +27,9 @@ pub fn listen_private(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Removes the socket file that a killed process has left, which would make the next bind fail. A socket is stale if the kernel
-/// refuses to connect to it: whatever else goes wrong, somebody may be listening.
+/// Removes the socket file that a killed process has left, which would make the next bind fail. A
+/// socket is stale if the kernel refuses to connect to it: whatever else goes wrong, somebody may
+/// be listening.
 pub fn remove_stale_socket(path: &Path) -> io::Result<()> {
     let is_socket = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
     if !is_socket {
