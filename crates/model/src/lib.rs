@@ -39,7 +39,7 @@ pub use cidr::Cidr;
 pub use diagnostic::{Colour, Diagnostic, Severity, render, render_with};
 pub use federation::{ClusterSpec, Federation, parse_federation};
 pub use mesh::{AccessLog, MeshSettings, OutboundPolicy};
-pub use parse::{parse, parse_with};
+pub use parse::{ParseCache, ParsedFile, parse, parse_with};
 pub use resource::{AnyResource, Kind, Meta, Resource, ResourceName};
 pub use snapshot::{
     EffectiveDestinationRule, EffectivePolicy, Endpoint, EndpointAddress, MeshSnapshot, MtlsMode, NameEntry,
