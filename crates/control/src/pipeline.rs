@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use carrick_model::{
-    AddressTable, ClusterSpec, Diagnostic, Federation, MeshSnapshot, Resource, SourceFile, parse_federation,
-    parse_with, render,
+    AddressTable, Diagnostic, FederatedCluster, MeshSnapshot, SourceFile, parse_federation, parse_with,
+    render,
 };
 use carrick_translate::{ProxyNode, unsupported};
 use carrick_xds::ProxyResources;
@@ -117,10 +117,9 @@ pub fn resources_for(made: &Translations, published: &Published, node: &ProxyNod
     made.of(published.version, &published.snapshot, node)
 }
 
-/// What one reading found: the federation, this cluster in it, and the folders with its resources.
+/// What one reading found: this cluster in the federation, and the folders with its resources.
 struct Inputs {
-    federation: Arc<Resource<Federation>>,
-    cluster: ClusterSpec,
+    cluster: FederatedCluster,
     folder: Folder,
     flow_log: bool,
 }
@@ -149,17 +148,15 @@ impl Inputs {
         let file = SourceFile::new(name, text.as_str());
         let (federation, diagnostics) = parse_federation(&file);
         let Some(federation) = federation else { return Err(Unreadable::Findings { diagnostics, file }) };
-        let cluster =
-            federation.spec.clusters.iter().find(|cluster| cluster.name == options.cluster).cloned();
-        let cluster = cluster.ok_or_else(|| {
+        let cluster = federation.cluster(&options.cluster).cloned().ok_or_else(|| {
             let reason =
                 anyhow::anyhow!("{} has no cluster {}", options.federation.display(), options.cluster);
             Unreadable::Other(reason)
         })?;
-        let includes =
-            cluster.resources.iter().map(PathBuf::from).chain(options.extra.iter().cloned()).collect();
+        let own = &cluster.runtime.resources;
+        let includes = own.iter().map(PathBuf::from).chain(options.extra.iter().cloned()).collect();
         let root = options.federation.parent().unwrap_or(Path::new(".")).to_owned();
-        Ok(Self { federation, cluster, folder: Folder { root, includes }, flow_log: options.flow_log })
+        Ok(Self { cluster, folder: Folder { root, includes }, flow_log: options.flow_log })
     }
 }
 
@@ -175,7 +172,7 @@ impl Built {
         Published {
             version,
             snapshot: self.snapshot.clone(),
-            upstream_resolvers: inputs.federation.spec.dns.upstream.clone(),
+            upstream_resolvers: inputs.cluster.config.resolvers.clone(),
             diagnostics: self.diagnostics.clone(),
             files: self.files.clone(),
         }
@@ -183,13 +180,13 @@ impl Built {
 }
 
 fn build(inputs: &Inputs, addresses: AddressTable, last_good: &mut LastGood) -> Result<Built> {
-    let mut settings = inputs.federation.spec.mesh_settings(&inputs.cluster)?;
+    let mut settings = inputs.cluster.config.settings.clone();
     if inputs.flow_log {
         settings.access_log = Some(access_log::flow());
     }
     let newest = inputs.folder.read()?;
     Ok(last_good.settle(newest, |files| {
-        let (resources, mut diagnostics) = parse_with(files, &inputs.cluster.substitute);
+        let (resources, mut diagnostics) = parse_with(files, &inputs.cluster.runtime.substitute);
         let (snapshot, addresses, more) =
             carrick_model::build(resources, settings.clone(), addresses.clone());
         diagnostics.extend(more);

@@ -24,7 +24,6 @@ use std::collections::BTreeSet;
 
 use crate::diagnostic::Diagnostic;
 use crate::federation::Federation;
-use crate::resource::Resource;
 use crate::snapshot::MeshSnapshot;
 
 use cluster::Cluster;
@@ -34,14 +33,15 @@ pub use rule::{RULES, Rule};
 
 /// A federation with its clusters, as the rules see it.
 struct View<'a> {
-    federation: &'a Resource<Federation>,
+    federation: &'a Federation,
     clusters: Vec<Cluster<'a>>,
 }
 
 /// What the rules find. `snapshots` are those of the federation's clusters, in its order.
-pub fn analyze(federation: &Resource<Federation>, snapshots: &[MeshSnapshot]) -> Vec<Diagnostic> {
-    let specs = federation.spec.clusters.iter();
-    let clusters = specs.zip(snapshots).map(|(spec, snapshot)| Cluster::new(spec, snapshot)).collect();
+pub fn analyze(federation: &Federation, snapshots: &[MeshSnapshot]) -> Vec<Diagnostic> {
+    let written = federation.clusters.iter();
+    let clusters =
+        written.zip(snapshots).map(|(written, snapshot)| Cluster::new(written, snapshot)).collect();
     let view = View { federation, clusters };
     let mut findings = Findings::default();
     for cluster in &view.clusters {

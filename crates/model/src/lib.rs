@@ -16,6 +16,8 @@ pub mod cidr;
 
 pub mod host;
 
+pub mod visibility;
+
 pub mod resource;
 
 pub mod resources;
@@ -37,12 +39,13 @@ pub mod analyze;
 pub use addresses::AddressTable;
 pub use cidr::Cidr;
 pub use diagnostic::{Colour, Diagnostic, Severity, render, render_with};
-pub use federation::{ClusterSpec, Federation, parse_federation};
+pub use federation::{ClusterConfig, ClusterRuntime, FederatedCluster, Federation, parse_federation};
 pub use mesh::{AccessLog, MeshSettings, OutboundPolicy};
-pub use parse::{parse, parse_with};
+pub use parse::{ParseCache, ParsedFile, parse, parse_with};
 pub use resource::{AnyResource, Kind, Meta, Resource, ResourceName};
 pub use snapshot::{
     EffectiveDestinationRule, EffectivePolicy, Endpoint, EndpointAddress, MeshSnapshot, MtlsMode, NameEntry,
     Protocol, Resolution, Service, ServiceKind, ServicePort, Workload, build,
 };
 pub use source::{Location, SourceFile};
+pub use visibility::ExportTo;

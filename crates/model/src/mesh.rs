@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use carrick_identity::TrustDomain;
 
 use crate::cidr::Cidr;
-use crate::snapshot::ExportTo;
+use crate::visibility::ExportTo;
 
 /// What the mesh as a whole is set to, for one cluster.
 #[derive(Debug, Clone, PartialEq)]

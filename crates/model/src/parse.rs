@@ -3,6 +3,7 @@
 //! text -> documents -> trees with positions -> (substitution) -> kind and metadata -> typed spec. What is wrong in
 //! one document never touches another.
 
+mod cache;
 mod decode;
 mod documents;
 mod finder;
@@ -24,11 +25,20 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use cache::ParseCache;
 pub use positions::Positions;
 
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::resource::AnyResource;
 use crate::source::{Location, SourceFile};
+
+/// What one file says, as far as it can be read.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ParsedFile {
+    pub resources: Vec<AnyResource>,
+    /// As a reader goes through the file.
+    pub diagnostics: Vec<Diagnostic>,
+}
 
 /// Reads all resources in all files. What cannot be read is a diagnostic, and nothing else is affected.
 pub fn parse(files: &[SourceFile]) -> (Vec<AnyResource>, Vec<Diagnostic>) {
@@ -37,44 +47,51 @@ pub fn parse(files: &[SourceFile]) -> (Vec<AnyResource>, Vec<Diagnostic>) {
 
 /// The same, after replacing texts inside string scalars (never in keys, and never across scalars). A scalar that
 /// consists of nothing but such a text, and becomes a number, counts as that number.
+///
+/// Whoever parses the same files again and again keeps a [`ParseCache`].
 pub fn parse_with(
     files: &[SourceFile],
     substitutions: &BTreeMap<String, String>,
 ) -> (Vec<AnyResource>, Vec<Diagnostic>) {
-    let mut resources = Vec::new();
-    let mut diagnostics = Vec::new();
+    let (mut resources, mut diagnostics) = (Vec::new(), Vec::new());
     for file in files {
-        let path: Arc<str> = file.path.as_str().into();
-        for document in documents::split(&file.text) {
-            match tree::read(&document) {
-                Ok(None) => {}
-                Ok(Some(mut root)) => {
-                    substitute::replace(&mut root, substitutions);
-                    resource::read(root, &path, &mut resources, &mut diagnostics);
-                }
-                Err(fault) => diagnostics.push(Diagnostic {
-                    code: if fault.too_large { codes::TOO_LARGE } else { codes::SYNTAX },
-                    severity: Severity::Error,
-                    location: Location { file: path.clone(), line: fault.line, column: fault.column },
-                    resource: None,
-                    field: String::new(),
-                    reason: fault.reason,
-                    mend: match fault.too_large {
-                        true => "make it smaller and flatter, or split it into several documents".to_owned(),
-                        false => {
-                            "correct the YAML; the other documents of this file are not affected".to_owned()
-                        }
-                    },
-                }),
-            }
-        }
+        let parsed = parse_file(file, substitutions);
+        resources.extend(parsed.resources);
+        diagnostics.extend(parsed.diagnostics);
     }
-    // As a reader goes through a file, whatever order the findings were made in.
-    diagnostics.sort_by(|a, b| (position(files, a), a.code).cmp(&(position(files, b), b.code)));
     (resources, diagnostics)
 }
 
-fn position(files: &[SourceFile], diagnostic: &Diagnostic) -> (Option<usize>, u32, u32) {
-    let Location { file, line, column } = &diagnostic.location;
-    (files.iter().position(|known| known.path == **file), *line, *column)
+fn parse_file(file: &SourceFile, substitutions: &BTreeMap<String, String>) -> ParsedFile {
+    let ParsedFile { mut resources, mut diagnostics } = ParsedFile::default();
+    let path: Arc<str> = file.path.as_str().into();
+    for document in documents::split(&file.text) {
+        match tree::read(&document) {
+            Ok(None) => {}
+            Ok(Some(mut root)) => {
+                substitute::replace(&mut root, substitutions);
+                resource::read(root, &path, &mut resources, &mut diagnostics);
+            }
+            Err(fault) => diagnostics.push(unreadable(fault, &path)),
+        }
+    }
+    // As a reader goes through the file, whatever order the findings were made in.
+    diagnostics.sort_by(|a, b| (&a.location, a.code).cmp(&(&b.location, b.code)));
+    ParsedFile { resources, diagnostics }
+}
+
+fn unreadable(fault: tree::Fault, path: &Arc<str>) -> Diagnostic {
+    let (code, mend) = match fault.too_large {
+        true => (codes::TOO_LARGE, "make it smaller and flatter, or split it into several documents"),
+        false => (codes::SYNTAX, "correct the YAML; the other documents of this file are not affected"),
+    };
+    Diagnostic {
+        code,
+        severity: Severity::Error,
+        location: Location { file: path.clone(), line: fault.line, column: fault.column },
+        resource: None,
+        field: String::new(),
+        reason: fault.reason,
+        mend: mend.to_owned(),
+    }
 }

@@ -18,7 +18,6 @@ mod service;
 mod services;
 mod sidecars;
 mod virtual_services;
-mod visibility;
 mod workload;
 mod workloads;
 
@@ -39,7 +38,6 @@ pub use service::{
     Endpoint, EndpointAddress, Resolution, Service, ServiceKind, ServicePort, TargetPort, TlsCapability,
 };
 pub use sidecars::SidecarScope;
-pub use visibility::ExportTo;
 pub use workload::{NETNS_ANNOTATION, OWNER_ANNOTATION, TLS_MODE_LABEL, Workload};
 
 pub(crate) use delegates::{find as find_delegate, is_delegate, merged as merged_with_delegate};

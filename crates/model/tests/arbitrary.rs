@@ -8,8 +8,7 @@ use std::sync::Arc;
 use carrick_identity::TrustDomain;
 use carrick_model::analyze::analyze;
 use carrick_model::{
-    AddressTable, ClusterSpec, Diagnostic, Federation, Kind, MeshSettings, Meta, OutboundPolicy, Resource,
-    SourceFile, build, parse, parse_federation, render,
+    AddressTable, Diagnostic, Federation, MeshSettings, SourceFile, build, parse, parse_federation, render,
 };
 use proptest::prelude::*;
 
@@ -37,13 +36,10 @@ fn through_everything(text: &str) -> Vec<Diagnostic> {
 }
 
 /// One cluster, which lets unknown traffic out, so that every rule has something to look at.
-fn federation() -> Resource<Federation> {
-    let spec = Federation {
-        clusters: vec![ClusterSpec { name: "cluster1".to_owned(), ..ClusterSpec::default() }],
-        outbound_traffic_policy: OutboundPolicy::AllowAny,
-        ..Federation::default()
-    };
-    Resource::new(Meta::made(Kind::Federation, "", "any"), spec)
+fn federation() -> Arc<Federation> {
+    let text = "apiVersion: carrick.dev/v1alpha1\nkind: Federation\nmetadata: { name: any }\n\
+                spec: { outboundTrafficPolicy: ALLOW_ANY, clusters: [{ name: cluster1, resources: [a.yaml] }] }";
+    parse_federation(&SourceFile::new("federation.yaml", text)).0.unwrap()
 }
 
 proptest! {

@@ -6,11 +6,12 @@
 use std::fs;
 use std::path::Path;
 
-use carrick_model::{Federation, SourceFile, parse_federation};
+use carrick_model::resources::FederationSpec;
+use carrick_model::{SourceFile, parse_federation};
 
 /// The fields, by the structs that hold them.
 const SPEC: &str =
-    concat!(include_str!("../src/federation/spec.rs"), include_str!("../src/federation/mesh_config.rs"));
+    concat!(include_str!("../src/resources/federation.rs"), include_str!("../src/resources/mesh_config.rs"));
 
 fn document() -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/federation-file.md")).unwrap()
@@ -51,12 +52,12 @@ fn the_document_s_example_is_a_federation() {
     let (federation, findings) = parse_federation(&SourceFile::new("federation.yaml", example));
     assert_eq!(findings, []);
     let federation = federation.unwrap();
-    assert_eq!(federation.spec.clusters[0].substitute["__INGRESS2__"], "203.0.113.21");
+    assert_eq!(federation.clusters[0].runtime.substitute["__INGRESS2__"], "203.0.113.21");
 }
 
 #[test]
 fn the_defaults_are_those_of_the_program() {
-    let defaults = Federation::default();
+    let defaults = FederationSpec::default();
     let rows = rows(&document());
     let default = |field: &str| rows.iter().find(|[path, ..]| path == field).unwrap()[2].clone();
     assert_eq!(default("suffix"), defaults.suffix);

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use carrick_control::source::folder::Folder;
 use carrick_model::analyze::analyze;
 use carrick_model::{
-    AddressTable, Cidr, ClusterSpec, Diagnostic, Federation, MeshSnapshot, SourceFile, build,
+    AddressTable, Cidr, Diagnostic, FederatedCluster, Federation, MeshSnapshot, SourceFile, build,
     parse_federation, parse_with,
 };
 use carrick_translate::unsupported;
@@ -36,8 +36,8 @@ pub fn read(folder: &Path) -> Result<Analysis> {
     let mut files = vec![file];
     if let Some(federation) = federation {
         let mut snapshots = Vec::new();
-        for spec in &federation.spec.clusters {
-            let cluster = read_cluster(folder, &federation.spec, spec)?;
+        for spec in &federation.clusters {
+            let cluster = read_cluster(folder, &federation, spec)?;
             findings.extend(cluster.findings);
             files.extend(cluster.files);
             snapshots.push(cluster.snapshot);
@@ -53,16 +53,15 @@ struct Cluster {
     files: Vec<SourceFile>,
 }
 
-fn read_cluster(folder: &Path, federation: &Federation, spec: &ClusterSpec) -> Result<Cluster> {
-    let includes = spec.resources.iter().map(PathBuf::from).collect();
+fn read_cluster(folder: &Path, federation: &Federation, spec: &FederatedCluster) -> Result<Cluster> {
+    let includes = spec.runtime.resources.iter().map(PathBuf::from).collect();
     let mut files = Folder { root: folder.to_owned(), includes }.read()?;
-    let (own, _) = parse_with(&files, &spec.substitute);
+    let (own, _) = parse_with(&files, &spec.runtime.substitute);
     files.push(SourceFile::new(INSTALLED, install_for(&own)));
-    let (resources, _) = parse_with(&files, &spec.substitute);
+    let (resources, _) = parse_with(&files, &spec.runtime.substitute);
     files.push(SourceFile::new(PODS, pods_as_text(&pods::expected(&resources), federation.networks.pods)?));
-    let (resources, mut findings) = parse_with(&files, &spec.substitute);
-    let settings = federation.mesh_settings(spec)?;
-    let (snapshot, _, more) = build(resources, settings, AddressTable::default());
+    let (resources, mut findings) = parse_with(&files, &spec.runtime.substitute);
+    let (snapshot, _, more) = build(resources, spec.config.settings.clone(), AddressTable::default());
     findings.extend(more);
     findings.extend(unsupported(&snapshot));
     Ok(Cluster { snapshot, findings, files })

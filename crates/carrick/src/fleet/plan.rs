@@ -10,7 +10,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use carrick_control::source::folder::Folder;
 use carrick_model::{
-    AddressTable, AnyResource, Cidr, ClusterSpec, Diagnostic, Federation, Resource, SourceFile, build,
+    AddressTable, AnyResource, Cidr, Diagnostic, FederatedCluster, Federation, SourceFile, build,
     parse_federation, parse_with,
 };
 
@@ -28,7 +28,7 @@ const FIRST_POD: u32 = 11;
 pub struct FederationPlan {
     pub name: String,
     pub folder: PathBuf,
-    pub federation: Arc<Resource<Federation>>,
+    pub federation: Arc<Federation>,
     pub clusters: Vec<ClusterPlan>,
     /// Findings in the operator's files, and the files to show them in.
     pub diagnostics: Vec<Diagnostic>,
@@ -38,7 +38,7 @@ pub struct FederationPlan {
 /// One cluster of it.
 #[derive(Debug, Clone)]
 pub struct ClusterPlan {
-    pub spec: ClusterSpec,
+    pub spec: FederatedCluster,
     pub pods: Vec<PodSpec>,
     /// The installed resources that the operator's own do not replace, as YAML.
     pub install: String,
@@ -71,26 +71,25 @@ pub fn read(folder: &Path) -> Result<FederationPlan> {
         files: vec![file],
         federation: federation.clone(),
     };
-    for spec in &federation.spec.clusters {
+    for spec in &federation.clusters {
         let cluster = read_cluster(&mut plan, spec)?;
         plan.clusters.push(cluster);
     }
     Ok(plan)
 }
 
-fn read_cluster(plan: &mut FederationPlan, spec: &ClusterSpec) -> Result<ClusterPlan> {
-    let includes = spec.resources.iter().map(PathBuf::from).collect();
+fn read_cluster(plan: &mut FederationPlan, spec: &FederatedCluster) -> Result<ClusterPlan> {
+    let includes = spec.runtime.resources.iter().map(PathBuf::from).collect();
     let files = Folder { root: plan.folder.clone(), includes }.read()?;
-    let (own, mut diagnostics) = parse_with(&files, &spec.substitute);
+    let (own, mut diagnostics) = parse_with(&files, &spec.runtime.substitute);
     let install = install_for(&own);
     let mut all = files.clone();
     all.push(SourceFile::new("(installed)", install.as_str()));
-    let (resources, _) = parse_with(&all, &spec.substitute);
+    let (resources, _) = parse_with(&all, &spec.runtime.substitute);
     let (pods, more) = pods::desired(&resources);
     diagnostics.extend(more);
     // Whether the resources fit together is asked here, before anything is started; the control plane asks again.
-    let settings = plan.federation.spec.mesh_settings(spec)?;
-    let (_, _, more) = build(resources, settings, AddressTable::default());
+    let (_, _, more) = build(resources, spec.config.settings.clone(), AddressTable::default());
     diagnostics.extend(more.into_iter().filter(|finding| finding.is_error()));
     plan.diagnostics.extend(diagnostics);
     plan.files.extend(files);
@@ -127,17 +126,17 @@ impl FederationPlan {
     }
 
     pub fn control_plane_address(&self) -> Result<Ipv4Addr> {
-        Self::address(self.federation.spec.networks.pods, CONTROL_PLANE)
+        Self::address(self.federation.networks.pods, CONTROL_PLANE)
     }
 
     /// The gateway's address on the internet; only the first replica of each gateway has one.
-    pub fn internet_address(&self, spec: &ClusterSpec, pod: &PodSpec) -> Option<Ipv4Addr> {
+    pub fn internet_address(&self, spec: &FederatedCluster, pod: &PodSpec) -> Option<Ipv4Addr> {
         if !pod.name.ends_with("-0") {
             return None;
         }
         match pod.role {
-            Role::Gateway(Gateway::Ingress) => spec.ingress.address,
-            Role::Gateway(Gateway::Egress) => spec.egress.address,
+            Role::Gateway(Gateway::Ingress) => Some(spec.runtime.ingress),
+            Role::Gateway(Gateway::Egress) => Some(spec.runtime.egress),
             Role::Gateway(Gateway::Other) | Role::Sidecar | Role::Plain => None,
         }
     }

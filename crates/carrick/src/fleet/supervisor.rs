@@ -14,7 +14,6 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result};
 use carrick_control::root_ca::RootStore;
 use carrick_files::private_dir;
-use carrick_identity::TrustDomain;
 use carrick_local::{Network, Pod, Process};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -107,7 +106,7 @@ pub async fn run(options: SupervisorOptions, stop: CancellationToken) -> Result<
 impl World {
     fn create(plan: &FederationPlan, run: RunDir, state: StateDir, envoy: Option<Envoy>) -> Result<Self> {
         let networks = Networks::create(plan)?;
-        let internet = plan.federation.spec.networks.internet;
+        let internet = plan.federation.networks.internet;
         let last = u32::try_from(internet.size().saturating_sub(2)).unwrap_or(u32::MAX);
         let stranger = world::stranger(&networks, FederationPlan::address(internet, last)?)?;
         Ok(Self {
@@ -138,8 +137,7 @@ impl World {
             private_dir(&self.run.proxies_dir(&cluster.spec.name))?;
             private_dir(&self.run.runtime_resources(&cluster.spec.name))?;
             if !self.state.cluster(&cluster.spec.name).join("cacerts").exists() {
-                let token =
-                    root.issue_token(&TrustDomain::new(cluster.spec.trust_domain())?, TOKEN_LIFETIME)?;
+                let token = root.issue_token(&cluster.spec.config.settings.trust_domain, TOKEN_LIFETIME)?;
                 write_private(&self.run.token(&cluster.spec.name), token.expose())?;
             }
         }
@@ -148,7 +146,7 @@ impl World {
 
     /// Makes pods without starting anything in them.
     fn make_pods(&mut self, plan: &FederationPlan, cluster: &str, pods: &[PodSpec]) -> Result<()> {
-        let network = plan.federation.spec.networks.pods;
+        let network = plan.federation.networks.pods;
         let resolver = plan.control_plane_address()?;
         let spec =
             plan.cluster(cluster).map(|cluster| &cluster.spec).context("the plan has no such cluster")?;

@@ -25,7 +25,7 @@ pub struct Networks {
 
 impl Networks {
     pub fn create(plan: &FederationPlan) -> Result<Self> {
-        let ranges = &plan.federation.spec.networks;
+        let ranges = &plan.federation.networks;
         let make = |name: &str, range: carrick_model::Cidr, kind| -> Result<Network> {
             let gateway = FederationPlan::address(range, 1)?;
             Ok(Network::create(&NetworkPlan { name: name.into(), gateway, prefix: range.prefix(), kind })?)

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::listener::{Listener, listeners};
-use crate::federation::ClusterSpec;
+use crate::federation::FederatedCluster;
 use crate::mesh::OutboundPolicy;
 use crate::resource::AnyResource;
 use crate::resources::labels_match;
 use crate::snapshot::{Endpoint, EndpointAddress, MeshSnapshot, Service, TLS_MODE_LABEL, Workload};
 
 pub(super) struct Cluster<'a> {
-    pub spec: &'a ClusterSpec,
+    pub written: &'a FederatedCluster,
     pub snapshot: &'a MeshSnapshot,
     pub clients: Vec<Client>,
     pub gateways: Vec<GatewayProxy>,
@@ -31,7 +31,7 @@ pub(super) struct GatewayProxy {
 }
 
 impl<'a> Cluster<'a> {
-    pub fn new(spec: &'a ClusterSpec, snapshot: &'a MeshSnapshot) -> Cluster<'a> {
+    pub fn new(written: &'a FederatedCluster, snapshot: &'a MeshSnapshot) -> Cluster<'a> {
         let (gateways, others): (Vec<_>, Vec<_>) =
             snapshot.workloads().iter().partition(|workload| is_gateway(snapshot, workload));
         let mut seen = BTreeSet::new();
@@ -40,11 +40,11 @@ impl<'a> Cluster<'a> {
             listeners: listeners(snapshot, workload),
             workload: workload.clone(),
         });
-        Cluster { spec, snapshot, clients: clients(snapshot, &others), gateways: proxies.collect() }
+        Cluster { written, snapshot, clients: clients(snapshot, &others), gateways: proxies.collect() }
     }
 
     pub fn name(&self) -> &str {
-        &self.spec.name
+        &self.written.name
     }
 
     /// Whether some sidecar passes connections to unknown destinations on. A Sidecar resource counts before the mesh's setting.

@@ -116,7 +116,7 @@ impl<'w> Walk<'w> {
             if let Some(proxy) = ingress.ingress() {
                 self.reach_gateway(there, proxy, endpoint.port, hops);
             }
-        } else if self.view.federation.spec.networks.internet.contains(address) {
+        } else if self.view.federation.networks.internet.contains(address) {
             let site = endpoint_site(here, &service.meta, &endpoint.address);
             self.ends.push(End::Nobody { address, site });
         }
@@ -125,7 +125,7 @@ impl<'w> Walk<'w> {
     fn ingress_at(&self, address: IpAddr) -> Option<(usize, &'w Cluster<'w>)> {
         let view: &'w View<'w> = self.view;
         let mut all = view.clusters.iter().enumerate();
-        all.find(|(_, cluster)| cluster.spec.ingress.address.is_some_and(|own| IpAddr::V4(own) == address))
+        all.find(|(_, cluster)| IpAddr::V4(cluster.written.runtime.ingress) == address)
     }
 
     fn reach_gateway(&mut self, cluster: usize, proxy: &'w GatewayProxy, port: u16, hops: usize) {

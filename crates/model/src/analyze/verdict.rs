@@ -83,7 +83,7 @@ fn judge(view: &View<'_>, call: &Call<'_>, end: &End, findings: &mut Findings) {
             let known: Vec<String> = view
                 .clusters
                 .iter()
-                .filter_map(|cluster| Some(format!("{} ({})", cluster.spec.ingress.address?, cluster.name())))
+                .map(|cluster| format!("{} ({})", cluster.written.runtime.ingress, cluster.name()))
                 .collect();
             let reason = format!("{address} is no cluster's ingress gateway");
             add(&NO_SUCH_INGRESS, site, reason, format!("use one of {}", known.join(", ")), findings);

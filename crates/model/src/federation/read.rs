@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use carrick_identity::TrustDomain;
 
-use super::spec::{ClusterSpec, Federation, GatewayAddress};
+use super::settings::mesh_settings;
+use super::{ClusterConfig, ClusterRuntime, FederatedCluster, Federation};
 use crate::cidr::Cidr;
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::host;
-use crate::resource::{AnyResource, Meta, Resource};
+use crate::resource::{AnyResource, Meta};
+use crate::resources::{ClusterSpec, FederationSpec, GatewayAddress};
 use crate::source::{Location, SourceFile};
 
 /// The first gateway's address in the internet network where none is given: cluster N gets `.11 + 10 N` for its
@@ -21,7 +23,7 @@ const FIRST_GATEWAY: u32 = 11;
 const GATEWAYS_APART: u32 = 10;
 
 /// The federation in `file`, with every address filled in and every `${…}` replaced; `None` if it has errors.
-pub fn parse_federation(file: &SourceFile) -> (Option<Arc<Resource<Federation>>>, Vec<Diagnostic>) {
+pub fn parse_federation(file: &SourceFile) -> (Option<Arc<Federation>>, Vec<Diagnostic>) {
     let (resources, mut diagnostics) = crate::parse::parse(std::slice::from_ref(file));
     let mut found = None;
     for resource in resources {
@@ -29,9 +31,9 @@ pub fn parse_federation(file: &SourceFile) -> (Option<Arc<Resource<Federation>>>
         let mut check = Check { meta: &meta, found: &mut diagnostics };
         match resource {
             AnyResource::Federation(federation) if found.is_none() => {
-                let mut federation = Resource::clone(&federation);
-                complete(&mut federation.spec, &mut check);
-                found = Some(Arc::new(federation));
+                let mut spec = federation.spec.clone();
+                complete(&mut spec, &mut check);
+                found = Some((federation.meta.clone(), spec));
             }
             AnyResource::Federation(_) => {
                 check.error("kind", "the file already has a Federation".to_owned(), "keep one of them");
@@ -54,7 +56,25 @@ pub fn parse_federation(file: &SourceFile) -> (Option<Arc<Resource<Federation>>>
         });
     }
     let refused = diagnostics.iter().any(Diagnostic::is_error);
-    (found.filter(|_| !refused), diagnostics)
+    let federation = found.filter(|_| !refused).and_then(|(meta, spec)| federation_from(meta, spec));
+    (federation.map(Arc::new), diagnostics)
+}
+
+/// A complete and checked file as what follows from it. `None` for one that the checks would have refused.
+fn federation_from(meta: Meta, spec: FederationSpec) -> Option<Federation> {
+    let mut clusters = Vec::new();
+    for cluster in &spec.clusters {
+        let runtime = ClusterRuntime {
+            ingress: cluster.ingress.address?,
+            egress: cluster.egress.address?,
+            resources: cluster.resources.clone(),
+            substitute: cluster.substitute.clone(),
+        };
+        let settings = mesh_settings(&spec, cluster).ok()?;
+        let config = ClusterConfig { settings, resolvers: spec.dns.upstream.clone() };
+        clusters.push(FederatedCluster { name: cluster.name.clone(), runtime, config });
+    }
+    Some(Federation { meta, networks: spec.networks, clusters })
 }
 
 pub(super) struct Check<'a> {
@@ -76,7 +96,7 @@ impl Check<'_> {
     }
 }
 
-fn complete(spec: &mut Federation, check: &mut Check<'_>) {
+fn complete(spec: &mut FederationSpec, check: &mut Check<'_>) {
     if let Some(fault) = host::fault(&spec.suffix, false) {
         check.error("spec.suffix", fault, "write a DNS name such as `global`");
     }
@@ -123,7 +143,7 @@ fn complete(spec: &mut Federation, check: &mut Check<'_>) {
     }
 }
 
-fn check_networks(spec: &Federation, check: &mut Check<'_>) {
+fn check_networks(spec: &FederationSpec, check: &mut Check<'_>) {
     let networks = &spec.networks;
     let ranges = [("pods", networks.pods), ("services", networks.services), ("internet", networks.internet)];
     for (position, (name, range)) in ranges.iter().enumerate() {
@@ -168,7 +188,7 @@ fn check_names(clusters: &[ClusterSpec], check: &mut Check<'_>) {
 }
 
 /// Every gateway gets an address of the internet network, and no two the same.
-fn give_addresses(spec: &mut Federation, check: &mut Check<'_>) {
+fn give_addresses(spec: &mut FederationSpec, check: &mut Check<'_>) {
     let internet = spec.networks.internet;
     let IpAddr::V4(base) = internet.address() else { return };
     let mut taken: BTreeSet<Ipv4Addr> = BTreeSet::new();

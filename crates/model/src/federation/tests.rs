@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::source::SourceFile;
 
@@ -20,7 +22,7 @@ spec:
 fn read(text: &str) -> (Option<Federation>, Vec<String>) {
     let (federation, diagnostics) = parse_federation(&SourceFile::new("federation.yaml", text));
     let shown = diagnostics.iter().map(|d| format!("{} {}: {}", d.location, d.field, d.reason)).collect();
-    (federation.map(|resource| resource.spec.clone()), shown)
+    (federation.map(Arc::unwrap_or_clone), shown)
 }
 
 #[test]
@@ -29,14 +31,13 @@ fn a_federation_comes_with_addresses_trust_domains_and_substitutions_filled_in()
     assert_eq!(diagnostics, Vec::<String>::new());
     let federation = federation.unwrap();
     let [one, two] = &federation.clusters[..] else { panic!("two clusters") };
-    assert_eq!(federation.suffix, "global");
-    assert_eq!(one.trust_domain(), "cluster1.local");
-    assert_eq!(one.ingress.address.unwrap().to_string(), "203.0.113.11");
-    assert_eq!(one.egress.address.unwrap().to_string(), "203.0.113.12");
-    assert_eq!(two.ingress.address.unwrap().to_string(), "203.0.113.77");
-    assert_eq!(one.substitute["__REPLACEME__"], "203.0.113.77");
+    assert_eq!(one.runtime.ingress.to_string(), "203.0.113.11");
+    assert_eq!(one.runtime.egress.to_string(), "203.0.113.12");
+    assert_eq!(two.runtime.ingress.to_string(), "203.0.113.77");
+    assert_eq!(one.runtime.substitute["__REPLACEME__"], "203.0.113.77");
 
-    let settings = federation.mesh_settings(one).unwrap();
+    let settings = &one.config.settings;
+    assert_eq!(settings.dns_suffix, "global");
     assert_eq!(settings.trust_domain.as_str(), "cluster1.local");
     assert_eq!(
         settings.peer_trust_domains.iter().map(|d| d.as_str()).collect::<Vec<_>>(),
@@ -102,13 +103,16 @@ fn a_mesh_is_set_for_all_clusters_and_then_for_each() {
     assert_eq!(diagnostics, Vec::<String>::new());
     let federation = federation.unwrap();
     let [one, two] = &federation.clusters[..] else { panic!("two clusters") };
-    let one = federation.mesh_settings(one).unwrap();
+    let one = &one.config.settings;
     assert_eq!(one.outbound_policy, crate::OutboundPolicy::AllowAny);
-    assert_eq!(one.default_service_export_to, crate::snapshot::ExportTo::Namespaces([".".to_owned()].into()));
+    assert_eq!(
+        one.default_service_export_to,
+        crate::visibility::ExportTo::Namespaces([".".to_owned()].into())
+    );
     assert_eq!((one.root_namespace.as_str(), one.enable_auto_mtls), ("mesh-config", true));
-    let log = one.access_log.unwrap();
+    let log = one.access_log.as_ref().unwrap();
     assert_eq!((log.path.as_str(), log.encoding), ("/dev/stdout", crate::mesh::AccessLogEncoding::Json));
-    let two = federation.mesh_settings(two).unwrap();
+    let two = &two.config.settings;
     assert_eq!((two.outbound_policy, two.enable_auto_mtls), (crate::OutboundPolicy::RegistryOnly, false));
     assert_eq!(two.trust_domain_aliases[0].as_str(), "old.example");
     assert_eq!(two.access_log, None);

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::federation::Federation;
 use crate::resource::{Meta, Resource};
 use crate::resources::*;
 
@@ -28,7 +27,7 @@ pub enum AnyResource {
     RequestAuthentication(Arc<Resource<RequestAuthentication>>),
     MeshPolicy(Arc<Resource<LegacyPolicy>>),
     Policy(Arc<Resource<LegacyPolicy>>),
-    Federation(Arc<Resource<Federation>>),
+    Federation(Arc<Resource<FederationSpec>>),
 }
 
 impl AnyResource {

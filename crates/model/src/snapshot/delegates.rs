@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::visibility::ExportTo;
 use crate::mesh::MeshSettings;
 use crate::resource::Resource;
 use crate::resources::{Delegate, HttpMatchRequest, HttpRoute, StringMatch, VirtualService};
+use crate::visibility::ExportTo;
 
 /// Whether a VirtualService is only there to be delegated to.
 pub(crate) fn is_delegate(spec: &VirtualService) -> bool {

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use super::policy::EffectiveDestinationRule;
 use super::service::Service;
-use super::visibility::ExportTo;
 use crate::host;
 use crate::mesh::MeshSettings;
 use crate::resource::Resource;
 use crate::resources::{DestinationRule, labels_match};
+use crate::visibility::ExportTo;
 
 /// The merged rules of each namespace, in three views.
 #[derive(Debug, Clone, PartialEq, Default)]

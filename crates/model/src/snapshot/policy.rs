@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::visibility::ExportTo;
 use crate::resource::{Meta, Resource};
 use crate::resources::*;
+use crate::visibility::ExportTo;
 
 /// All DestinationRules of one namespace for one host, merged: the oldest rule's traffic policy, and the
 /// subsets of all by name, the first one of a name winning.

@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::protocol::Protocol;
-use super::visibility::ExportTo;
 use crate::cidr::Cidr;
 use crate::host;
 use crate::resource::Meta;
+use crate::visibility::ExportTo;
 
 /// One host that can be called.
 #[derive(Debug, Clone, PartialEq)]

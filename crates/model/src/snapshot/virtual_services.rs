@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::delegates::{self, is_delegate};
-use super::visibility::ExportTo;
 use crate::host;
 use crate::mesh::MeshSettings;
 use crate::resource::Resource;
 use crate::resources::{Destination, MESH_GATEWAY, VirtualService};
+use crate::visibility::ExportTo;
 
 /// VirtualServices with all names complete, oldest first.
 #[derive(Debug, Clone, PartialEq, Default)]

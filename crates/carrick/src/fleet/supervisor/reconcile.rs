@@ -19,7 +19,7 @@ const GRACE: Duration = Duration::from_secs(5);
 pub async fn follow(mut current: FederationPlan, world: Shared) -> Result<()> {
     let mut paths = vec![plan::federation_file(&current.folder)];
     for cluster in &current.clusters {
-        paths.extend(cluster.spec.resources.iter().map(|path| current.folder.join(path)));
+        paths.extend(cluster.spec.runtime.resources.iter().map(|path| current.folder.join(path)));
     }
     let mut watch = Watch::start(&paths)?;
     loop {
@@ -35,7 +35,8 @@ pub async fn follow(mut current: FederationPlan, world: Shared) -> Result<()> {
         if newest.diagnostics.iter().any(Diagnostic::is_error) {
             continue;
         }
-        if newest.federation.spec != current.federation.spec {
+        let (old, new) = (&current.federation, &newest.federation);
+        if (&new.networks, &new.clusters) != (&old.networks, &old.clusters) {
             tracing::warn!(
                 "changes to the federation file itself take effect when the federation is started again"
             );

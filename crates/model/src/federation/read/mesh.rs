@@ -3,11 +3,11 @@
 use carrick_identity::TrustDomain;
 
 use super::Check;
-use crate::federation::{Federation, MeshConfig};
 use crate::host;
 use crate::mesh::AccessLogEncoding;
+use crate::resources::{FederationSpec, MeshConfig};
 
-pub fn check(spec: &Federation, check: &mut Check<'_>) {
+pub fn check(spec: &FederationSpec, check: &mut Check<'_>) {
     one("spec.mesh", &spec.mesh, check);
     if spec.clusters.len() > 1 && spec.mesh.trust_domain_aliases.as_ref().is_some_and(|all| !all.is_empty()) {
         let reason =

@@ -15,9 +15,9 @@ use crate::snapshot::protocol::Protocol;
 use crate::snapshot::service::{
     Endpoint, EndpointAddress, Resolution, Service, ServiceKind, ServicePort, TargetPort, TlsCapability,
 };
-use crate::snapshot::visibility::ExportTo;
 use crate::snapshot::workload::TLS_MODE_LABEL;
 use crate::snapshot::workloads::WorkloadIndex;
+use crate::visibility::ExportTo;
 
 /// One service per host.
 pub fn services(

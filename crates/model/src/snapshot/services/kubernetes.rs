@@ -12,8 +12,8 @@ use crate::resources::{
 use crate::snapshot::inventory::Inventory;
 use crate::snapshot::protocol::Protocol;
 use crate::snapshot::service::{Resolution, Service, ServiceKind, ServicePort, TargetPort};
-use crate::snapshot::visibility::ExportTo;
 use crate::snapshot::workloads::WorkloadIndex;
+use crate::visibility::ExportTo;
 
 /// Istio's annotation for the visibility of a Kubernetes Service.
 const EXPORT_TO_ANNOTATION: &str = "networking.istio.io/exportTo";

@@ -1,20 +1,18 @@
-//! The federation file, field by field.
+//! Federation: the federation file as it is written, field by field. What follows from it is `crate::federation`.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use carrick_identity::TrustDomain;
-use carrick_identity::spiffe::SpiffeError;
 use serde::Deserialize;
 
 use super::mesh_config::MeshConfig;
 use crate::cidr::Cidr;
-use crate::mesh::{AccessLog, MeshSettings, OutboundPolicy};
+use crate::mesh::OutboundPolicy;
 
 /// The `spec` of a federation file.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct Federation {
+pub struct FederationSpec {
     /// The suffix under which services are exposed.
     pub suffix: String,
     pub networks: Networks,
@@ -69,9 +67,9 @@ pub struct DnsSpec {
     pub upstream: Vec<String>,
 }
 
-impl Default for Federation {
-    fn default() -> Federation {
-        Federation {
+impl Default for FederationSpec {
+    fn default() -> FederationSpec {
+        FederationSpec {
             suffix: "global".to_owned(),
             networks: Networks::default(),
             clusters: Vec::new(),
@@ -102,37 +100,5 @@ impl ClusterSpec {
             "" => format!("{}.local", self.name),
             given => given.to_owned(),
         }
-    }
-}
-
-impl Federation {
-    pub fn cluster(&self, name: &str) -> Option<&ClusterSpec> {
-        self.clusters.iter().find(|cluster| cluster.name == name)
-    }
-
-    /// The mesh settings of one cluster of this federation: its own trust domain, and all the others' as peers'.
-    ///
-    /// # Errors
-    /// When a trust domain is none; [`super::parse_federation`] hands out no such federation.
-    pub fn mesh_settings(&self, cluster: &ClusterSpec) -> Result<MeshSettings, SpiffeError> {
-        let peers = self.clusters.iter().filter(|other| other.name != cluster.name);
-        // The proxies' own output, where `carrick logs` finds it.
-        let access_log = AccessLog { path: "/dev/stdout".to_owned(), ..AccessLog::default() };
-        let mut settings = MeshSettings {
-            network: cluster.name.clone(),
-            region: cluster.region.clone(),
-            peer_trust_domains: peers
-                .map(|peer| TrustDomain::new(peer.trust_domain()))
-                .collect::<Result<Vec<_>, _>>()?,
-            dns_suffix: self.suffix.clone(),
-            outbound_policy: self.outbound_traffic_policy,
-            service_range: self.networks.services,
-            global_address: self.dns.global_address,
-            access_log: Some(access_log),
-            ..MeshSettings::new(&cluster.name, TrustDomain::new(cluster.trust_domain())?)
-        };
-        self.mesh.apply(&mut settings)?;
-        cluster.mesh.apply(&mut settings)?;
-        Ok(settings)
     }
 }
