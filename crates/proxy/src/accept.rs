@@ -13,10 +13,10 @@ use prost_types::Any;
 
 use crate::config::cluster::ClusterConfig;
 use crate::config::endpoint::Assignment;
-use crate::config::listener::ListenerConfig;
 use crate::config::socket::SocketSettings;
 use crate::config::supported;
 use crate::http::RouteTable;
+use crate::listener::config::ListenerConfig;
 use crate::secrets::Secret;
 
 /// Whether a resource is one that this proxy obeys in all of its fields.

@@ -19,10 +19,10 @@ use prost::Message;
 use prost_types::Any;
 
 use crate::config::cluster::ClusterConfig;
-use crate::config::listener::ListenerConfig;
 use crate::config::socket::SocketSettings;
 use crate::config::source::{Fetch, GrpcSource, Source};
 use crate::config::supported;
+use crate::listener::config::ListenerConfig;
 use crate::secrets::Secret;
 
 /// A bootstrap that was read and whose own fields are implemented. Its resources are judged when they are loaded.

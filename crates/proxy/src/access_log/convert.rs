@@ -25,6 +25,13 @@ const DEFAULT_FORMAT: &str = "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGI
     \"%REQ(X-REQUEST-ID)%\" \"%REQ(:AUTHORITY)%\" \"%UPSTREAM_HOST%\"\n";
 
 impl AccessLog {
+    /// All of a field `access_log`.
+    pub(crate) fn several(pb: &[pb::AccessLog]) -> Result<Vec<Self>, FieldError> {
+        let convert =
+            |(n, pb)| Self::from_proto(pb).map_err(|error| error.within(format!("access_log[{n}]")));
+        pb.iter().enumerate().map(convert).collect()
+    }
+
     /// Refuses loggers, filters and format operators that are not implemented, and files that cannot be opened.
     pub fn from_proto(pb: &pb::AccessLog) -> Result<Self, FieldError> {
         // The name only labels the entry; the type of the configuration decides.

@@ -8,7 +8,7 @@ use carrick_xds::pb::envoy::config::core::v3::address::Address as Kind;
 use carrick_xds::pb::envoy::config::core::v3::socket_address::{PortSpecifier, Protocol};
 use carrick_xds::pb::envoy::config::core::v3::{Address as AddressPb, CidrRange, SocketAddress};
 
-use crate::cluster::Address;
+use crate::address::Address;
 
 /// A host by address, or by a name that is still to be resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,6 +20,10 @@ use prost::Message;
 
 pub use http::{UpstreamHttp, UpstreamHttpOptions};
 pub use limits::{Limits, RetryLimit};
+pub use outlier::{OutlierConfig, Row};
+pub use policy::Policy;
+#[cfg(test)]
+pub(crate) use policy::is_prime;
 
 use super::address::{self, Host};
 use super::endpoint::{Assignment, strings};
@@ -28,7 +32,6 @@ use super::source::Fetch;
 use super::supported::type_name;
 use super::tls::{self, UpstreamTlsConfig};
 use super::{duration, optional_duration, rule};
-use crate::cluster::{OutlierConfig, Policy};
 
 /// A cluster resource, converted.
 #[derive(Debug, Clone)]

@@ -9,12 +9,20 @@ use carrick_xds::pb::envoy::config::endpoint::v3::{ClusterLoadAssignment, LbEndp
 use prost_types::value::Kind;
 
 use super::address::{Host, host};
-use crate::cluster::{Address, Locality};
+use crate::address::Address;
 
 /// A load assignment, converted.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Assignment {
     pub localities: Vec<AssignedLocality>,
+}
+
+/// Where hosts are, as coarsely as load balancing looks at it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Locality {
+    pub region: String,
+    pub zone: String,
+    pub sub_zone: String,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]

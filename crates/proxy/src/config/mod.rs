@@ -6,11 +6,7 @@
 pub mod address;
 pub mod cluster;
 pub mod endpoint;
-#[cfg(test)]
-mod goldens;
-pub mod listener;
 pub mod matcher;
-pub mod network_rbac;
 pub mod socket;
 pub mod source;
 pub(crate) mod supported;

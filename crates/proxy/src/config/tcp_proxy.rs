@@ -11,7 +11,6 @@ use carrick_xds::pb::envoy::extensions::filters::network::tcp_proxy::v3::tcp_pro
 use carrick_xds::pb::envoy::r#type::v3::HashPolicy;
 use carrick_xds::pb::envoy::r#type::v3::hash_policy::PolicySpecifier;
 
-use super::listener::access_logs;
 use super::optional_duration;
 use crate::access_log::AccessLog;
 
@@ -69,7 +68,7 @@ impl TcpProxyConfig {
             )?,
             max_connect_attempts: attempts,
             hash_source_ip: hash_source_ip(&pb.hash_policy)?,
-            access_log: access_logs(&pb.access_log)?,
+            access_log: AccessLog::several(&pb.access_log)?,
         })
     }
 }

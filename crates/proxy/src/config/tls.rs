@@ -2,6 +2,8 @@
 //!
 //! Secrets themselves are read in `secrets`; here they are only named, or carried along when they are inline.
 
+use std::sync::Arc;
+
 use carrick_xds::FieldError;
 use carrick_xds::pb::envoy::config::core::v3::TransportSocket;
 use carrick_xds::pb::envoy::config::core::v3::transport_socket::ConfigType;
@@ -17,6 +19,9 @@ use rustls::{NamedGroup, SupportedCipherSuite, SupportedProtocolVersion, version
 
 use super::source::Fetch;
 use super::supported::type_name;
+
+/// Protocols that are offered in a TLS handshake (RFC 7301).
+pub type Alpn = Arc<[Vec<u8>]>;
 
 /// A secret by name. Without a source it is one of the bootstrap's.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,8 +15,9 @@ use super::plan::ForwardPlan;
 use super::record::Record;
 use super::request::Prepared;
 use super::route::RetryPolicy;
-use super::upstream::{Alpn, Answer, Carrier, Host, Http1, NoResponse, Progress, RequestBody};
+use crate::cluster::http::{Answer, Carrier, Host, Http1, NoResponse, Progress, RequestBody};
 use crate::cluster::{Endpoint, UpstreamCluster};
+use crate::config::tls::Alpn;
 
 /// What to send where.
 pub(crate) struct Attempt<'a> {
@@ -224,7 +225,7 @@ async fn exchange(attempt: Attempt<'_>, body: RequestBody, record: &mut Record) 
     let pool = &cluster.http.pool;
     if attempt.version == Version::HTTP_2 {
         let (mut connection, lease, fresh) =
-            match pool.lease_http2(cluster, attempt.endpoint, &host, &env, labels).await {
+            match pool.lease_http2(cluster, attempt.endpoint, &host, labels).await {
                 Ok(leased) => leased,
                 Err(error) => return Outcome::Failed(Failed::connect(error, record)),
             };
@@ -239,11 +240,11 @@ async fn exchange(attempt: Attempt<'_>, body: RequestBody, record: &mut Record) 
     }
     let idempotent = attempt.method.is_idempotent() && matches!(request.body(), RequestBody::Empty);
     loop {
-        let (mut connection, fresh) =
-            match pool.acquire_http1(cluster, attempt.endpoint, &host, &env, labels).await {
-                Ok(acquired) => acquired,
-                Err(error) => return Outcome::Failed(Failed::connect(error, record)),
-            };
+        let (mut connection, fresh) = match pool.acquire_http1(cluster, attempt.endpoint, &host, labels).await
+        {
+            Ok(acquired) => acquired,
+            Err(error) => return Outcome::Failed(Failed::connect(error, record)),
+        };
         record.connection(&connection.facts, fresh, attempt.version);
         // A pooled connection may have been closed by the other side just now. If the request did not get out, or can be
         // repeated without harm, that is not the client's concern (RFC 9110 §9.2.2).

@@ -17,7 +17,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 
 use super::guard::FloodGuard;
-use super::manager::{Codec, HttpManager, RouteSource};
+use super::manager::{Codec, HttpManager};
 use super::record::Record;
 use super::request;
 use super::response::ResponseBody;
@@ -25,8 +25,10 @@ use super::rewind::{Preface, read_preface};
 use super::tables::RouteSlot;
 use super::wire::{Malformed, Wire};
 use crate::access_log::{HttpLog, ResponseFlag};
-use crate::connection::{ConnectionInfo, Stream};
+use crate::connection::ConnectionInfo;
+use crate::drain::Drain;
 use crate::env::ProxyEnv;
+use crate::socket::Stream;
 use crate::stats::HttpStats;
 
 /// What all requests of one downstream connection share.
@@ -36,6 +38,8 @@ pub(crate) struct Downstream {
     pub(crate) env: Arc<ProxyEnv>,
     pub(crate) routes: Arc<RouteSlot>,
     pub(crate) stats: Arc<HttpStats>,
+    /// Begins when the process drains, or when this connection's listener was replaced or removed.
+    drain: Drain,
     pub(crate) is_http2: bool,
     /// The next answer says that it is the last (HTTP/1.1).
     pub(crate) closing: AtomicBool,
@@ -124,12 +128,14 @@ impl Downstream {
     }
 }
 
-/// Serves one downstream connection until it is over. It drains when `info.drain` begins: HTTP/2 by GOAWAY, HTTP/1.1 by
+/// Serves one downstream connection until it is over. It drains when `drain` begins: HTTP/2 by GOAWAY, HTTP/1.1 by
 /// `connection: close` in the next answer, or after a moment if it is idle.
 pub async fn serve(
     mut stream: Stream,
     info: Arc<ConnectionInfo>,
     manager: Arc<HttpManager>,
+    routes: Arc<RouteSlot>,
+    drain: Drain,
     env: Arc<ProxyEnv>,
 ) {
     let preface_time = manager.limits.connection_idle.unwrap_or(Duration::MAX);
@@ -149,10 +155,6 @@ pub async fn serve(
             },
         },
     };
-    let routes = match &manager.routes {
-        RouteSource::Rds(name) => env.routes.slot(name),
-        RouteSource::Inline(table) => Arc::new(RouteSlot::fixed(table.clone())),
-    };
     let stats = env.stats.http(&manager.stat_prefix);
     let downstream = Arc::new(Downstream {
         info,
@@ -160,6 +162,7 @@ pub async fn serve(
         env,
         routes,
         stats,
+        drain,
         is_http2,
         closing: AtomicBool::new(false),
         tunnel: AtomicBool::new(false),
@@ -294,7 +297,7 @@ where
     let oldest = limits.connection_duration.map(|age| began + age);
     let mut connection = pin!(connection);
     let mut draining = false;
-    let begun = downstream.info.drain.begun();
+    let begun = downstream.drain.begun();
     let mut begun = pin!(begun);
     // One timer per connection, looked at when it fires; nothing to do per request.
     let mut idle_check =

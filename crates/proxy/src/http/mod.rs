@@ -3,7 +3,7 @@
 //! It must not know how connections are accepted or decrypted, nor how a cluster chooses endpoints.
 //!
 //! Reading order: [`manager`] (settings), [`downstream`] (a connection), [`wire`] (what may pass on it), [`request`] (a request: [`sanitize`], [`path`],
-//! [`forwarded`], [`xfcc`]), [`plan`] with [`route`] and [`tables`] (the decision), [`filters`], [`exchange`] with [`bodies`] and [`outgoing`], [`attempt`], [`shadow`] and [`upstream`]
+//! [`forwarded`], [`xfcc`]), [`plan`] with [`route`] and [`tables`] (the decision), [`filters`], [`exchange`] with [`bodies`] and [`outgoing`], [`attempt`] and [`shadow`]
 //! (carrying it out), [`response`] and [`reply`] (the answer), [`record`] (what is written down).
 
 mod attempt;
@@ -14,9 +14,7 @@ mod failure;
 mod filters;
 mod forwarded;
 mod guard;
-pub(crate) mod head;
 mod manager;
-pub(crate) mod matcher;
 mod outgoing;
 mod path;
 mod plan;
@@ -30,7 +28,6 @@ mod sanitize;
 mod shadow;
 mod tables;
 mod upgrade;
-mod upstream;
 mod wire;
 mod xfcc;
 
@@ -38,4 +35,3 @@ pub use downstream::serve;
 pub use manager::{HttpManager, RouteSource};
 pub use route::RouteTable;
 pub use tables::{RouteSlot, RouteTables};
-pub use upstream::ClusterHttp;

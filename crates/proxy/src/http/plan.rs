@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode, header};
 
-use super::head::RequestHead;
 use super::reply::LocalReply;
 use super::route::{
     Action, DirectResponse, Forward, HeaderRules, HostRewrite, Redirect, Route, RouteTable, WeightedCluster,
 };
 use crate::access_log::ResponseFlag;
+use crate::head::RequestHead;
 
 /// What to do with a request.
 #[derive(Debug)]

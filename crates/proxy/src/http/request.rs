@@ -19,7 +19,6 @@ use super::exchange;
 use super::failure::OVERLOADED;
 use super::filters::{self, Stopped};
 use super::forwarded::{self, X_REQUEST_ID};
-use super::head::{RequestHead, is_grpc};
 use super::manager::{ServerHeader, StripPort};
 use super::path::Normalized;
 use super::plan::{self, Plan};
@@ -29,8 +28,9 @@ use super::response::ResponseBody;
 use super::route::{HeaderRules, Route};
 use super::sanitize;
 use super::upgrade;
-use super::upstream::Alpn;
 use crate::access_log::{Format, FormatContext, Headers, HttpLog};
+use crate::config::tls::Alpn;
+use crate::head::{RequestHead, is_grpc};
 
 /// A request that is ready to be routed.
 pub(crate) struct Prepared {

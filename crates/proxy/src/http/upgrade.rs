@@ -23,9 +23,9 @@ use super::plan::ForwardPlan;
 use super::record::Record;
 use super::request::{Prepared, answer, finish_head};
 use super::response::{BodyLimits, Home, ResponseBody};
-use super::upstream::{Carrier, Host, NoResponse, RequestBody};
 use crate::access_log::ResponseFlag;
 use crate::cluster::PickContext;
+use crate::cluster::http::{Carrier, Host, NoResponse, RequestBody};
 
 /// The protocol that a request wants to change to. `h2c` is never done (RFC 9113 §3.1 took it back), so it is ignored.
 pub(crate) fn wanted(parts: &Parts) -> Option<String> {
@@ -70,14 +70,13 @@ pub(crate) async fn forward(
         alpn: prepared.alpn.clone(),
     };
     record.entry.upstream_host = Some(host.address.clone());
-    let connection =
-        match cluster.http.pool.connect_http1(&cluster, &picked.endpoint, &host, &env, labels).await {
-            Ok(connection) => connection,
-            Err(error) => {
-                let failed = Failed::connect(error, &mut record);
-                return answer(failed.reply(false), false, Some(&plan.route), record);
-            }
-        };
+    let connection = match cluster.http.pool.connect_http1(&cluster, &picked.endpoint, &host, labels).await {
+        Ok(connection) => connection,
+        Err(error) => {
+            let failed = Failed::connect(error, &mut record);
+            return answer(failed.reply(false), false, Some(&plan.route), record);
+        }
+    };
     record.connection(&connection.facts, true, Version::HTTP_11);
     let (mut sender, connection) = connection.into_parts();
     if let Some(connection) = connection {

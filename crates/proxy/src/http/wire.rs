@@ -21,7 +21,7 @@ use tokio::time::Sleep;
 
 use super::downstream::Downstream;
 use super::manager::{HttpManager, ServerHeader};
-use crate::connection::Stream;
+use crate::socket::Stream;
 use chunks::Chunks;
 pub(crate) use head::Malformed;
 use head::{Framing, Rules};

@@ -10,7 +10,7 @@ mod subject;
 mod verify;
 
 pub(crate) use client::{ClientTls, UpstreamTls, socket_of};
-pub(crate) use server::{HandshakeError, ServerTls};
+pub(crate) use server::ServerTls;
 
 use std::sync::Arc;
 
@@ -18,6 +18,15 @@ use carrick_xds::FieldError;
 
 use crate::config::tls::{CertificateRef, TlsSettings, ValidationRef};
 use crate::secrets::{Identity, Secret, SecretSlot, Secrets, Validation};
+
+/// Why a handshake did not finish.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HandshakeError {
+    #[error("secret is not supplied by SDS: {0}")]
+    SecretMissing(String),
+    #[error("{0}")]
+    Failed(String),
+}
 
 /// A secret that never changes, or one that follows its slot.
 #[derive(Debug)]

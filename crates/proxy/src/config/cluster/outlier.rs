@@ -5,8 +5,31 @@ use std::time::Duration;
 use carrick_xds::FieldError;
 use carrick_xds::pb::envoy::config::cluster::v3::OutlierDetection;
 
-use crate::cluster::{OutlierConfig, Row};
 use crate::config::{duration, optional_duration};
+
+/// `OutlierDetection`, converted. A row of zero failures never ejects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutlierConfig {
+    pub server_errors: Row,
+    pub gateway_errors: Row,
+    pub local_errors: Row,
+    /// Failures of ours to reach a host count apart from its answers; else as 503 or 504 that it gave.
+    pub split: bool,
+    pub interval: Duration,
+    /// How long the first ejection lasts; each further one lasts so much longer.
+    pub base_time: Duration,
+    pub max_time: Duration,
+    pub jitter: Duration,
+    pub max_percent: u32,
+    pub always_one: bool,
+}
+
+/// So many failures in a row eject a host, with this probability in percent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    pub length: u32,
+    pub enforce: u32,
+}
 
 /// Envoy's defaults.
 const ROW: u32 = 5;

@@ -18,8 +18,30 @@ use carrick_xds::pb::envoy::extensions::load_balancing_policies::round_robin::v3
 use prost::Message;
 use prost_types::Any;
 
-use crate::cluster::{Policy, is_prime};
 use crate::config::supported::type_name;
+
+/// How a host is chosen among those of a priority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    RoundRobin,
+    /// The least busy of `choices` hosts drawn at random.
+    LeastRequest {
+        choices: u32,
+    },
+    Random,
+    /// By hash, on a ring with `least` to `most` points.
+    RingHash {
+        least: u64,
+        most: u64,
+        /// Hosts are placed by their host names instead of their addresses.
+        by_name: bool,
+    },
+    /// By hash, in a table with `size` places.
+    Maglev {
+        size: u64,
+        by_name: bool,
+    },
+}
 
 pub(super) struct Choice {
     pub policy: Policy,
@@ -188,4 +210,9 @@ fn least_request(choices: Option<u32>) -> Result<Policy, FieldError> {
         return Err(FieldError::new("choice_count", "must be at least 2"));
     }
     Ok(Policy::LeastRequest { choices })
+}
+
+/// Whether a table can have this size: only then does every host's walk reach every slot.
+pub(crate) fn is_prime(n: u64) -> bool {
+    n >= 2 && (2..).take_while(|d| d * d <= n).all(|d| !n.is_multiple_of(d))
 }

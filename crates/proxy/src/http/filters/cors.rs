@@ -14,10 +14,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use super::Stopped;
 use crate::config::share;
-use crate::http::matcher::StringMatcher;
 use crate::http::record::Record;
 use crate::http::reply::LocalReply;
 use crate::http::request::Prepared;
+use crate::matcher::StringMatcher;
 
 const REQUEST_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-request-private-network");
 const ALLOW_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");

@@ -15,10 +15,10 @@ use http::StatusCode;
 
 use crate::access_log::ResponseFlag;
 use crate::config::{optional_duration, share};
-use crate::http::head::RequestHead;
-use crate::http::matcher::HeaderMatcher;
+use crate::head::RequestHead;
 use crate::http::record::Record;
 use crate::http::reply::LocalReply;
+use crate::matcher::HeaderMatcher;
 
 /// An `HTTPFault` message, converted.
 #[derive(Debug, Default)]

@@ -15,7 +15,7 @@ use super::record::Record;
 use super::reply::LocalReply;
 use super::request::Prepared;
 use super::route::Route;
-use super::upstream::Alpn;
+use crate::config::tls::Alpn;
 pub(crate) use cors::CorsPolicy;
 pub(crate) use fault::Fault;
 pub(crate) use per_route::{FilterConfigs, PerRoute};

@@ -15,7 +15,7 @@ use prost_types::Any;
 
 use super::{CorsPolicy, Fault, alpn};
 use crate::config::supported::type_name;
-use crate::http::upstream::Alpn;
+use crate::config::tls::Alpn;
 
 /// The configuration that one level of a route table has, by the name of the filter.
 #[derive(Debug, Default)]

@@ -30,7 +30,7 @@ use super::mirror::Mirror;
 use super::mutation::HeaderRules;
 use super::retry::RetryPolicy;
 use crate::config::{duration, optional_duration};
-use crate::http::matcher::search_regex;
+use crate::matcher::search_regex;
 
 /// Envoy's default for `RouteAction.timeout`.
 const ROUTE_TIMEOUT: Duration = Duration::from_secs(15);

@@ -18,7 +18,7 @@ mod retry;
 use std::sync::Arc;
 
 use super::filters::PerRoute;
-use super::head::RequestHead;
+use crate::head::RequestHead;
 use domains::Domains;
 use matching::RouteMatch;
 

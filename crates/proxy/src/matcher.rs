@@ -11,7 +11,7 @@ use carrick_xds::pb::envoy::r#type::matcher::v3::string_matcher::MatchPattern;
 use http::HeaderName;
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::head::RequestHead;
+use crate::head::RequestHead;
 
 /// The compiled size of one expression is bounded, so that a configuration cannot exhaust memory.
 const REGEX_SIZE_LIMIT: usize = 1 << 20;

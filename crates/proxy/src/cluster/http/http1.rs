@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 
 use super::body::RequestBody;
 use super::{Facts, NoResponse};
-use crate::cluster::Upstream;
+use crate::cluster::connect::Upstream;
 
 /// An HTTP/1.1 connection.
 pub(crate) struct Http1 {

@@ -15,12 +15,12 @@ use sha2::{Digest, Sha256};
 
 use crate::chain::{ChainMatch, SourceType};
 use crate::config::address::Cidr;
-use crate::config::network_rbac::NetworkRbac;
 use crate::config::supported::type_name;
 use crate::config::tcp_proxy::TcpProxyConfig;
 use crate::config::tls::{self, DownstreamTlsConfig};
 use crate::config::{optional_duration, rule};
 use crate::http::HttpManager;
+use crate::rbac::NetworkRbac;
 
 /// A filter chain, converted, without what it asks for.
 #[derive(Debug)]

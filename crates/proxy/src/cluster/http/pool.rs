@@ -12,9 +12,13 @@ use futures_util::future::{BoxFuture, Shared};
 
 use super::http1::Http1;
 use super::http2::{Http2, Lease};
-use super::{Alpn, Facts, Labels};
-use crate::cluster::{Address, ConnectError, Endpoint, Permit, UpstreamCluster};
-use crate::env::ProxyEnv;
+use super::{Facts, Labels};
+use crate::address::Address;
+use crate::cluster::UpstreamCluster;
+use crate::cluster::breakers::Permit;
+use crate::cluster::connect::{ConnectError, Upstream};
+use crate::cluster::endpoint::Endpoint;
+use crate::config::tls::Alpn;
 
 /// Idle connections are looked through this often for those to close.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -99,13 +103,8 @@ impl Pool {
     }
 
     /// Gives a connection back, if it can serve another request.
-    pub(crate) fn put_http1(
-        &self,
-        cluster: &UpstreamCluster,
-        host: Host,
-        mut connection: Box<Http1>,
-        secrets: u64,
-    ) {
+    pub(crate) fn put_http1(&self, cluster: &UpstreamCluster, host: Host, mut connection: Box<Http1>) {
+        let secrets = cluster.secrets_version();
         let options = &cluster.config().http;
         let used_up =
             options.max_requests_per_connection.is_some_and(|max| max > 0 && connection.requests >= max);
@@ -154,10 +153,9 @@ impl Pool {
         cluster: &UpstreamCluster,
         endpoint: &Endpoint,
         host: &Host,
-        env: &ProxyEnv,
         labels: &Labels,
     ) -> Result<(Box<Http1>, bool), Failed> {
-        let secrets = env.secrets.version();
+        let secrets = cluster.secrets_version();
         if let Some(idle) = self.take_http1(host, secrets) {
             return Ok((idle, false));
         }
@@ -170,7 +168,7 @@ impl Pool {
                 return Ok((idle, false));
             }
             if let Some(permit) = cluster.breakers().connection(&endpoint.counters, true) {
-                let (stream, facts) = open(cluster, endpoint, host, env, labels, permit).await?;
+                let (stream, facts) = open(cluster, endpoint, host, labels, permit).await?;
                 labels.stats.upstream_cx_http1_total.increment();
                 return Ok((Box::new(Http1::handshake(stream, facts).await?), true));
             }
@@ -184,13 +182,12 @@ impl Pool {
         cluster: &UpstreamCluster,
         endpoint: &Endpoint,
         host: &Host,
-        env: &ProxyEnv,
         labels: &Labels,
     ) -> Result<Box<Http1>, Failed> {
         let _pending = cluster.breakers().pending().ok_or_else(|| Failed::overflow(labels))?;
         let permit = cluster.breakers().connection(&endpoint.counters, true);
         let permit = permit.ok_or_else(|| Failed::overflow(labels))?;
-        let (stream, facts) = open(cluster, endpoint, host, env, labels, permit).await?;
+        let (stream, facts) = open(cluster, endpoint, host, labels, permit).await?;
         labels.stats.upstream_cx_http1_total.increment();
         Ok(Box::new(Http1::handshake(stream, facts).await?))
     }
@@ -201,10 +198,9 @@ impl Pool {
         cluster: &Arc<UpstreamCluster>,
         endpoint: &Arc<Endpoint>,
         host: &Host,
-        env: &Arc<ProxyEnv>,
         labels: &Labels,
     ) -> Result<(Http2, Lease, bool), Failed> {
-        let secrets = env.secrets.version();
+        let secrets = cluster.secrets_version();
         let mut fresh = false;
         let mut pending = None;
         loop {
@@ -216,7 +212,7 @@ impl Pool {
             if pending.is_none() {
                 pending = Some(cluster.breakers().pending().ok_or_else(|| Failed::overflow(labels))?);
             }
-            match self.connecting(cluster, endpoint, host, env, labels) {
+            match self.connecting(cluster, endpoint, host, labels) {
                 Some(connecting) => {
                     let made = connecting.await;
                     self.connected(host, made)?;
@@ -239,7 +235,6 @@ impl Pool {
         cluster: &Arc<UpstreamCluster>,
         endpoint: &Arc<Endpoint>,
         host: &Host,
-        env: &Arc<ProxyEnv>,
         labels: &Labels,
     ) -> Option<Connecting> {
         let mut inner = self.lock();
@@ -247,10 +242,10 @@ impl Pool {
             return Some(connecting.clone());
         }
         let permit = cluster.breakers().connection(&endpoint.counters, true)?;
-        let (cluster, endpoint, env) = (cluster.clone(), endpoint.clone(), env.clone());
+        let (cluster, endpoint) = (cluster.clone(), endpoint.clone());
         let (target, labels) = (host.clone(), labels.clone());
         let connect = async move {
-            let (stream, facts) = open(&cluster, &endpoint, &target, &env, &labels, permit).await?;
+            let (stream, facts) = open(&cluster, &endpoint, &target, &labels, permit).await?;
             labels.stats.upstream_cx_http2_total.increment();
             let breakers = cluster.breakers().clone();
             Ok(Http2::handshake(stream, facts, &cluster.config().http, breakers).await?)
@@ -282,11 +277,10 @@ async fn open(
     cluster: &UpstreamCluster,
     endpoint: &Endpoint,
     host: &Host,
-    env: &ProxyEnv,
     labels: &Labels,
     permit: Permit,
-) -> Result<(crate::cluster::Upstream, Arc<Facts>), Failed> {
-    let secrets = env.secrets.version();
+) -> Result<(Upstream, Arc<Facts>), Failed> {
+    let secrets = cluster.secrets_version();
     let stats = &labels.stats;
     stats.upstream_cx_total.increment();
     let opened =

@@ -11,8 +11,6 @@ use http::HeaderMap;
 use http_body::Frame;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::body::{BodyFailed, RequestBody};
-
 /// So many bytes may be under way.
 const LIMIT: usize = 1 << 20;
 
@@ -32,6 +30,11 @@ pub(crate) struct Branch {
     ended: bool,
 }
 
+/// The original broke off, or is too far ahead.
+#[derive(Debug, thiserror::Error)]
+#[error("the request that this one mirrors broke off, or is too far ahead")]
+pub(crate) struct Abandoned;
+
 #[derive(Debug)]
 enum Part {
     Data(Bytes),
@@ -40,11 +43,11 @@ enum Part {
 }
 
 impl Tee {
-    pub(crate) fn new() -> (Self, RequestBody) {
+    pub(crate) fn new() -> (Self, Branch) {
         let (sender, receiver) = unbounded_channel();
         let queued = Arc::new(AtomicUsize::new(0));
         let branch = Branch { receiver, queued: queued.clone(), ended: false };
-        (Self { sender: Some(sender), queued }, RequestBody::Branch(branch))
+        (Self { sender: Some(sender), queued }, branch)
     }
 
     pub(super) fn saw(&mut self, frame: &Frame<Bytes>) {
@@ -74,7 +77,7 @@ impl Tee {
 }
 
 impl Branch {
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFailed>>> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Abandoned>>> {
         if self.ended {
             return Poll::Ready(None);
         }
@@ -91,7 +94,7 @@ impl Branch {
             // Without an end it must not look whole.
             None => {
                 self.ended = true;
-                Some(Err(BodyFailed::Abandoned))
+                Some(Err(Abandoned))
             }
         })
     }

@@ -15,7 +15,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::sync::Notify;
 
-use super::tee::{Branch, Tee};
+use super::tee::{Abandoned, Branch, Tee};
 
 /// A body is remembered for retries up to this size; a larger one is sent once.
 const REPLAY_LIMIT: usize = 64 * 1024;
@@ -109,8 +109,8 @@ pub(crate) struct Source {
 pub(crate) enum BodyFailed {
     #[error("the client broke off: {0}")]
     Client(#[from] hyper::Error),
-    #[error("the request that this one mirrors broke off, or is too far ahead")]
-    Abandoned,
+    #[error(transparent)]
+    Abandoned(#[from] Abandoned),
 }
 
 impl Source {
@@ -242,7 +242,9 @@ impl Body for RequestBody {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
             Self::Once(source) => source.poll(cx),
-            Self::Branch(branch) => branch.poll(cx),
+            Self::Branch(branch) => {
+                branch.poll(cx).map(|frame| frame.map(|frame| frame.map_err(BodyFailed::from)))
+            }
             Self::Again { replay, next } => replay.lock().poll(next, cx),
         }
     }

@@ -15,7 +15,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 
 use super::body::RequestBody;
 use super::{Facts, NoResponse};
-use crate::cluster::{Breakers, Upstream};
+use crate::cluster::breakers::Breakers;
+use crate::cluster::connect::Upstream;
 use crate::config::cluster::UpstreamHttpOptions;
 
 /// An HTTP/2 connection; clones share it.

@@ -3,8 +3,8 @@
 use carrick_xds::FieldError;
 use carrick_xds::pb::envoy::extensions::filters::network::rbac::v3::Rbac;
 
+use super::{Layer, Rules, Subject};
 use crate::connection::ConnectionInfo;
-use crate::rbac::{Layer, Rules, Subject};
 
 #[derive(Debug)]
 pub struct NetworkRbac {

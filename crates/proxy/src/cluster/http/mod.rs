@@ -22,12 +22,10 @@ pub(crate) use http2::Lease;
 pub(crate) use pool::{Failed, Host, Pool};
 pub(crate) use tee::Tee;
 
-use crate::cluster::{Address, UpstreamCluster};
+use super::UpstreamCluster;
+use crate::address::Address;
 use crate::connection::TlsFacts;
 use crate::stats::{ClusterStats, Stats};
-
-/// Protocols that are offered in a TLS handshake (RFC 7301).
-pub(crate) type Alpn = Arc<[Vec<u8>]>;
 
 /// What HTTP keeps per cluster: its connections, and its name in the form that records share.
 #[derive(Default)]

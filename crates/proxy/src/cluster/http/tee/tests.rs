@@ -3,14 +3,15 @@ use http_body::Frame;
 use http_body_util::BodyExt;
 
 use super::super::RequestBody;
-use super::{LIMIT, Tee};
+use super::{Branch, LIMIT, Tee};
 
 fn data(length: usize) -> Frame<Bytes> {
     Frame::data(Bytes::from(vec![b'x'; length]))
 }
 
 /// What a mirrored request sends: how many bytes, and whether they are all.
-async fn read(mut body: RequestBody) -> (usize, bool) {
+async fn read(branch: Branch) -> (usize, bool) {
+    let mut body = RequestBody::Branch(branch);
     let mut length = 0;
     while let Some(frame) = body.frame().await {
         match frame {

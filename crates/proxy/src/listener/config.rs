@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carrick_xds::FieldError;
-use carrick_xds::pb::envoy::config::accesslog::v3::AccessLog as AccessLogPb;
 use carrick_xds::pb::envoy::config::listener::v3::listener_filter::ConfigType;
 use carrick_xds::pb::envoy::config::listener::v3::{Listener, ListenerFilter as ListenerFilterPb};
 use carrick_xds::pb::envoy::extensions::filters::listener::tls_inspector::v3::TlsInspector;
@@ -17,13 +16,13 @@ use prost::Message;
 pub use chain::{ChainConfig, NetworkFilter};
 pub use predicate::PortPredicate;
 
-use super::address;
-use super::duration;
-use super::socket::SocketSettings;
-use super::supported::type_name;
+use super::client_hello;
 use crate::access_log::AccessLog;
 use crate::chain::ChainTable;
-use crate::listener::client_hello;
+use crate::config::address;
+use crate::config::duration;
+use crate::config::socket::SocketSettings;
+use crate::config::supported::type_name;
 
 /// A listener resource, converted.
 #[derive(Debug)]
@@ -99,7 +98,7 @@ impl ListenerConfig {
             table,
             chains: chains.into_iter().map(Arc::new).collect(),
             default_chain: default_chain.map(|(_, chain)| Arc::new(chain)),
-            access_log: access_logs(&pb.access_log)?,
+            access_log: AccessLog::several(&pb.access_log)?,
             sockets: SocketSettings::for_listener(
                 &pb.socket_options,
                 pb.freebind.unwrap_or(false),
@@ -114,11 +113,6 @@ impl ListenerConfig {
     pub fn all_chains(&self) -> impl Iterator<Item = &Arc<ChainConfig>> {
         self.chains.iter().chain(&self.default_chain)
     }
-}
-
-pub(crate) fn access_logs(pb: &[AccessLogPb]) -> Result<Vec<AccessLog>, FieldError> {
-    let convert = |(n, pb)| AccessLog::from_proto(pb).map_err(|e| e.within(format!("access_log[{n}]")));
-    pb.iter().enumerate().map(convert).collect()
 }
 
 /// Filters run in this order, whichever way they are listed: an inspector needs the destination that is restored before it to know
