@@ -8,12 +8,11 @@ use std::time::{Duration, Instant};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 
-use super::exchange::after;
 use super::failure::Failed;
 use super::manager::Limits;
 use super::plan::ForwardPlan;
+use super::prepared::Prepared;
 use super::record::Record;
-use super::request::Prepared;
 use super::route::RetryPolicy;
 use crate::cluster::http::{Answer, Carrier, Host, Http1, NoResponse, Progress, RequestBody};
 use crate::cluster::{Endpoint, UpstreamCluster};
@@ -283,4 +282,9 @@ fn copy(request: &Request<RequestBody>) -> Request<RequestBody> {
     *copy.version_mut() = request.version();
     *copy.headers_mut() = request.headers().clone();
     copy
+}
+
+/// The latest moment for something that must end within `limit`, if it is limited.
+fn after(start: Instant, limit: Option<Duration>) -> Option<Instant> {
+    limit.and_then(|limit| start.checked_add(limit))
 }

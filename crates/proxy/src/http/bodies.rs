@@ -7,8 +7,8 @@ use std::sync::Arc;
 use hyper::body::Incoming;
 
 use super::outgoing::speaks_http2;
+use super::prepared::Prepared;
 use super::record::Record;
-use super::request::Prepared;
 use crate::cluster::UpstreamCluster;
 use crate::cluster::http::{Progress, Replay, RequestBody, Source, Tee};
 

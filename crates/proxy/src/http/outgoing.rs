@@ -8,8 +8,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 
 use super::attempt::Timing;
 use super::plan::{ForwardPlan, NewHost};
+use super::prepared::Prepared;
 use super::record::Record;
-use super::request::Prepared;
 use super::route::render;
 use crate::access_log::{Format, FormatContext, Headers};
 use crate::cluster::UpstreamCluster;

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 
 use super::forwarded::mark_own;
 use super::outgoing::{absolute, expects_body};
-use super::request::Prepared;
+use super::prepared::Prepared;
 use super::route::{Mirror, without_port};
 use crate::cluster::http::{Answer, Carrier, Host, RequestBody};
 use crate::cluster::{PickContext, UpstreamCluster};

@@ -83,21 +83,21 @@ impl PerRoute {
         Self(all)
     }
 
-    pub(super) fn fault(&self, filter: &str) -> Option<&Fault> {
+    pub(crate) fn fault(&self, filter: &str) -> Option<&Fault> {
         match self.0.get(filter) {
             Some(FilterConfig::Fault(fault)) => Some(fault),
             _ => None,
         }
     }
 
-    pub(super) fn alpn(&self, filter: &str) -> Option<&Alpn> {
+    pub(crate) fn alpn(&self, filter: &str) -> Option<&Alpn> {
         match self.0.get(filter) {
             Some(FilterConfig::Alpn(alpn)) => Some(alpn),
             _ => None,
         }
     }
 
-    pub(super) fn cors(&self, filter: &str) -> Option<&CorsPolicy> {
+    pub(crate) fn cors(&self, filter: &str) -> Option<&CorsPolicy> {
         match self.0.get(filter) {
             Some(FilterConfig::Cors(policy)) => Some(policy),
             _ => None,

@@ -14,6 +14,7 @@ mod matching;
 mod mirror;
 mod mutation;
 mod retry;
+mod surroundings;
 
 use std::sync::Arc;
 

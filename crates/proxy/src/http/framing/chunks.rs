@@ -4,7 +4,7 @@
 
 /// How far in a chunked body we are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Chunks {
+pub(crate) enum Chunks {
     /// In the number, with its digits so far.
     Size {
         size: u64,
@@ -28,10 +28,10 @@ pub(super) enum Chunks {
 }
 
 impl Chunks {
-    pub(super) const START: Self = Self::Size { size: 0, digits: 0 };
+    pub(crate) const START: Self = Self::Size { size: 0, digits: 0 };
 
     /// Goes on with these bytes. Returns how many of them belong to the body.
-    pub(super) fn follow(&mut self, bytes: &[u8]) -> usize {
+    pub(crate) fn follow(&mut self, bytes: &[u8]) -> usize {
         let mut at = 0;
         while at < bytes.len() && !matches!(self, Self::Ended | Self::Broken { .. }) {
             if let Self::Data(left) = *self {

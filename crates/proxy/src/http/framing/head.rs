@@ -9,15 +9,15 @@ use crate::access_log::ResponseFlag;
 
 /// What of the configuration matters here.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rules {
-    pub(super) accept_http_10: bool,
-    pub(super) custom_methods: bool,
-    pub(super) max_headers: usize,
+pub(crate) struct Rules {
+    pub(crate) accept_http_10: bool,
+    pub(crate) custom_methods: bool,
+    pub(crate) max_headers: usize,
 }
 
 /// Where a request ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(crate) enum Framing {
     Length(u64),
     Chunked,
 }
@@ -37,15 +37,15 @@ impl Malformed {
         (!self.readable).then_some(ResponseFlag::DownstreamProtocolError)
     }
 
-    pub(super) const fn new(status: StatusCode, details: &'static str) -> Self {
+    pub(crate) const fn new(status: StatusCode, details: &'static str) -> Self {
         Self { status, details, readable: false }
     }
 }
 
-pub(super) const CODEC: Malformed = Malformed::new(StatusCode::BAD_REQUEST, "http1.codec_error");
-pub(super) const TOO_LARGE: Malformed =
+pub(crate) const CODEC: Malformed = Malformed::new(StatusCode::BAD_REQUEST, "http1.codec_error");
+pub(crate) const TOO_LARGE: Malformed =
     Malformed::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "http1.headers_too_large");
-pub(super) const TOO_SLOW: Malformed =
+pub(crate) const TOO_SLOW: Malformed =
     Malformed { status: StatusCode::REQUEST_TIMEOUT, details: "request_header_timeout", readable: true };
 const TOO_MANY: Malformed =
     Malformed::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "http1.too_many_headers");
@@ -101,7 +101,7 @@ const METHODS: [&[u8]; 35] = [
 ];
 
 /// Judges a whole head, from the request line to the empty line.
-pub(super) fn judge(head: &[u8], rules: &Rules) -> Result<Framing, Malformed> {
+pub(crate) fn judge(head: &[u8], rules: &Rules) -> Result<Framing, Malformed> {
     let mut lines = lines(head).skip_while(|line| line.is_empty());
     let line = lines.next().ok_or(CODEC)?;
     let is_connect = line.starts_with(b"CONNECT ");
@@ -137,7 +137,7 @@ pub(super) fn judge(head: &[u8], rules: &Rules) -> Result<Framing, Malformed> {
 }
 
 /// What can be said of a head that goes on: a bad request line is refused at once.
-pub(super) fn judge_beginning(head: &[u8], rules: &Rules) -> Result<(), Malformed> {
+pub(crate) fn judge_beginning(head: &[u8], rules: &Rules) -> Result<(), Malformed> {
     let blank = head.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
     if head[blank..].iter().filter(|byte| **byte == b'\n').count() > rules.max_headers + 1 {
         return Err(TOO_MANY);
@@ -157,7 +157,7 @@ fn lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Where a head ends that begins at the start of `bytes`: behind its first empty line, not counting empty lines before it.
 /// `from` bytes are known not to hold the end.
-pub(super) fn end(bytes: &[u8], from: usize) -> Option<usize> {
+pub(crate) fn end(bytes: &[u8], from: usize) -> Option<usize> {
     let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
     let mut at = from.saturating_sub(3).max(blank);
     while let Some(found) = bytes.get(at..)?.iter().position(|byte| *byte == b'\n') {
