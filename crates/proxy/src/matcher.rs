@@ -8,6 +8,7 @@ use carrick_xds::pb::envoy::config::route::v3::header_matcher::HeaderMatchSpecif
 use carrick_xds::pb::envoy::config::route::v3::query_parameter_matcher::QueryParameterMatchSpecifier;
 use carrick_xds::pb::envoy::r#type::matcher::v3 as pb_matcher;
 use carrick_xds::pb::envoy::r#type::matcher::v3::string_matcher::MatchPattern;
+use carrick_xds::pb::envoy::r#type::v3::Int64Range;
 use http::HeaderName;
 use regex::bytes::{Regex, RegexBuilder};
 
@@ -55,15 +56,14 @@ impl Case {
 }
 
 impl StringMatcher {
+    /// # Errors
+    /// The field of a pattern that Envoy refuses too: a prefix, suffix, part or expression that is empty would match every text
+    /// (`validate.rules` of `envoy/type/matcher/v3/string.proto`). Only an exact match with the empty text has a meaning.
     pub(crate) fn from_proto(pb: &pb_matcher::StringMatcher) -> Result<Self, FieldError> {
-        let case = if pb.ignore_case { Case::Ignored } else { Case::Sensitive };
-        let bytes = |text: &String| text.clone().into_bytes();
-        let not_empty = |text: &String, field: &str| match text.is_empty() {
-            true => Err(FieldError::new(field, "must not be empty")),
-            false => Ok(bytes(text)),
-        };
-        Ok(match &pb.match_pattern {
-            Some(MatchPattern::Exact(text)) => Self::Exact(bytes(text), case),
+        let pb_matcher::StringMatcher { ignore_case, match_pattern } = pb;
+        let case = if *ignore_case { Case::Ignored } else { Case::Sensitive };
+        Ok(match match_pattern {
+            Some(MatchPattern::Exact(text)) => Self::Exact(text.clone().into_bytes(), case),
             Some(MatchPattern::Prefix(text)) => Self::Prefix(not_empty(text, "prefix")?, case),
             Some(MatchPattern::Suffix(text)) => Self::Suffix(not_empty(text, "suffix")?, case),
             Some(MatchPattern::Contains(text)) => Self::Contains(not_empty(text, "contains")?, case),
@@ -72,10 +72,18 @@ impl StringMatcher {
                 Self::Regex(full_match_regex(regex).map_err(|error| error.within("safe_regex"))?)
             }
             Some(MatchPattern::Custom(custom)) => {
-                return Err(FieldError::new("custom", format!("matcher {} is not supported", custom.name)));
+                return Err(FieldError::new("custom", format!("is not supported: {}", custom.name)));
             }
             None => return Err(FieldError::new("match_pattern", "is required")),
         })
+    }
+
+    /// The text that this matcher stands for, if it matches one text only and to the letter.
+    pub(crate) fn exact(&self) -> Option<&[u8]> {
+        match self {
+            Self::Exact(wanted, _) => Some(wanted),
+            _ => None,
+        }
     }
 
     pub(crate) fn matches(&self, text: &[u8]) -> bool {
@@ -86,6 +94,13 @@ impl StringMatcher {
             Self::Contains(wanted, case) => case.contains(text, wanted),
             Self::Regex(regex) => regex.is_match(text),
         }
+    }
+}
+
+fn not_empty(text: &str, field: &str) -> Result<Vec<u8>, FieldError> {
+    match text.is_empty() {
+        true => Err(FieldError::new(field, "must not be empty")),
+        false => Ok(text.as_bytes().to_vec()),
     }
 }
 
@@ -100,7 +115,9 @@ pub(crate) fn search_regex(pb: &pb_matcher::RegexMatcher) -> Result<Regex, Field
 }
 
 fn regex(pattern: &str, pb: &pb_matcher::RegexMatcher) -> Result<Regex, FieldError> {
-    if pb.regex.is_empty() {
+    // There is one engine; RE2's limits are not those of ours.
+    let pb_matcher::RegexMatcher { regex, engine_type: _ } = pb;
+    if regex.is_empty() {
         return Err(FieldError::new("regex", "must not be empty"));
     }
     let built = RegexBuilder::new(pattern).size_limit(REGEX_SIZE_LIMIT).build();
@@ -138,22 +155,28 @@ impl HeaderMatcher {
     pub(crate) fn from_proto(pb: &pb::HeaderMatcher) -> Result<Self, FieldError> {
         let pb::HeaderMatcher { name, invert_match, treat_missing_header_as_empty, header_match_specifier } =
             pb;
-        let deprecated = |pattern| {
-            let matcher = pb_matcher::StringMatcher { ignore_case: false, match_pattern: Some(pattern) };
-            StringMatcher::from_proto(&matcher).map(HeaderTest::Text)
-        };
+        let case = Case::Sensitive;
         let test = match header_match_specifier {
             None => HeaderTest::Present(true),
             Some(HeaderMatchSpecifier::PresentMatch(present)) => HeaderTest::Present(*present),
-            Some(HeaderMatchSpecifier::RangeMatch(range)) => HeaderTest::Range(range.start..range.end),
+            Some(HeaderMatchSpecifier::RangeMatch(Int64Range { start, end })) => {
+                HeaderTest::Range(*start..*end)
+            }
             Some(HeaderMatchSpecifier::StringMatch(matcher)) => HeaderTest::Text(
                 StringMatcher::from_proto(matcher).map_err(|error| error.within("string_match"))?,
             ),
-            Some(HeaderMatchSpecifier::ExactMatch(text)) => deprecated(MatchPattern::Exact(text.clone()))?,
-            Some(HeaderMatchSpecifier::PrefixMatch(text)) => deprecated(MatchPattern::Prefix(text.clone()))?,
-            Some(HeaderMatchSpecifier::SuffixMatch(text)) => deprecated(MatchPattern::Suffix(text.clone()))?,
+            // These four are older forms of string_match.
+            Some(HeaderMatchSpecifier::ExactMatch(text)) => {
+                HeaderTest::Text(StringMatcher::Exact(text.clone().into_bytes(), case))
+            }
+            Some(HeaderMatchSpecifier::PrefixMatch(text)) => {
+                HeaderTest::Text(StringMatcher::Prefix(not_empty(text, "prefix_match")?, case))
+            }
+            Some(HeaderMatchSpecifier::SuffixMatch(text)) => {
+                HeaderTest::Text(StringMatcher::Suffix(not_empty(text, "suffix_match")?, case))
+            }
             Some(HeaderMatchSpecifier::ContainsMatch(text)) => {
-                deprecated(MatchPattern::Contains(text.clone()))?
+                HeaderTest::Text(StringMatcher::Contains(not_empty(text, "contains_match")?, case))
             }
             Some(HeaderMatchSpecifier::SafeRegexMatch(regex)) => HeaderTest::Text(StringMatcher::Regex(
                 full_match_regex(regex).map_err(|error| error.within("safe_regex_match"))?,
@@ -257,3 +280,6 @@ impl QueryMatcher {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

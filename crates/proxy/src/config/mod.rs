@@ -6,7 +6,6 @@
 pub mod address;
 pub mod cluster;
 pub mod endpoint;
-pub mod matcher;
 pub mod socket;
 pub mod source;
 pub(crate) mod supported;

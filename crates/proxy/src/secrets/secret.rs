@@ -15,7 +15,7 @@ use carrick_xds::pb::envoy::extensions::transport_sockets::tls::v3::{
 };
 use rustls::sign::CertifiedKey;
 
-use crate::config::matcher::StringMatcher;
+use crate::matcher::StringMatcher;
 
 #[derive(Debug, Clone)]
 pub enum Secret {
@@ -55,7 +55,7 @@ pub struct Validation {
 pub struct NameMatcher {
     /// `None`: names of any kind.
     pub kind: Option<NameKind>,
-    pub matcher: StringMatcher,
+    pub(crate) matcher: StringMatcher,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
