@@ -17,15 +17,15 @@ use carrick_xds::pb::envoy::config::listener::v3::Listener as ListenerPb;
 use carrick_xds::pb::envoy::config::route::v3::RouteConfiguration;
 use carrick_xds::pb::envoy::extensions::transport_sockets::tls::v3::Secret as SecretPb;
 use carrick_xds::{FieldError, ResourceType};
-use prost::Message;
 use prost_types::Any;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use crate::config::endpoint::Assignment;
+use crate::config::resource;
 use crate::config::socket::SocketSettings;
 use crate::config::source::Source;
-use crate::config::supported;
+
 use crate::http::RouteTable;
 use crate::registry::Registry;
 use crate::resolver::Resolver;
@@ -206,12 +206,13 @@ impl State {
         version: &LoadedVersion,
     ) -> Result<(), FieldError> {
         let body = &version.body;
-        supported::check(body)?;
         match kind {
-            ResourceType::Cluster => self.apply_cluster(decode::<Cluster>(body)?, origin, name, version),
-            ResourceType::Listener => self.apply_listener(decode::<ListenerPb>(body)?, origin, name, version),
+            ResourceType::Cluster => self.apply_cluster(resource::<Cluster>(body)?, origin, name, version),
+            ResourceType::Listener => {
+                self.apply_listener(resource::<ListenerPb>(body)?, origin, name, version)
+            }
             ResourceType::Endpoint => {
-                let pb: ClusterLoadAssignment = decode(body)?;
+                let pb: ClusterLoadAssignment = resource(body)?;
                 same_name(&pb.cluster_name, name, "cluster_name")?;
                 let assignment = Assignment::from_proto(&pb, false)?;
                 self.clusters.assign(name, &assignment);
@@ -220,14 +221,14 @@ impl State {
                 Ok(())
             }
             ResourceType::Route => {
-                let pb: RouteConfiguration = decode(body)?;
+                let pb: RouteConfiguration = resource(body)?;
                 same_name(&pb.name, name, "name")?;
                 self.registry.routes.replace(name, RouteTable::from_proto(&pb)?);
                 self.registry.resources.activate(kind, name, origin, version.clone());
                 Ok(())
             }
             ResourceType::Secret => {
-                let pb: SecretPb = decode(body)?;
+                let pb: SecretPb = resource(body)?;
                 same_name(&pb.name, name, "name")?;
                 let secret = Secret::from_proto(&pb)?;
                 match origin {
@@ -272,10 +273,6 @@ fn shown(kind: ResourceType, version: LoadedVersion) -> LoadedVersion {
         }
         _ => version,
     }
-}
-
-fn decode<M: Message + Default>(body: &Any) -> Result<M, FieldError> {
-    M::decode(body.value.as_slice()).map_err(|error| FieldError::new("", error.to_string()))
 }
 
 fn same_name(inner: &str, outer: &str, field: &str) -> Result<(), FieldError> {

@@ -8,10 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carrick_xds::FieldError;
+use carrick_xds::pb::envoy::config::listener::v3::listener::{DeprecatedV1, ListenerSpecifier};
 use carrick_xds::pb::envoy::config::listener::v3::listener_filter::ConfigType;
 use carrick_xds::pb::envoy::config::listener::v3::{Listener, ListenerFilter as ListenerFilterPb};
+use carrick_xds::pb::envoy::extensions::filters::listener::http_inspector::v3::HttpInspector;
+use carrick_xds::pb::envoy::extensions::filters::listener::original_dst::v3::OriginalDst;
 use carrick_xds::pb::envoy::extensions::filters::listener::tls_inspector::v3::TlsInspector;
-use prost::Message;
+use prost_types::Any;
 
 pub use chain::{ChainConfig, NetworkFilter};
 pub use predicate::PortPredicate;
@@ -21,8 +24,9 @@ use crate::access_log::AccessLog;
 use crate::chain::ChainTable;
 use crate::config::address;
 use crate::config::duration;
+use crate::config::refuse::refuse;
 use crate::config::socket::SocketSettings;
-use crate::config::supported::type_name;
+use crate::config::typed::{decode_if, type_name};
 
 /// A listener resource, converted.
 #[derive(Debug)]
@@ -69,8 +73,63 @@ const DEFAULT_BACKLOG: u32 = 4096;
 
 impl ListenerConfig {
     pub(crate) fn from_proto(pb: &Listener) -> Result<Self, FieldError> {
-        let address = address::socket(pb.address.as_ref()).map_err(|e| e.within("address"))?;
-        let chains = pb.filter_chains.iter().enumerate().map(|(n, chain)| {
+        let Listener {
+            name,
+            address: address_pb,
+            additional_addresses,
+            // Names of statistics.
+            stat_prefix: _,
+            stats_matcher,
+            filter_chains,
+            fcds_config,
+            filter_chain_matcher,
+            use_original_dst,
+            default_filter_chain,
+            // Buffers are bounded by what is read at once.
+            per_connection_buffer_limit_bytes: _,
+            per_connection_buffer_high_watermark_timeout,
+            // Told to extensions, which look at nothing of it.
+            metadata: _,
+            traffic_direction: _,
+            deprecated_v1,
+            // Listeners drain when they are changed or removed, whichever is chosen.
+            drain_type: _,
+            listener_filters,
+            listener_filters_timeout,
+            continue_on_listener_filters_timeout,
+            transparent,
+            freebind,
+            socket_options,
+            // Hints to the kernel, and to the threads of Envoy.
+            tcp_fast_open_queue_length: _,
+            connection_balance_config: _,
+            reuse_port: _,
+            enable_reuse_port: _,
+            max_connections_to_accept_per_socket_event: _,
+            // There is no overload manager, nor a limit for all listeners.
+            ignore_global_conn_limit: _,
+            bypass_overload_manager: _,
+            access_log,
+            udp_listener_config,
+            api_listener,
+            tcp_backlog_size,
+            bind_to_port,
+            enable_mptcp,
+            tcp_keepalive,
+            listener_specifier,
+        } = pb;
+        refuse!(additional_addresses, stats_matcher, fcds_config, filter_chain_matcher);
+        refuse!(
+            per_connection_buffer_high_watermark_timeout,
+            udp_listener_config,
+            api_listener,
+            enable_mptcp
+        );
+        if let Some(ListenerSpecifier::InternalListener(_)) = listener_specifier {
+            return Err(FieldError::new("internal_listener", "is not implemented"));
+        }
+        let address = address::socket(address_pb.as_ref()).map_err(|e| e.within("address"))?;
+        let chains = filter_chains.iter().enumerate().map(|(n, chain)| {
             chain::from_proto(chain).map_err(|error| error.within(format!("filter_chains[{n}]")))
         });
         let (matches, chains): (Vec<_>, Vec<_>) = chains.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
@@ -78,34 +137,34 @@ impl ListenerConfig {
             let place = format!("filter_chains[{}].filter_chain_match", same.second);
             FieldError::new(place, format!("is the same as that of filter_chains[{}]", same.first))
         })?;
-        let default_chain = pb.default_filter_chain.as_ref().map(chain::from_proto).transpose();
+        let default_chain = default_filter_chain.as_ref().map(chain::from_proto).transpose();
         let default_chain = default_chain.map_err(|error| error.within("default_filter_chain"))?;
         if chains.is_empty() && default_chain.is_none() {
             return Err(FieldError::new("filter_chains", "at least one is required"));
         }
-        let timeout = pb.listener_filters_timeout.as_ref();
+        let timeout = listener_filters_timeout.as_ref();
         let timeout = duration(timeout, "listener_filters_timeout", DEFAULT_FILTERS_TIMEOUT)?;
-        let legacy = pb.deprecated_v1.as_ref().and_then(|legacy| legacy.bind_to_port);
+        let legacy = deprecated_v1.as_ref().and_then(|DeprecatedV1 { bind_to_port }| *bind_to_port);
         Ok(Self {
-            name: if pb.name.is_empty() { address.to_string() } else { pb.name.clone() },
+            name: if name.is_empty() { address.to_string() } else { name.clone() },
             address,
-            ipv4_compat: address::ipv4_compat(pb.address.as_ref()),
-            bind: pb.bind_to_port.or(legacy).unwrap_or(true),
-            use_original_dst: pb.use_original_dst.unwrap_or(false),
-            filters: filters(&pb.listener_filters, pb.use_original_dst.unwrap_or(false))?,
+            ipv4_compat: address::ipv4_compat(address_pb.as_ref()),
+            bind: bind_to_port.or(legacy).unwrap_or(true),
+            use_original_dst: use_original_dst.unwrap_or(false),
+            filters: filters(listener_filters, use_original_dst.unwrap_or(false))?,
             filters_timeout: (!timeout.is_zero()).then_some(timeout),
-            continue_on_timeout: pb.continue_on_listener_filters_timeout,
+            continue_on_timeout: *continue_on_listener_filters_timeout,
             table,
             chains: chains.into_iter().map(Arc::new).collect(),
             default_chain: default_chain.map(|(_, chain)| Arc::new(chain)),
-            access_log: AccessLog::several(&pb.access_log)?,
+            access_log: AccessLog::several(access_log)?,
             sockets: SocketSettings::for_listener(
-                &pb.socket_options,
-                pb.freebind.unwrap_or(false),
-                pb.transparent.unwrap_or(false),
-                pb.tcp_keepalive.as_ref(),
+                socket_options,
+                freebind.unwrap_or(false),
+                transparent.unwrap_or(false),
+                tcp_keepalive.as_ref(),
             )?,
-            backlog: pb.tcp_backlog_size.unwrap_or(DEFAULT_BACKLOG),
+            backlog: tcp_backlog_size.unwrap_or(DEFAULT_BACKLOG),
         })
     }
 
@@ -137,24 +196,43 @@ fn filters(pb: &[ListenerFilterPb], use_original_dst: bool) -> Result<Vec<Listen
 }
 
 fn filter(pb: &ListenerFilterPb) -> Result<ListenerFilter, FieldError> {
-    let disabled = pb.filter_disabled.as_ref().map(PortPredicate::from_proto).transpose();
+    // The name only labels the filter; the type of its configuration decides.
+    let ListenerFilterPb { name: _, filter_disabled, config_type } = pb;
+    let disabled = filter_disabled.as_ref().map(PortPredicate::from_proto).transpose();
     let disabled = disabled.map_err(|error| error.within("filter_disabled"))?;
-    let Some(ConfigType::TypedConfig(any)) = &pb.config_type else {
-        return Err(FieldError::new("typed_config", "is required"));
-    };
-    let name = type_name(any).strip_prefix("envoy.extensions.filters.listener.").unwrap_or_default();
-    let kind = match name {
-        "original_dst.v3.OriginalDst" => ListenerFilterKind::OriginalDst,
-        "http_inspector.v3.HttpInspector" => ListenerFilterKind::HttpInspector,
-        "tls_inspector.v3.TlsInspector" => {
-            let config = TlsInspector::decode(any.value.as_slice())
-                .map_err(|error| FieldError::new("typed_config", error.to_string()))?;
-            let limit = config.max_client_hello_size.map_or(client_hello::DEFAULT_LIMIT, |n| n as usize);
-            ListenerFilterKind::TlsInspector { limit: limit.min(client_hello::DEFAULT_LIMIT) }
+    let any = match config_type {
+        Some(ConfigType::TypedConfig(any)) => any,
+        Some(ConfigType::ConfigDiscovery(_)) => {
+            return Err(FieldError::new("config_discovery", "is not implemented"));
         }
-        _ => return Err(FieldError::new("typed_config", format!("{} is not implemented", type_name(any)))),
+        None => return Err(FieldError::new("typed_config", "is required")),
     };
+    let kind = kind(any).map_err(|error| error.within("typed_config"))?;
     Ok(ListenerFilter { kind, disabled })
+}
+
+fn kind(any: &Any) -> Result<ListenerFilterKind, FieldError> {
+    if let Some(OriginalDst {}) = decode_if(any)? {
+        return Ok(ListenerFilterKind::OriginalDst);
+    }
+    if let Some(HttpInspector {}) = decode_if(any)? {
+        return Ok(ListenerFilterKind::HttpInspector);
+    }
+    let Some(pb) = decode_if(any)? else {
+        return Err(FieldError::new("", format!("{} is not implemented", type_name(any))));
+    };
+    let TlsInspector {
+        enable_ja3_fingerprinting,
+        enable_ja4_fingerprinting,
+        // A buffer grows as it has to.
+        initial_read_buffer_size: _,
+        max_client_hello_size,
+        // A hello that cannot be read is never taken for TLS.
+        close_connection_on_client_hello_parsing_errors: _,
+    } = &pb;
+    refuse!(enable_ja3_fingerprinting, enable_ja4_fingerprinting);
+    let limit = max_client_hello_size.map_or(client_hello::DEFAULT_LIMIT, |n| n as usize);
+    Ok(ListenerFilterKind::TlsInspector { limit: limit.min(client_hello::DEFAULT_LIMIT) })
 }
 
 #[cfg(test)]

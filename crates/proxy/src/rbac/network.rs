@@ -4,6 +4,7 @@ use carrick_xds::FieldError;
 use carrick_xds::pb::envoy::extensions::filters::network::rbac::v3::Rbac;
 
 use super::{Layer, Rules, Subject};
+use crate::config::refuse::refuse;
 use crate::connection::ConnectionInfo;
 
 #[derive(Debug)]
@@ -27,15 +28,7 @@ impl NetworkRbac {
             enforcement_type: _,
             delay_deny,
         } = pb;
-        if matcher.is_some() {
-            return Err(FieldError::new("matcher", "is not supported"));
-        }
-        if shadow_matcher.is_some() {
-            return Err(FieldError::new("shadow_matcher", "is not supported"));
-        }
-        if delay_deny.is_some() {
-            return Err(FieldError::new("delay_deny", "is not supported"));
-        }
+        refuse!(matcher, shadow_matcher, delay_deny);
         let convert = |pb: &Option<_>, field: &str| {
             let rules = pb.as_ref().map(|pb| Rules::from_proto(pb, Layer::Network)).transpose();
             rules.map_err(|error: FieldError| error.within(field))

@@ -4,7 +4,7 @@ use carrick_xds::pb::envoy::config::endpoint::v3::ClusterLoadAssignment;
 use carrick_xds::pb::envoy::config::listener::v3::Listener;
 use carrick_xds::pb::envoy::config::route::v3::RouteConfiguration;
 use carrick_xds::pb::envoy::extensions::transport_sockets::tls::v3::Secret as SecretPb;
-use prost::Name;
+use prost::{Message, Name};
 
 use super::*;
 use crate::resolver::SystemFiles;

@@ -98,10 +98,10 @@ impl Material {
         let absent = ValidationRef::default();
         let validation = settings.validation.as_ref().unwrap_or(&absent);
         let inline = validation.inline.as_ref().map(Validation::from_proto).transpose();
-        let inline = inline.map_err(|e| e.within("validation_context"))?;
+        let inline = inline.map_err(|e| e.within(validation.place))?;
         if validation.named.is_none() && inline.as_ref().is_some_and(Validation::names_without_roots) {
             let reason = "names of a certificate that nobody vouches for say nothing; add a trusted_ca";
-            return Err(FieldError::new("validation_context", reason));
+            return Err(FieldError::new(validation.place, reason));
         }
         Ok(Self {
             identity,

@@ -11,13 +11,15 @@ use carrick_xds::pb::envoy::extensions::filters::network::http_connection_manage
 use carrick_xds::pb::envoy::extensions::filters::network::rbac::v3::Rbac;
 use carrick_xds::pb::envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy;
 use prost::Message;
+use prost_types::Any;
 use sha2::{Digest, Sha256};
 
 use crate::chain::{ChainMatch, SourceType};
 use crate::config::address::Cidr;
-use crate::config::supported::type_name;
+use crate::config::refuse::refuse;
 use crate::config::tcp_proxy::TcpProxyConfig;
 use crate::config::tls::{self, DownstreamTlsConfig};
+use crate::config::typed::{decode_if, type_name};
 use crate::config::{optional_duration, rule};
 use crate::http::HttpManager;
 use crate::rbac::NetworkRbac;
@@ -50,16 +52,26 @@ pub enum NetworkFilter {
 const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) fn from_proto(pb: &FilterChain) -> Result<(ChainMatch, ChainConfig), FieldError> {
+    let FilterChain {
+        filter_chain_match,
+        filters: filters_pb,
+        use_proxy_proto,
+        metadata,
+        transport_socket,
+        transport_socket_connect_timeout,
+        name,
+    } = pb;
+    refuse!(use_proxy_proto);
     let absent = FilterChainMatch::default();
-    let asked = chain_match(pb.filter_chain_match.as_ref().unwrap_or(&absent))
+    let asked = chain_match(filter_chain_match.as_ref().unwrap_or(&absent))
         .map_err(|error| error.within("filter_chain_match"))?;
-    let tls = tls::downstream(pb.transport_socket.as_ref()).map_err(|e| e.within("transport_socket"))?;
-    let timeout = pb.transport_socket_connect_timeout.as_ref();
+    let tls = tls::downstream(transport_socket.as_ref()).map_err(|e| e.within("transport_socket"))?;
+    let timeout = transport_socket_connect_timeout.as_ref();
     let timeout = optional_duration(timeout, "transport_socket_connect_timeout")?;
-    let (rbac, filter) = filters(&pb.filters)?;
+    let (rbac, filter) = filters(filters_pb)?;
     let chain = ChainConfig {
-        name: pb.name.clone(),
-        rule: rule(pb.metadata.as_ref()),
+        name: name.clone(),
+        rule: rule(metadata.as_ref()),
         tls,
         digest: Sha256::digest(pb.encode_to_vec()).into(),
         handshake_timeout: timeout.filter(|t| !t.is_zero()).unwrap_or(DEFAULT_HANDSHAKE_TIMEOUT),
@@ -96,27 +108,30 @@ enum Kind {
 }
 
 fn network_filter(pb: &Filter) -> Result<Kind, FieldError> {
-    let Some(ConfigType::TypedConfig(any)) = &pb.config_type else {
-        return Err(FieldError::new("typed_config", "is required"));
-    };
-    let bytes = any.value.as_slice();
-    let broken = |error: prost::DecodeError| FieldError::new("", error.to_string());
-    let name = type_name(any).strip_prefix("envoy.extensions.filters.network.").unwrap_or_default();
-    let filter = match name {
-        "tcp_proxy.v3.TcpProxy" => TcpProxy::decode(bytes)
-            .map_err(broken)
-            .and_then(|pb| TcpProxyConfig::from_proto(&pb))
-            .map(|config| Kind::Terminal(NetworkFilter::TcpProxy(Arc::new(config)))),
-        "http_connection_manager.v3.HttpConnectionManager" => HttpConnectionManager::decode(bytes)
-            .map_err(broken)
-            .and_then(|pb| HttpManager::from_proto(&pb))
-            .map(|manager| Kind::Terminal(NetworkFilter::Http(Arc::new(manager)))),
-        "rbac.v3.RBAC" => {
-            Rbac::decode(bytes).map_err(broken).and_then(|pb| NetworkRbac::from_proto(&pb)).map(Kind::Rbac)
+    // The name only labels the filter; the type of its configuration decides.
+    let Filter { name: _, config_type } = pb;
+    match config_type {
+        Some(ConfigType::TypedConfig(any)) => kind(any).map_err(|error| error.within("typed_config")),
+        Some(ConfigType::ConfigDiscovery(_)) => {
+            Err(FieldError::new("config_discovery", "is not implemented"))
         }
-        _ => Err(FieldError::new("", format!("{} is not implemented", type_name(any)))),
-    };
-    filter.map_err(|error| error.within("typed_config"))
+        None => Err(FieldError::new("typed_config", "is required")),
+    }
+}
+
+fn kind(any: &Any) -> Result<Kind, FieldError> {
+    if let Some(pb) = decode_if::<TcpProxy>(any)? {
+        let config = TcpProxyConfig::from_proto(&pb)?;
+        return Ok(Kind::Terminal(NetworkFilter::TcpProxy(Arc::new(config))));
+    }
+    if let Some(pb) = decode_if::<HttpConnectionManager>(any)? {
+        let manager = HttpManager::from_proto(&pb)?;
+        return Ok(Kind::Terminal(NetworkFilter::Http(Arc::new(manager))));
+    }
+    match decode_if::<Rbac>(any)? {
+        Some(pb) => NetworkRbac::from_proto(&pb).map(Kind::Rbac),
+        None => Err(FieldError::new("", format!("{} is not implemented", type_name(any)))),
+    }
 }
 
 fn chain_match(pb: &FilterChainMatch) -> Result<ChainMatch, FieldError> {
@@ -127,11 +142,25 @@ fn chain_match(pb: &FilterChainMatch) -> Result<ChainMatch, FieldError> {
         let convert = |(n, pb)| Cidr::from_proto(pb).map_err(|e| e.within(format!("{field}[{n}]")));
         pb.iter().enumerate().map(convert).collect()
     };
-    let source_ports = pb.source_ports.iter().enumerate();
+    let FilterChainMatch {
+        destination_port,
+        prefix_ranges,
+        address_suffix,
+        suffix_len,
+        direct_source_prefix_ranges,
+        source_type: _,
+        source_prefix_ranges,
+        source_ports,
+        server_names,
+        transport_protocol,
+        application_protocols,
+    } = pb;
+    refuse!(address_suffix, suffix_len);
+    let source_ports = source_ports.iter().enumerate();
     let source_ports = source_ports.map(|(n, value)| port(*value, format!("source_ports[{n}]")));
-    let names = pb.server_names.iter().enumerate();
+    let names = server_names.iter().enumerate();
     let names = names.map(|(n, name)| server_name(name).map_err(|e| e.within(format!("server_names[{n}]"))));
-    match pb.transport_protocol.as_str() {
+    match transport_protocol.as_str() {
         "" | "tls" | "raw_buffer" => {}
         other => {
             let reason = format!("{other:?} is not a transport that is told apart; use tls or raw_buffer");
@@ -139,18 +168,18 @@ fn chain_match(pb: &FilterChainMatch) -> Result<ChainMatch, FieldError> {
         }
     }
     Ok(ChainMatch {
-        destination_port: pb.destination_port.map(|n| port(n, "destination_port".into())).transpose()?,
-        destinations: ranges(&pb.prefix_ranges, "prefix_ranges")?,
+        destination_port: destination_port.map(|n| port(n, "destination_port".into())).transpose()?,
+        destinations: ranges(prefix_ranges, "prefix_ranges")?,
         server_names: names.collect::<Result<_, _>>()?,
-        transport_protocol: pb.transport_protocol.clone(),
-        application_protocols: pb.application_protocols.clone(),
-        direct_sources: ranges(&pb.direct_source_prefix_ranges, "direct_source_prefix_ranges")?,
+        transport_protocol: transport_protocol.clone(),
+        application_protocols: application_protocols.clone(),
+        direct_sources: ranges(direct_source_prefix_ranges, "direct_source_prefix_ranges")?,
         source_type: match pb.source_type() {
             ConnectionSourceType::Any => SourceType::Any,
             ConnectionSourceType::SameIpOrLoopback => SourceType::SameIpOrLoopback,
             ConnectionSourceType::External => SourceType::External,
         },
-        sources: ranges(&pb.source_prefix_ranges, "source_prefix_ranges")?,
+        sources: ranges(source_prefix_ranges, "source_prefix_ranges")?,
         source_ports: source_ports.collect::<Result<_, _>>()?,
     })
 }

@@ -3,6 +3,7 @@
 use carrick_xds::FieldError;
 use carrick_xds::pb::envoy::config::listener::v3::ListenerFilterChainMatchPredicate;
 use carrick_xds::pb::envoy::config::listener::v3::listener_filter_chain_match_predicate::{MatchSet, Rule};
+use carrick_xds::pb::envoy::r#type::v3::Int32Range;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PortPredicate {
@@ -25,15 +26,16 @@ impl PortPredicate {
         if depth > DEEPEST {
             return Err(FieldError::new("", "is nested too deeply"));
         }
-        let set = |set: &MatchSet| -> Result<Vec<Self>, FieldError> {
-            set.rules.iter().map(|rule| Self::nested(rule, depth + 1)).collect()
+        let set = |MatchSet { rules }: &MatchSet| -> Result<Vec<Self>, FieldError> {
+            rules.iter().map(|rule| Self::nested(rule, depth + 1)).collect()
         };
-        match pb.rule.as_ref() {
+        let ListenerFilterChainMatchPredicate { rule } = pb;
+        match rule {
             Some(Rule::OrMatch(rules)) => Ok(Self::Any(set(rules)?)),
             Some(Rule::AndMatch(rules)) => Ok(Self::All(set(rules)?)),
             Some(Rule::NotMatch(rule)) => Ok(Self::Not(Box::new(Self::nested(rule, depth + 1)?))),
             Some(Rule::AnyMatch(_)) => Ok(Self::All(Vec::new())),
-            Some(Rule::DestinationPortRange(range)) => Ok(Self::Range(range.start, range.end)),
+            Some(Rule::DestinationPortRange(Int32Range { start, end })) => Ok(Self::Range(*start, *end)),
             None => Err(FieldError::new("", "a rule is required")),
         }
     }
