@@ -14,6 +14,7 @@ mod mtls;
 mod names;
 mod policy;
 mod protocol;
+mod route_match;
 mod service;
 mod services;
 mod sidecars;
@@ -29,20 +30,25 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use build::build;
-pub use gateways::{bound_hosts, server_hosts};
+pub use gateways::{
+    Conflict, GatewayListener, GatewayListeners, GatewayProxy, GatewayServer, LeftOut, ListenerProtocol,
+    ServerKind, SniClaim, SniTaken, SniTarget, TcpClaim, admits_namespace, bound_hosts, server_hosts,
+};
 pub use mtls::{MtlsMode, ServerMtls};
 pub use names::{NameEntry, Registry};
 pub use policy::{EffectiveDestinationRule, EffectivePolicy};
 pub use protocol::Protocol;
+pub use route_match::MatchContext;
 pub use service::{
     Endpoint, EndpointAddress, Resolution, Service, ServiceKind, ServicePort, TargetPort, TlsCapability,
+    sni_key,
 };
 pub use sidecars::SidecarScope;
 pub use workload::{NETNS_ANNOTATION, OWNER_ANNOTATION, TLS_MODE_LABEL, Workload};
 
 pub(crate) use delegates::{find as find_delegate, is_delegate, merged as merged_with_delegate};
 pub(crate) use destination_rules::DestinationRuleIndex;
-pub(crate) use gateways::GatewayIndex;
+pub(crate) use gateways::{GatewayIndex, missing_credentials};
 pub(crate) use inventory::Inventory;
 pub(crate) use services::ServiceIndex;
 pub(crate) use virtual_services::{VirtualServiceIndex, gateway_name};

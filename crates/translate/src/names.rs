@@ -40,9 +40,7 @@ pub fn outbound_cluster(port: u16, subset: &str, host: &str) -> String {
 }
 
 /// The same key in the form that is fit for SNI: `outbound_.80_.v1_.host`.
-pub fn outbound_sni(port: u16, subset: &str, host: &str) -> String {
-    format!("outbound_.{port}_.{subset}_.{host}")
-}
+pub use carrick_model::snapshot::sni_key as outbound_sni;
 
 /// `inbound|8080||`, by target port.
 pub fn inbound_cluster(target_port: u16) -> String {

@@ -5,14 +5,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use carrick_model::Cidr;
-use carrick_model::snapshot::{EndpointAddress, Resolution, Service, ServicePort};
+use carrick_model::snapshot::{EndpointAddress, MatchContext, Resolution, Service, ServicePort};
 
 use super::{tcp, tls};
 use crate::context::Context;
 use crate::envoy::listener::FilterChain;
 use crate::l4;
 use crate::names;
-use crate::routes::Side;
 
 /// A listener's address: the wildcard or one IP, and the port.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -144,8 +143,8 @@ fn add_chain(plan: &mut Plan, chain: FilterChain) {
 }
 
 /// This proxy as VirtualServices of the mesh see it.
-pub fn mesh_side<'a>(context: &Context<'a>, port: u16) -> Side<'a> {
-    Side {
+pub fn mesh_side<'a>(context: &Context<'a>, port: u16) -> MatchContext<'a> {
+    MatchContext {
         gateway: carrick_model::resources::MESH_GATEWAY,
         port,
         labels: &context.node.labels,

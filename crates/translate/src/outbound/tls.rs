@@ -43,7 +43,7 @@ fn routed(
         let Some(filter) = l4::to_destinations(context, &resource, &route.route, port.number) else {
             continue;
         };
-        for wanted in route.matches.iter().filter(|wanted| l4::tls_match_holds(wanted, side)) {
+        for wanted in route.matches.iter().filter(|wanted| side.admits_tls(wanted)) {
             let subnets = match wanted.destination_subnets.is_empty() {
                 true => ranges.to_vec(),
                 false => l4::ranges(&wanted.destination_subnets),
