@@ -20,6 +20,11 @@ pub const VIRTUAL_INBOUND: &str = "virtualInbound";
 pub const VIRTUAL_INBOUND_BLACK_HOLE: &str = "virtualInbound-blackhole";
 pub const VIRTUAL_INBOUND_CATCH_ALL_HTTP: &str = "virtualInbound-catchall-http";
 
+/// The control plane's ADS server.
+pub const XDS_CLUSTER: &str = "xds-grpc";
+/// The agent's SDS server.
+pub const SDS_CLUSTER: &str = "sds-grpc";
+
 /// Where captured outbound connections arrive.
 pub const OUTBOUND_CAPTURE_PORT: u16 = 15001;
 /// Where captured inbound connections arrive.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use carrick_model::Cidr;
-use carrick_model::snapshot::{EndpointAddress, MatchContext, Resolution, Service, ServicePort};
+use carrick_model::snapshot::{EndpointAddress, Resolution, Service, ServicePort};
 
 use super::{tcp, tls};
 use crate::context::Context;
@@ -140,14 +140,4 @@ fn add_chain(plan: &mut Plan, chain: FilterChain) {
     }
     plan.server_names.extend(names.iter().cloned());
     plan.chains.push(chain);
-}
-
-/// This proxy as VirtualServices of the mesh see it.
-pub fn mesh_side<'a>(context: &Context<'a>, port: u16) -> MatchContext<'a> {
-    MatchContext {
-        gateway: carrick_model::resources::MESH_GATEWAY,
-        port,
-        labels: &context.node.labels,
-        namespace: &context.node.namespace,
-    }
 }

@@ -7,14 +7,13 @@ use carrick_model::resources::VirtualService;
 use carrick_model::snapshot::{MatchContext, Service, ServicePort};
 use carrick_model::{Resource, host};
 
-use super::plan::mesh_side;
 use crate::context::Context;
 use crate::envoy::route::VirtualHost;
 use crate::names;
 use crate::routes;
 
 pub fn of_service(context: &Context<'_>, service: &Service, port: &ServicePort) -> VirtualHost {
-    let side = mesh_side(context, port.number);
+    let side = context.in_mesh(port.number);
     let virtual_service = virtual_service_of(context, &service.host, port.number)
         .filter(|resource| !resource.spec.http.is_empty());
     let routes = match virtual_service {
