@@ -2,16 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::client_labels;
-use super::mtls::AuthenticationIndex;
-use super::{
-    DestinationRuleIndex, GatewayIndex, Inventory, MeshSnapshot, ServiceIndex, VirtualServiceIndex,
-    WorkloadIndex,
-};
 use crate::addresses::AddressTable;
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::mesh::MeshSettings;
 use crate::resource::{AnyResource, Kind, ResourceName};
+use crate::snapshot::{
+    DestinationRuleIndex, GatewayIndex, Indexes, Inventory, MeshSnapshot, ServiceIndex, WorkloadIndex,
+};
 use crate::validate::{self, Surroundings, references};
 
 /// Builds the mesh of one cluster. A resource with an error is left out and everything else applied. Only an
@@ -47,17 +44,8 @@ pub fn build(
     references(&around, &mut diagnostics);
     inventory.remove_virtual_services(&diagnostics[found_before..]);
 
-    let snapshot = MeshSnapshot {
-        virtual_services: VirtualServiceIndex::build(&inventory.virtual_services, &settings),
-        authentication: AuthenticationIndex::build(&inventory, &settings),
-        client_label_keys: client_labels::keys(&inventory),
-        settings,
-        inventory,
-        workloads,
-        services,
-        destination_rules,
-        gateways,
-    };
+    let indexes = Indexes { workloads, services, destination_rules, gateways };
+    let snapshot = MeshSnapshot::new(settings, inventory, indexes);
     diagnostics.sort_by(|a, b| a.location.cmp(&b.location));
     (snapshot, addresses, diagnostics)
 }

@@ -2,22 +2,22 @@
 
 use carrick_model::resources::LocalEndpoint;
 
-use super::{fixed, policy, protocol};
+use super::ports::InboundPort;
 use crate::address;
+use crate::clusters::{circuit_breakers, fixed, policy, protocol};
 use crate::context::Context;
 use crate::envoy::cluster::Cluster;
-use crate::inbound::InboundPort;
 use crate::names;
 use crate::rule::{add, config, list, object, string};
 
 /// The cluster of one port, with the service that leads to it. Unless a Sidecar resource says where the application listens, it is
 /// reached at the address that the client called.
-pub fn of(context: &Context<'_>, port: &InboundPort) -> Cluster {
+pub fn inbound_cluster(context: &Context<'_>, port: &InboundPort) -> Cluster {
     let mut cluster = match &port.endpoint {
         None => fixed::inbound(port.cluster()),
         Some(endpoint) => Cluster {
             alt_stat_name: names::stat_name(port.cluster()),
-            circuit_breakers: Some(super::circuit_breakers()),
+            circuit_breakers: Some(circuit_breakers()),
             ..fixed::single_endpoint(port.cluster(), local(context, endpoint), fixed::CONNECT_TIMEOUT)
         },
     };
