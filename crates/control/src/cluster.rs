@@ -1,4 +1,5 @@
-//! One cluster's control plane, put together: certificate authority, pipeline, ADS, CA service, DNS, the operator's socket.
+//! One cluster's control plane, put together: certificate authority, pipeline, ADS, CA service,
+//! DNS, the operator's socket.
 //!
 //! Read top to bottom; it must not know how any part works.
 
@@ -58,13 +59,13 @@ pub async fn run(options: ControlOptions, stop: CancellationToken) -> Result<()>
     let (pipeline, published) = Pipeline::start(PipelineOptions {
         federation: options.federation.clone(),
         cluster: options.cluster.clone(),
-        extra: options.resources.clone(),
+        runtime: options.resources.clone(),
         addresses: options.state.join("addresses.json"),
         flow_log: options.flow_log,
     })?;
     let (trust_domain, resolvers) = {
         let now = published.borrow();
-        (now.snapshot.settings().trust_domain.clone(), now.upstream_resolvers.clone())
+        (now.snapshot.settings().trust_domain.clone(), now.resolvers.clone())
     };
 
     let root = RootClient { socket: options.root_ca.clone() };
@@ -99,7 +100,7 @@ pub async fn run(options: ControlOptions, stop: CancellationToken) -> Result<()>
         result = grpc => result.context("the server for proxies failed"),
         result = dns => result.context("DNS failed"),
         result = operator => result.context("the operator's socket failed"),
-        result = pipeline.run() => result.context("reading configuration failed"),
+        never = pipeline.run() => match never {},
         () = stop.cancelled() => Ok(()),
     }
 }

@@ -100,6 +100,13 @@ impl Cluster {
         fs::write(self.path("folder").join(name), text).unwrap();
     }
 
+    /// Replaces the first `old` in a file.
+    pub fn edit(&self, name: &str, old: &str, new: &str) {
+        let text = fs::read_to_string(self.path("folder").join(name)).unwrap();
+        assert!(text.contains(old), "{name} does not have {old:?}");
+        self.write(name, &text.replacen(old, new, 1));
+    }
+
     /// Asks for a certificate; `wish` is the identity that the request names.
     pub async fn certificate(&self, wish: &str) -> Result<Vec<String>, Status> {
         let key = PrivateKey::generate().unwrap();
