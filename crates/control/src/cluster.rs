@@ -63,10 +63,7 @@ pub async fn run(options: ControlOptions, stop: CancellationToken) -> Result<()>
         addresses: options.state.join("addresses.json"),
         flow_log: options.flow_log,
     })?;
-    let (trust_domain, resolvers) = {
-        let now = published.borrow();
-        (now.snapshot.settings().trust_domain.clone(), now.resolvers.clone())
-    };
+    let trust_domain = published.borrow().snapshot.settings().trust_domain.clone();
 
     let root = RootClient { socket: options.root_ca.clone() };
     let cacerts =
@@ -92,8 +89,7 @@ pub async fn run(options: ControlOptions, stop: CancellationToken) -> Result<()>
         .add_service(AggregatedDiscoveryServiceServer::new(ads))
         .add_service(IstioCertificateServiceServer::new(ca_service))
         .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
-    let dns =
-        serve_dns(options.dns, names::tables(published.clone()), names::settings(&resolvers), stop.clone());
+    let dns = serve_dns(options.dns, names::tables(published.clone()), stop.clone());
     let operator = admin::serve(&options.admin, published, proxies, stop.clone());
 
     tokio::select! {
@@ -107,13 +103,13 @@ pub async fn run(options: ControlOptions, stop: CancellationToken) -> Result<()>
 
 async fn serve_dns(
     address: Option<SocketAddr>,
-    tables: names::Tables,
-    settings: carrick_dns::Settings,
+    (tables, resolvers): names::Tables,
     stop: CancellationToken,
 ) -> Result<()> {
     let Some(address) = address else { return std::future::pending().await };
     let udp = UdpSocket::bind(address).await.with_context(|| format!("cannot listen on {address}/udp"))?;
     let tcp = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}/tcp"))?;
-    carrick_dns::serve(udp, tcp, tables, settings, stop.cancelled_owned()).await;
+    carrick_dns::serve(udp, tcp, tables, resolvers, carrick_dns::Settings::default(), stop.cancelled_owned())
+        .await;
     Ok(())
 }
