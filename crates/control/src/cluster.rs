@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use carrick_identity::ttl::TtlPolicy;
@@ -18,7 +18,7 @@ use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::ads::AdsService;
-use crate::ca::{CaService, ClusterCa, RootClient, load_or_enrol};
+use crate::ca::{self, CaService, ClusterCa, Enrolment, RootClient, load_or_enrol};
 use crate::callers::Callers;
 use crate::peer::PeerStream;
 use crate::pipeline::{Pipeline, PipelineOptions};
@@ -63,15 +63,16 @@ pub async fn run(options: ControlOptions, stop: CancellationToken) -> Result<()>
         addresses: options.state.join("addresses.json"),
         flow_log: options.flow_log,
     })?;
-    let trust_domain = published.borrow().snapshot.settings().trust_domain.clone();
 
-    let root = RootClient { socket: options.root_ca.clone() };
-    let cacerts =
-        load_or_enrol(&options.state.join("cacerts"), &trust_domain, &root, options.token.as_deref()).await?;
+    let enrolment = Enrolment {
+        dir: options.state.join("cacerts"),
+        root: RootClient { socket: options.root_ca.clone() },
+        token: options.token.clone(),
+    };
+    let wanted = published.borrow().trust_domain().clone();
+    let ca = Arc::new(ClusterCa::new(load_or_enrol(&enrolment, &wanted).await?));
+    let following = ca::follow(ca.clone(), enrolment, published.clone());
     let ttl = TtlPolicy { default: options.workload_ttl, ..TtlPolicy::default() };
-    let chain = cacerts.authority.chain().iter().map(carrick_identity::Certificate::validity);
-    let ttl = ttl.within_chain(chain, SystemTime::now())?;
-    let ca = Arc::new(ClusterCa::new(cacerts));
 
     let callers = Callers::new(published.clone());
     let proxies = Arc::new(Proxies::default());
@@ -81,7 +82,7 @@ pub async fn run(options: ControlOptions, stop: CancellationToken) -> Result<()>
         proxies: proxies.clone(),
         translations: Arc::default(),
     };
-    let ca_service = CaService { ca, callers, trust_domain, ttl };
+    let ca_service = CaService { ca, callers, published: published.clone(), ttl };
 
     let incoming =
         UnixListenerStream::new(bind_private(&options.listen)?).map(|stream| stream.map(PeerStream::accept));
@@ -97,6 +98,7 @@ pub async fn run(options: ControlOptions, stop: CancellationToken) -> Result<()>
         result = dns => result.context("DNS failed"),
         result = operator => result.context("the operator's socket failed"),
         never = pipeline.run() => match never {},
+        never = following => match never {},
         () = stop.cancelled() => Ok(()),
     }
 }

@@ -11,6 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use carrick_identity::TrustDomain;
 use carrick_model::{AddressTable, Diagnostic, FederatedCluster, MeshSnapshot, SourceFile};
 use carrick_translate::ProxyNode;
 use carrick_xds::ProxyResources;
@@ -37,6 +38,13 @@ pub struct Published {
     pub diagnostics: Vec<Diagnostic>,
     /// The newest files, to show findings in.
     pub files: Vec<SourceFile>,
+}
+
+impl Published {
+    /// The domain that the cluster's workloads belong to.
+    pub fn trust_domain(&self) -> &TrustDomain {
+        &self.snapshot.settings().trust_domain
+    }
 }
 
 /// Where one cluster's configuration is.

@@ -127,6 +127,30 @@ async fn the_cluster_ca_survives_a_restart_and_needs_no_second_token() {
 }
 
 #[tokio::test]
+async fn a_trust_domain_that_is_edited_is_followed_by_the_ca_once_it_is_enrolled_for_it() {
+    let cluster = Cluster::start(&[("client", netns())]).await;
+    let before = harness::certificates(&cluster.certificate("").await.unwrap());
+    assert_eq!(before[0].names().uris, ["spiffe://cluster1.example/ns/default/sa/client"]);
+
+    cluster.edit("federation.yaml", "trustDomain: cluster1.example", "trustDomain: moved.example");
+    cluster.status_after(1).await;
+    let refusal = cluster.certificate("").await.unwrap_err();
+    assert_eq!(refusal.code(), tonic::Code::FailedPrecondition, "nothing is signed meanwhile: {refusal}");
+    assert!(refusal.message().contains("moved.example"), "{refusal}");
+
+    cluster.hand_out_token("moved.example");
+    let answer = cluster.certificate_once_enrolled().await;
+    let after = harness::certificates(&answer);
+    assert_eq!(after[0].names().uris, ["spiffe://moved.example/ns/default/sa/client"]);
+    assert_eq!(after[1].names().uris, ["spiffe://moved.example"], "another cluster CA");
+    assert_eq!(before.last(), after.last(), "of the same root");
+
+    let cluster = cluster.restart().await;
+    let again = harness::certificates(&cluster.certificate("").await.unwrap());
+    assert_eq!(after[1], again[1], "it was stored");
+}
+
+#[tokio::test]
 async fn keys_on_disk_are_private() {
     use std::os::unix::fs::PermissionsExt;
     let cluster = Cluster::start(&[("client", netns())]).await;

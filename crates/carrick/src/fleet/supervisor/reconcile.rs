@@ -94,6 +94,7 @@ impl Followed {
 }
 
 async fn apply(world: &mut World, current: &FederationPlan, newest: &FederationPlan) -> Result<()> {
+    world.follow_trust_domains(current, newest)?;
     for cluster in &current.clusters {
         let Some(wanted) = newest.cluster(&cluster.spec.name) else { continue };
         if wanted.pods == cluster.pods && wanted.install == cluster.install {
