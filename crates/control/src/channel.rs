@@ -35,6 +35,13 @@ pub async fn unix_with_patience(path: &Path, patience: Duration) -> Result<Chann
     }
 }
 
+/// What went wrong with a channel, with everything below it: tonic's own words are "transport
+/// error".
+pub fn describe(error: &tonic::transport::Error) -> String {
+    let causes = std::iter::successors(std::error::Error::source(error), |error| error.source());
+    causes.fold(error.to_string(), |told, cause| format!("{told}: {cause}"))
+}
+
 /// The URI only fills the `:authority` field; the connector decides where to connect.
 fn endpoint() -> Endpoint {
     Endpoint::from_static("http://localhost")

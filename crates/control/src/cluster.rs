@@ -1,11 +1,12 @@
-//! One cluster's control plane, put together: certificate authority, pipeline, ADS, CA service, DNS, the operator's socket.
+//! One cluster's control plane, put together: certificate authority, pipeline, ADS, CA service,
+//! DNS, the operator's socket.
 //!
 //! Read top to bottom; it must not know how any part works.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use carrick_identity::ttl::TtlPolicy;
@@ -17,7 +18,7 @@ use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::ads::AdsService;
-use crate::ca::{CaService, ClusterCa, RootClient, load_or_enrol};
+use crate::ca::{self, CaService, ClusterCa, Enrolment, RootClient, load_or_enrol};
 use crate::callers::Callers;
 use crate::peer::PeerStream;
 use crate::pipeline::{Pipeline, PipelineOptions};
@@ -58,22 +59,20 @@ pub async fn run(options: ControlOptions, stop: CancellationToken) -> Result<()>
     let (pipeline, published) = Pipeline::start(PipelineOptions {
         federation: options.federation.clone(),
         cluster: options.cluster.clone(),
-        extra: options.resources.clone(),
+        runtime: options.resources.clone(),
         addresses: options.state.join("addresses.json"),
         flow_log: options.flow_log,
     })?;
-    let (trust_domain, resolvers) = {
-        let now = published.borrow();
-        (now.snapshot.settings().trust_domain.clone(), now.upstream_resolvers.clone())
-    };
 
-    let root = RootClient { socket: options.root_ca.clone() };
-    let cacerts =
-        load_or_enrol(&options.state.join("cacerts"), &trust_domain, &root, options.token.as_deref()).await?;
+    let enrolment = Enrolment {
+        dir: options.state.join("cacerts"),
+        root: RootClient { socket: options.root_ca.clone() },
+        token: options.token.clone(),
+    };
+    let wanted = published.borrow().trust_domain().clone();
+    let ca = Arc::new(ClusterCa::new(load_or_enrol(&enrolment, &wanted).await?));
+    let following = ca::follow(ca.clone(), enrolment, published.clone());
     let ttl = TtlPolicy { default: options.workload_ttl, ..TtlPolicy::default() };
-    let chain = cacerts.authority.chain().iter().map(carrick_identity::Certificate::validity);
-    let ttl = ttl.within_chain(chain, SystemTime::now())?;
-    let ca = Arc::new(ClusterCa::new(cacerts));
 
     let callers = Callers::new(published.clone());
     let proxies = Arc::new(Proxies::default());
@@ -83,7 +82,7 @@ pub async fn run(options: ControlOptions, stop: CancellationToken) -> Result<()>
         proxies: proxies.clone(),
         translations: Arc::default(),
     };
-    let ca_service = CaService { ca, callers, trust_domain, ttl };
+    let ca_service = CaService { ca, callers, published: published.clone(), ttl };
 
     let incoming =
         UnixListenerStream::new(bind_private(&options.listen)?).map(|stream| stream.map(PeerStream::accept));
@@ -91,28 +90,28 @@ pub async fn run(options: ControlOptions, stop: CancellationToken) -> Result<()>
         .add_service(AggregatedDiscoveryServiceServer::new(ads))
         .add_service(IstioCertificateServiceServer::new(ca_service))
         .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
-    let dns =
-        serve_dns(options.dns, names::tables(published.clone()), names::settings(&resolvers), stop.clone());
+    let dns = serve_dns(options.dns, names::tables(published.clone()), stop.clone());
     let operator = admin::serve(&options.admin, published, proxies, stop.clone());
 
     tokio::select! {
         result = grpc => result.context("the server for proxies failed"),
         result = dns => result.context("DNS failed"),
         result = operator => result.context("the operator's socket failed"),
-        result = pipeline.run() => result.context("reading configuration failed"),
+        never = pipeline.run() => match never {},
+        never = following => match never {},
         () = stop.cancelled() => Ok(()),
     }
 }
 
 async fn serve_dns(
     address: Option<SocketAddr>,
-    tables: names::Tables,
-    settings: carrick_dns::Settings,
+    (tables, resolvers): names::Tables,
     stop: CancellationToken,
 ) -> Result<()> {
     let Some(address) = address else { return std::future::pending().await };
     let udp = UdpSocket::bind(address).await.with_context(|| format!("cannot listen on {address}/udp"))?;
     let tcp = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}/tcp"))?;
-    carrick_dns::serve(udp, tcp, tables, settings, stop.cancelled_owned()).await;
+    carrick_dns::serve(udp, tcp, tables, resolvers, carrick_dns::Settings::default(), stop.cancelled_owned())
+        .await;
     Ok(())
 }

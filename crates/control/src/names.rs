@@ -5,7 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use carrick_dns::{NameTable, Settings};
+use carrick_dns::NameTable;
 use carrick_model::MeshSnapshot;
 use tokio::sync::watch;
 
@@ -13,31 +13,39 @@ use crate::pipeline::Published;
 
 const DNS_PORT: u16 = 53;
 
-pub type Tables = watch::Receiver<Option<Arc<NameTable>>>;
+/// What DNS works from: the newest table, and the resolvers for names that are not ours.
+pub type Tables = (watch::Receiver<Option<Arc<NameTable>>>, watch::Receiver<Vec<SocketAddr>>);
 
-/// A table for every snapshot.
+/// A table for every snapshot, and the resolvers that came with it.
 pub fn tables(mut published: watch::Receiver<Arc<Published>>) -> Tables {
-    let (sender, tables) = watch::channel(None);
+    let (table_sender, tables) = watch::channel(None);
+    let (resolver_sender, resolvers) = watch::channel(Vec::new());
     tokio::spawn(async move {
+        let mut written: Option<Vec<String>> = None;
         loop {
-            let snapshot = published.borrow_and_update().snapshot.clone();
-            sender.send_replace(Some(Arc::new(table(&snapshot))));
-            if published.changed().await.is_err() || sender.is_closed() {
+            let newest = published.borrow_and_update().clone();
+            // First the resolvers: once there is a table, questions are answered.
+            if written.as_ref() != Some(&newest.resolvers) {
+                resolver_sender.send_replace(addresses(&newest.resolvers));
+                written = Some(newest.resolvers.clone());
+            }
+            table_sender.send_replace(Some(Arc::new(table(&newest.snapshot))));
+            if published.changed().await.is_err() || table_sender.is_closed() {
                 return;
             }
         }
     });
-    tables
+    (tables, resolvers)
 }
 
-/// How questions that are not ours are relayed. A resolver that is no address is left out, with a warning.
-pub fn settings(upstreams: &[String]) -> Settings {
+/// The resolvers' addresses. One that is no address is left out, with a warning.
+fn addresses(resolvers: &[String]) -> Vec<SocketAddr> {
     let address = |text: &String| {
         let parsed =
             text.parse::<SocketAddr>().or_else(|_| text.parse::<IpAddr>().map(|ip| (ip, DNS_PORT).into()));
         parsed.inspect_err(|error| tracing::warn!("the resolver {text} is not an address: {error}")).ok()
     };
-    Settings { upstreams: upstreams.iter().filter_map(address).collect(), ..Settings::default() }
+    resolvers.iter().filter_map(address).collect()
 }
 
 /// The shared suffix and the cluster's own names, with an address for every host that has one.
@@ -58,3 +66,6 @@ fn table(snapshot: &MeshSnapshot) -> NameTable {
     }
     table
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,27 +1,27 @@
-//! The way from files to resources, top to bottom: read -> parse -> snapshot -> published to every stream -> translated for each proxy.
+//! The way from sources to resources, top to bottom: read -> parse -> snapshot -> published to
+//! every stream -> translated for each proxy.
 //!
 //! It must not know who is connected, nor how resources are sent.
 
 mod access_log;
 mod last_good;
 
+use std::convert::Infallible;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
-use carrick_model::{
-    AddressTable, Diagnostic, FederatedCluster, MeshSnapshot, SourceFile, parse_federation, parse_with,
-    render,
-};
-use carrick_translate::{ProxyNode, unsupported};
+use carrick_identity::TrustDomain;
+use carrick_model::{AddressTable, Diagnostic, FederatedCluster, MeshSnapshot, SourceFile};
+use carrick_translate::ProxyNode;
 use carrick_xds::ProxyResources;
 use tokio::sync::watch;
 
-use self::last_good::LastGood;
+use self::last_good::{LastGood, Settled};
 use crate::files;
+use crate::reading::{FederationError, Reader, operators_folder, read_cluster};
 use crate::source::folder::Folder;
-use crate::source::watch::Watch;
+use crate::source::{Source, any_changed};
 use crate::translations::Translations;
 
 pub use access_log::FLOW_FIELDS;
@@ -32,12 +32,19 @@ pub struct Published {
     /// Rises by one with every change.
     pub version: u64,
     pub snapshot: Arc<MeshSnapshot>,
-    /// The cluster's resolvers for names that are not the mesh's.
-    pub upstream_resolvers: Vec<String>,
+    /// The cluster's resolvers for names that are not the mesh's, `address` or `address:port`.
+    pub resolvers: Vec<String>,
     /// Findings in the newest files, also where an older version is in force.
     pub diagnostics: Vec<Diagnostic>,
     /// The newest files, to show findings in.
     pub files: Vec<SourceFile>,
+}
+
+impl Published {
+    /// The domain that the cluster's workloads belong to.
+    pub fn trust_domain(&self) -> &TrustDomain {
+        &self.snapshot.settings().trust_domain
+    }
 }
 
 /// Where one cluster's configuration is.
@@ -47,67 +54,107 @@ pub struct PipelineOptions {
     pub federation: PathBuf,
     pub cluster: String,
     /// What the runtime knows of pods, beside the operator's files.
-    pub extra: Vec<PathBuf>,
+    pub runtime: Vec<PathBuf>,
     /// Where allocated addresses are kept.
     pub addresses: PathBuf,
     /// Whether access logs have the fields that flow records are made of, see [`FLOW_FIELDS`].
     pub flow_log: bool,
 }
 
-/// Reads one cluster's files, again after each change, and publishes the newest good state.
+/// Why there is no configuration, or a change is not applied.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    #[error(transparent)]
+    Federation(#[from] FederationError),
+    #[error("cannot follow changes of the configuration: {0}")]
+    Watch(#[from] notify::Error),
+    #[error("the configuration cannot be read: {0}")]
+    Source(io::Error),
+    #[error("{} is damaged; remove it to allocate addresses anew: {reason}", path.display())]
+    Addresses { path: PathBuf, reason: serde_json::Error },
+    #[error("allocated addresses cannot be kept: {0}")]
+    Storage(io::Error),
+}
+
+/// Reads one cluster's sources, again after each change, and publishes the newest good state.
 pub struct Pipeline {
     options: PipelineOptions,
     addresses: AddressTable,
     last_good: LastGood,
-    watch: Watch,
+    reader: Reader,
+    /// First the operator's, then the runtime's; findings come in this order.
+    sources: Vec<Source>,
+    /// The operator's folder that the first source follows.
+    followed: Folder,
     publish: watch::Sender<Arc<Published>>,
 }
 
 impl Pipeline {
-    /// Reads everything once. Resources with errors are left out and reported; a federation file that cannot be used is an error, since
-    /// nothing can be known without it.
-    pub fn start(options: PipelineOptions) -> Result<(Self, watch::Receiver<Arc<Published>>)> {
-        let inputs = Inputs::read(&options)?;
-        let mut watched = inputs.folder.watched();
-        watched.push(options.federation.clone());
-        // Watching starts before the first reading is used, so that no change in between is missed.
-        let watch = Watch::start(&watched)?;
+    /// Reads everything once. Resources with errors are left out and reported; a federation file
+    /// that cannot be used is an error, since nothing can be known without it.
+    pub fn start(options: PipelineOptions) -> Result<(Self, watch::Receiver<Arc<Published>>), PipelineError> {
+        let cluster = read_cluster(&options.federation, &options.cluster)?;
+        // Watching starts before what is read is used, so that no change in between is missed.
+        let followed = operators_folder(&options.federation, &cluster);
+        let sources = vec![operators_source(&options, &followed)?, runtime_source(&options)?];
+        // The federation file may have changed before it was watched.
+        let cluster = read_cluster(&options.federation, &options.cluster)?;
         let addresses = load_addresses(&options.addresses)?;
-        let mut last_good = LastGood::default();
-        let built = build(&inputs, addresses, &mut last_good)?;
-        save_addresses(&options.addresses, &built.addresses)?;
-        let (publish, published) = watch::channel(Arc::new(built.publish(1, &inputs)));
-        Ok((Self { options, addresses: built.addresses, last_good, watch, publish }, published))
+        let (mut reader, mut last_good) = (Reader::default(), LastGood::default());
+        let settled = settle(&options, &cluster, &sources, addresses.clone(), &mut reader, &mut last_good)?;
+        save_addresses(&options.addresses, &settled.reading.addresses)?;
+        let addresses = settled.reading.addresses.clone();
+        let (publish, published) = watch::channel(Arc::new(published(1, &cluster, settled)));
+        Ok((Self { options, addresses, last_good, reader, sources, followed, publish }, published))
     }
 
     /// Follows changes for ever. A change that cannot be used is reported and changes nothing.
-    pub async fn run(mut self) -> Result<()> {
+    pub async fn run(mut self) -> Infallible {
         loop {
-            self.watch.changed().await;
+            any_changed(&mut self.sources).await;
             if let Err(error) = self.advance() {
-                tracing::error!("the change was not applied: {error:#}");
+                tracing::error!("the change was not applied: {error}");
             }
         }
     }
 
-    fn advance(&mut self) -> Result<()> {
+    fn advance(&mut self) -> Result<(), PipelineError> {
         let version = self.publish.borrow().version + 1;
-        let inputs = match Inputs::read(&self.options) {
-            Ok(inputs) => inputs,
-            Err(Unreadable::Findings { diagnostics, file }) => {
+        let cluster = match read_cluster(&self.options.federation, &self.options.cluster) {
+            Ok(cluster) => cluster,
+            Err(FederationError::Findings { findings, file }) => {
                 let now = self.publish.borrow().clone();
-                let told = Published { version, diagnostics, files: vec![file], ..Published::clone(&now) };
+                let told =
+                    Published { version, diagnostics: findings, files: vec![file], ..Published::clone(&now) };
                 self.publish.send_replace(Arc::new(told));
                 return Ok(());
             }
-            Err(Unreadable::Other(error)) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
-        let built = build(&inputs, self.addresses.clone(), &mut self.last_good)?;
-        if built.addresses != self.addresses {
-            save_addresses(&self.options.addresses, &built.addresses)?;
-            self.addresses = built.addresses.clone();
+        self.follow(&cluster)?;
+        let settled = settle(
+            &self.options,
+            &cluster,
+            &self.sources,
+            self.addresses.clone(),
+            &mut self.reader,
+            &mut self.last_good,
+        )?;
+        if settled.reading.addresses != self.addresses {
+            save_addresses(&self.options.addresses, &settled.reading.addresses)?;
+            self.addresses = settled.reading.addresses.clone();
         }
-        self.publish.send_replace(Arc::new(built.publish(version, &inputs)));
+        self.publish.send_replace(Arc::new(published(version, &cluster, settled)));
+        Ok(())
+    }
+
+    /// The federation file may name other files than before.
+    fn follow(&mut self, cluster: &FederatedCluster) -> Result<(), PipelineError> {
+        let folder = operators_folder(&self.options.federation, cluster);
+        if folder != self.followed {
+            self.sources[0] = operators_source(&self.options, &folder)?;
+            self.followed = folder;
+        }
         Ok(())
     }
 }
@@ -117,93 +164,60 @@ pub fn resources_for(made: &Translations, published: &Published, node: &ProxyNod
     made.of(published.version, &published.snapshot, node)
 }
 
-/// What one reading found: this cluster in the federation, and the folders with its resources.
-struct Inputs {
-    cluster: FederatedCluster,
-    folder: Folder,
-    flow_log: bool,
+/// The operator's files, and the federation file, which says which these are.
+fn operators_source(options: &PipelineOptions, folder: &Folder) -> notify::Result<Source> {
+    Source::folder(folder.clone(), std::slice::from_ref(&options.federation))
 }
 
-/// Why the federation file tells nothing.
-enum Unreadable {
-    Findings { diagnostics: Vec<Diagnostic>, file: SourceFile },
-    Other(anyhow::Error),
+/// What the runtime tells.
+fn runtime_source(options: &PipelineOptions) -> notify::Result<Source> {
+    let root = options.federation.parent().unwrap_or(Path::new(".")).to_owned();
+    Source::folder(Folder { root, includes: options.runtime.clone() }, &[])
 }
 
-impl From<Unreadable> for anyhow::Error {
-    fn from(reason: Unreadable) -> Self {
-        match reason {
-            Unreadable::Findings { diagnostics, file } => {
-                anyhow::anyhow!("{}", render(&diagnostics, &[file]))
-            }
-            Unreadable::Other(error) => error,
-        }
-    }
-}
-
-impl Inputs {
-    fn read(options: &PipelineOptions) -> Result<Self, Unreadable> {
-        let name = options.federation.file_name().unwrap_or_default().to_string_lossy();
-        let text = files::read(&options.federation).map_err(|error| Unreadable::Other(error.into()))?;
-        let file = SourceFile::new(name, text.as_str());
-        let (federation, diagnostics) = parse_federation(&file);
-        let Some(federation) = federation else { return Err(Unreadable::Findings { diagnostics, file }) };
-        let cluster = federation.cluster(&options.cluster).cloned().ok_or_else(|| {
-            let reason =
-                anyhow::anyhow!("{} has no cluster {}", options.federation.display(), options.cluster);
-            Unreadable::Other(reason)
-        })?;
-        let own = &cluster.runtime.resources;
-        let includes = own.iter().map(PathBuf::from).chain(options.extra.iter().cloned()).collect();
-        let root = options.federation.parent().unwrap_or(Path::new(".")).to_owned();
-        Ok(Self { cluster, folder: Folder { root, includes }, flow_log: options.flow_log })
-    }
-}
-
-struct Built {
-    snapshot: Arc<MeshSnapshot>,
+/// Reads all sources and makes the newest good state of them.
+fn settle(
+    options: &PipelineOptions,
+    cluster: &FederatedCluster,
+    sources: &[Source],
     addresses: AddressTable,
-    diagnostics: Vec<Diagnostic>,
-    files: Vec<SourceFile>,
-}
-
-impl Built {
-    fn publish(&self, version: u64, inputs: &Inputs) -> Published {
-        Published {
-            version,
-            snapshot: self.snapshot.clone(),
-            upstream_resolvers: inputs.cluster.config.resolvers.clone(),
-            diagnostics: self.diagnostics.clone(),
-            files: self.files.clone(),
-        }
-    }
-}
-
-fn build(inputs: &Inputs, addresses: AddressTable, last_good: &mut LastGood) -> Result<Built> {
-    let mut settings = inputs.cluster.config.settings.clone();
-    if inputs.flow_log {
+    reader: &mut Reader,
+    last_good: &mut LastGood,
+) -> Result<Settled, PipelineError> {
+    let mut settings = cluster.config.settings.clone();
+    if options.flow_log {
         settings.access_log = Some(access_log::flow());
     }
-    let newest = inputs.folder.read()?;
-    Ok(last_good.settle(newest, |files| {
-        let (resources, mut diagnostics) = parse_with(files, &inputs.cluster.runtime.substitute);
-        let (snapshot, addresses, more) =
-            carrick_model::build(resources, settings.clone(), addresses.clone());
-        diagnostics.extend(more);
-        diagnostics.extend(unsupported(&snapshot));
-        Built { snapshot: Arc::new(snapshot), addresses, diagnostics, files: files.to_vec() }
-    }))
+    let mut newest = Vec::new();
+    for source in sources {
+        newest.extend(source.files().map_err(PipelineError::Source)?);
+    }
+    let settled = last_good
+        .settle(newest, |files| reader.snapshot(files, cluster, settings.clone(), addresses.clone()));
+    reader.finish();
+    Ok(settled)
 }
 
-fn load_addresses(path: &Path) -> Result<AddressTable> {
-    match files::read(path) {
-        Ok(text) => serde_json::from_str(&text)
-            .with_context(|| format!("{} is damaged; remove it to allocate addresses anew", path.display())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(AddressTable::default()),
-        Err(error) => Err(error.into()),
+fn published(version: u64, cluster: &FederatedCluster, settled: Settled) -> Published {
+    Published {
+        version,
+        snapshot: settled.reading.snapshot,
+        resolvers: cluster.config.resolvers.clone(),
+        diagnostics: settled.findings,
+        files: settled.newest,
     }
 }
 
-fn save_addresses(path: &Path, addresses: &AddressTable) -> Result<()> {
-    Ok(files::replace(path, &serde_json::to_vec_pretty(addresses)?, 0o644)?)
+fn load_addresses(path: &Path) -> Result<AddressTable, PipelineError> {
+    match files::read(path) {
+        Ok(text) => serde_json::from_str(&text)
+            .map_err(|reason| PipelineError::Addresses { path: path.to_owned(), reason }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(AddressTable::default()),
+        Err(error) => Err(PipelineError::Storage(error)),
+    }
+}
+
+fn save_addresses(path: &Path, addresses: &AddressTable) -> Result<(), PipelineError> {
+    let text = serde_json::to_vec_pretty(addresses).map_err(|error| PipelineError::Storage(error.into()))?;
+    files::replace(path, &text, 0o644).map_err(PipelineError::Storage)
 }

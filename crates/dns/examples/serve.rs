@@ -24,8 +24,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
             eprintln!("cannot wait for Ctrl-C: {error}");
         }
     };
-    serve(udp, tcp, tables, Settings { upstreams, ..Settings::default() }, interrupted).await;
-    drop(publish);
+    let (change, upstreams) = watch::channel(upstreams);
+    serve(udp, tcp, tables, upstreams, Settings::default(), interrupted).await;
+    drop((publish, change));
     Ok(())
 }
 

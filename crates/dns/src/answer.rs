@@ -1,5 +1,5 @@
-//! Decides what becomes of one packet. Pure: a table and bytes in, a decision out. It knows no socket and
-//! no clock.
+//! Decides what becomes of one packet. Pure: a table and bytes in, a decision out. It knows no
+//! socket and no clock.
 
 use std::net::IpAddr;
 
@@ -14,8 +14,8 @@ use crate::table::{Found, NameTable};
 #[cfg(test)]
 mod tests;
 
-/// Lifetime of an address in a client's cache, in seconds (what Istio's agent and the original CoreDNS
-/// set-up give).
+/// Lifetime of an address in a client's cache, in seconds (what Istio's agent and the original
+/// CoreDNS set-up give).
 pub const TTL: u32 = 30;
 
 /// Most addresses in one answer. Sets that are larger are served a window at a time.
@@ -34,11 +34,11 @@ pub enum Decision {
 
 /// Decides about one packet.
 ///
-/// Names of the table and of its zones are answered with AA and never relayed. A and AAAA of a host are its
-/// addresses; another type, or a family that the host does not have, is NOERROR without data and with the
-/// zone's SOA, so that the absence can be cached (RFC 2308). ANY gives one set of addresses (RFC 8482).
-/// Hosts outside all zones answer for their addresses only; their other types are relayed. Zone transfers
-/// and classes other than IN are refused.
+/// Names of the table and of its zones are answered with AA and never relayed. A and AAAA of a host
+/// are its addresses; another type, or a family that the host does not have, is NOERROR without
+/// data and with the zone's SOA, so that the absence can be cached (RFC 2308). ANY gives one set of
+/// addresses (RFC 8482). Hosts outside all zones answer for their addresses only; their other types
+/// are relayed. Zone transfers and classes other than IN are refused.
 pub fn answer(table: &NameTable, packet: &[u8], transport: Transport) -> Decision {
     match Query::read(packet) {
         Ok(query) => decide(table, &query, transport),
@@ -46,8 +46,8 @@ pub fn answer(table: &NameTable, packet: &[u8], transport: Transport) -> Decisio
     }
 }
 
-/// An error reply to a packet that will not be answered for reasons outside the packet (no table yet, the
-/// upstream is silent).
+/// An error reply to a packet that will not be answered for reasons outside the packet (no table
+/// yet, the upstream is silent).
 pub(crate) fn fail(packet: &[u8], transport: Transport, code: ResponseCode) -> Decision {
     match Query::read(packet) {
         Ok(query) => send(&query, transport, Body::error(code)),
@@ -104,8 +104,8 @@ fn look_up(table: &NameTable, query: &Query<'_>, kind: RecordType) -> Option<Bod
     }
 }
 
-/// The records of one family, starting at a place given by the query's id: ids are random, so clients that
-/// take the first address are spread over the set.
+/// The records of one family, starting at a place given by the query's id: ids are random, so
+/// clients that take the first address are spread over the set.
 fn addresses_of(addresses: &[IpAddr], name: &Name, kind: RecordType, id: u16) -> Vec<Record> {
     let of_family = |v4: bool| addresses.iter().copied().filter(|a| a.is_ipv4() == v4).collect::<Vec<_>>();
     let mut chosen = match kind {

@@ -1,11 +1,12 @@
-//! DNS for one cluster: the names that the mesh owns are answered here, every other question is relayed.
+//! DNS for one cluster: the names that the mesh owns are answered here, every other question is
+//! relayed.
 //!
-//! This crate knows names, addresses and packets. It does not know Istio, xDS or YAML: whoever builds a
-//! [`NameTable`] has already decided what each host resolves to.
+//! This crate knows names, addresses and packets. It does not know Istio, xDS or YAML: whoever
+//! builds a [`NameTable`] has already decided what each host resolves to.
 //!
-//! Reading order: `table` is what is known, `query` is what was asked, `answer` decides (pure, no socket),
-//! `reply` writes packets, `settings` is what the operator chooses, `relay` asks the upstream, `server` owns
-//! the sockets.
+//! Reading order: `table` is what is known, `query` is what was asked, `answer` decides (pure, no
+//! socket), `reply` writes packets, `settings` is what the operator chooses, `relay` asks the
+//! upstream, `server` owns the sockets.
 
 mod table;
 

@@ -1,7 +1,8 @@
-//! What was asked: header, the one question, and the EDNS offer, read strictly. It does not know the table.
+//! What was asked: header, the one question, and the EDNS offer, read strictly. It does not know
+//! the table.
 //!
-//! Records other than OPT are framed but not interpreted: nothing in them changes what we do, and a question
-//! that is to be relayed must not fail because of a type that we have not heard of.
+//! Records other than OPT are framed but not interpreted: nothing in them changes what we do, and a
+//! question that is to be relayed must not fail because of a type that we have not heard of.
 
 use hickory_proto::op::{Header, MessageType, Metadata, OpCode, Query as Question, ResponseCode};
 use hickory_proto::rr::{Name, RecordType};
@@ -38,7 +39,8 @@ pub(crate) struct EdnsOffer {
 /// Why a packet is not a question that can be answered.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Unreadable {
-    /// To be met with silence: too short to hold an id, or itself a response (answering those makes loops).
+    /// To be met with silence: too short to hold an id, or itself a response (answering those makes
+    /// loops).
     Ignore,
     /// To be answered by a bare header with this code.
     Refuse(ResponseCode),
@@ -55,8 +57,8 @@ impl<'a> Query<'a> {
         if metadata.op_code != OpCode::Query {
             return Err(Unreadable::Refuse(ResponseCode::NotImp));
         }
-        // RFC 9619: a QUERY has exactly one question. Records in the answer or authority section of a
-        // question mean nothing to anybody but AXFR's cousins, which are not served.
+        // RFC 9619: a QUERY has exactly one question. Records in the answer or authority section of
+        // a question mean nothing to anybody but AXFR's cousins, which are not served.
         if (counts.queries, counts.answers, counts.authorities) != (1, 0, 0) {
             return Err(Unreadable::Refuse(ResponseCode::FormErr));
         }
@@ -72,8 +74,8 @@ impl<'a> Query<'a> {
     ) -> Result<Self, Malformed> {
         let question = Question::read(decoder)?;
         let question_wire = packet.get(HEADER_LEN..decoder.index()).ok_or(Malformed)?;
-        // A pointer in the first name of a packet can only point into the header, whose id changes on
-        // the way to the upstream.
+        // A pointer in the first name of a packet can only point into the header, whose id changes
+        // on the way to the upstream.
         if question_wire.len() != name_wire_len(question.name()) + 4 {
             return Err(Malformed);
         }
@@ -96,7 +98,8 @@ impl<'a> Query<'a> {
         self.question_wire.split_at(self.question_wire.len().saturating_sub(4)).0
     }
 
-    /// The largest UDP payload that the client accepts: at least 512 octets (RFC 1035), more with EDNS.
+    /// The largest UDP payload that the client accepts: at least 512 octets (RFC 1035), more with
+    /// EDNS.
     pub(crate) fn payload_limit(&self) -> usize {
         self.edns.map_or(512, |offer| usize::from(offer.payload.max(512)))
     }

@@ -1,5 +1,5 @@
-//! Asks the upstream resolvers what is not ours. The packet goes as it came but for a fresh id; it knows no
-//! name table and rebuilds no message.
+//! Asks the upstream resolvers what is not ours. The packet goes as it came but for a fresh id; it
+//! knows no name table and rebuilds no message.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hickory_proto::op::ResponseCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 use tracing::debug;
 
@@ -26,19 +26,21 @@ const MIN_ATTEMPTS: usize = 3;
 const MAX_UDP_REPLY: usize = 4096;
 
 pub(crate) struct Relay {
+    /// Asked in this order; the newest list counts for each question.
+    upstreams: watch::Receiver<Vec<SocketAddr>>,
     settings: Settings,
     in_flight: Arc<Semaphore>,
 }
 
 impl Relay {
-    pub(crate) fn new(settings: Settings) -> Self {
+    pub(crate) fn new(upstreams: watch::Receiver<Vec<SocketAddr>>, settings: Settings) -> Self {
         let in_flight = Arc::new(Semaphore::new(settings.relays_in_flight));
-        Self { settings, in_flight }
+        Self { upstreams, settings, in_flight }
     }
 
     /// Leave to relay one question, or the code to answer with at once.
     pub(crate) fn admit(&self) -> Result<OwnedSemaphorePermit, ResponseCode> {
-        if self.settings.upstreams.is_empty() {
+        if self.upstreams.borrow().is_empty() {
             return Err(ResponseCode::Refused);
         }
         Arc::clone(&self.in_flight).try_acquire_owned().map_err(|_| ResponseCode::ServFail)
@@ -46,11 +48,12 @@ impl Relay {
 
     /// The upstream's reply with the client's id, or `None` if no upstream gave one in time.
     ///
-    /// Upstreams are asked in order. One that is silent, or that declines (SERVFAIL, NOTIMP, REFUSED), gives
-    /// way to the next; a refusal is handed on only when nobody had anything better.
+    /// Upstreams are asked in order. One that is silent, or that declines (SERVFAIL, NOTIMP,
+    /// REFUSED), gives way to the next; a refusal is handed on only when nobody had anything
+    /// better.
     pub(crate) async fn ask(&self, packet: &[u8], transport: Transport) -> Option<Vec<u8>> {
         let query = Query::read(packet).ok()?;
-        let upstreams = &self.settings.upstreams;
+        let upstreams = self.upstreams.borrow().clone();
         let mut refusals = Vec::new();
         let attempts = async {
             for upstream in upstreams.iter().cycle().take(upstreams.len().max(MIN_ATTEMPTS)) {
@@ -93,8 +96,8 @@ async fn exchange_udp(
     id: [u8; 2],
     query: &Query<'_>,
 ) -> io::Result<Vec<u8>> {
-    // A socket of its own gives each question a random port (RFC 5452), and connecting it makes the kernel
-    // drop what does not come from the upstream.
+    // A socket of its own gives each question a random port (RFC 5452), and connecting it makes the
+    // kernel drop what does not come from the upstream.
     let local: SocketAddr = if upstream.is_ipv4() {
         (Ipv4Addr::UNSPECIFIED, 0).into()
     } else {
@@ -136,8 +139,8 @@ async fn exchange_tcp(
     }
 }
 
-/// A message with its length before it, as TCP carries it (RFC 1035 section 4.2.2), in one piece so that it
-/// leaves in one segment.
+/// A message with its length before it, as TCP carries it (RFC 1035 section 4.2.2), in one piece so
+/// that it leaves in one segment.
 pub(crate) fn framed(message: &[u8]) -> io::Result<Vec<u8>> {
     let length = u16::try_from(message.len())
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "message of more than 65535 octets"))?;
@@ -148,8 +151,8 @@ fn with_id(packet: &[u8], id: [u8; 2]) -> Vec<u8> {
     id.into_iter().chain(packet.iter().copied().skip(id.len())).collect()
 }
 
-/// Whether a packet is the reply to our question: id, QR, opcode and question must be right. An error may
-/// come without the question, as servers that could not read it send it.
+/// Whether a packet is the reply to our question: id, QR, opcode and question must be right. An
+/// error may come without the question, as servers that could not read it send it.
 fn belongs(reply: &[u8], id: [u8; 2], query: &Query<'_>) -> bool {
     let Some((header, body)) = reply.split_at_checked(HEADER_LEN) else { return false };
     let [id_high, id_low, flags, _, questions_high, questions_low, ..] = header else { return false };

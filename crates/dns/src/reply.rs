@@ -6,12 +6,12 @@ use hickory_proto::rr::{Name, RData, Record};
 
 use crate::query::{HEADER_LEN, Query, Transport};
 
-/// Largest UDP payload that we send and announce, in octets: what passes any path unfragmented (the value
-/// agreed on DNS flag day 2020).
+/// Largest UDP payload that we send and announce, in octets: what passes any path unfragmented (the
+/// value agreed on DNS flag day 2020).
 const UDP_PAYLOAD: u16 = 1232;
 
-/// How long the absence of a name or type may be cached, in seconds. Short, so that a host that has just
-/// been exposed is soon seen by clients who asked too early.
+/// How long the absence of a name or type may be cached, in seconds. Short, so that a host that has
+/// just been exposed is soon seen by clients who asked too early.
 const NEGATIVE_TTL: u32 = 5;
 
 /// What a reply says, apart from the header and question it copies.
@@ -47,10 +47,11 @@ pub(crate) fn soa(apex: &Name) -> Record {
     Record::from_rdata(apex.clone(), NEGATIVE_TTL, RData::SOA(data))
 }
 
-/// The reply to a well-formed query: same id, same question in the same case, OPT if there was one. Where it
-/// would be too large, the records are left out and TC tells the client to come by TCP.
+/// The reply to a well-formed query: same id, same question in the same case, OPT if there was one.
+/// Where it would be too large, the records are left out and TC tells the client to come by TCP.
 ///
-/// `None` only if the reply cannot be encoded, which does not happen for names that came off the wire.
+/// `None` only if the reply cannot be encoded, which does not happen for names that came off the
+/// wire.
 pub(crate) fn write(query: &Query<'_>, transport: Transport, body: Body) -> Option<Vec<u8>> {
     let mut metadata = Metadata::response_from_request(&query.metadata);
     metadata.authoritative = body.authoritative;
@@ -73,8 +74,8 @@ pub(crate) fn write(query: &Query<'_>, transport: Transport, body: Body) -> Opti
     if bytes.len() <= limit { Some(bytes) } else { message.truncate().to_vec().ok() }
 }
 
-/// A reply of twelve octets, for packets whose body could not be read: id, opcode and RD are the client's.
-/// `None` if there are no twelve octets to answer.
+/// A reply of twelve octets, for packets whose body could not be read: id, opcode and RD are the
+/// client's. `None` if there are no twelve octets to answer.
 pub(crate) fn bare(packet: &[u8], code: ResponseCode) -> Option<Vec<u8>> {
     let [id_high, id_low, flags, ..] = packet.get(..HEADER_LEN)? else { return None };
     let mut reply = vec![0; HEADER_LEN];
@@ -82,7 +83,8 @@ pub(crate) fn bare(packet: &[u8], code: ResponseCode) -> Option<Vec<u8>> {
     Some(reply)
 }
 
-/// The upstream's reply without its records and with TC set, for a client that cannot take all of it.
+/// The upstream's reply without its records and with TC set, for a client that cannot take all of
+/// it.
 pub(crate) fn truncated(reply: &[u8], question_wire: &[u8]) -> Option<Vec<u8>> {
     let [id_high, id_low, flags, more, ..] = reply.get(..HEADER_LEN)? else { return None };
     let header = [*id_high, *id_low, flags | 0x02, *more, 0, 1, 0, 0, 0, 0, 0, 0];

@@ -1,7 +1,8 @@
-//! Owns the sockets: reads packets, has each one decided, sends replies, runs relays, all within bounds. It
-//! does not look into packets.
+//! Owns the sockets: reads packets, has each one decided, sends replies, runs relays, all within
+//! bounds. It does not look into packets.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hickory_proto::op::ResponseCode;
@@ -17,19 +18,24 @@ use crate::table::NameTable;
 mod tcp;
 mod udp;
 
-/// Serves until `shutdown` completes. Until the first table is published every question is SERVFAIL, so that
-/// nobody caches the absence of a name that we have not read yet.
+/// Serves until `shutdown` completes. Until the first table is published every question is
+/// SERVFAIL, so that nobody caches the absence of a name that we have not read yet.
 ///
-/// Bind the UDP socket to one address, not to the wildcard: a reply leaves from the socket's address, and
-/// clients drop one that comes from elsewhere.
+/// `upstreams` are the resolvers for everything outside the table, asked in this order; with none,
+/// such questions are REFUSED. Table and resolvers may change at any time; the newest count for
+/// each question.
+///
+/// Bind the UDP socket to one address, not to the wildcard: a reply leaves from the socket's
+/// address, and clients drop one that comes from elsewhere.
 pub async fn serve(
     udp: UdpSocket,
     tcp: TcpListener,
     tables: watch::Receiver<Option<Arc<NameTable>>>,
+    upstreams: watch::Receiver<Vec<SocketAddr>>,
     settings: Settings,
     shutdown: impl Future<Output = ()>,
 ) {
-    let service = Arc::new(Service { tables, relay: Relay::new(settings.clone()) });
+    let service = Arc::new(Service { tables, relay: Relay::new(upstreams, settings.clone()) });
     tokio::select! {
         () = udp::run(udp, &service) => {}
         () = tcp::run(tcp, &service, &settings) => {}

@@ -1,18 +1,14 @@
-//! What whoever runs the server may choose: upstreams and bounds.
+//! What whoever runs the server may choose once: bounds.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Where questions go that are not ours, and how much the server takes on.
+/// How much the server takes on.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Resolvers for everything outside the table, asked in this order. With none, such questions are
-    /// REFUSED.
-    pub upstreams: Vec<SocketAddr>,
     /// How long one upstream may take to reply.
     pub relay_attempt: Duration,
-    /// How long all attempts for one question may take; then it is SERVFAIL. Below the 5 s after which
-    /// resolvers ask again.
+    /// How long all attempts for one question may take; then it is SERVFAIL. Below the 5 s after
+    /// which resolvers ask again.
     pub relay_total: Duration,
     /// Questions under way to upstreams at one time; one more is SERVFAIL at once.
     pub relays_in_flight: usize,
@@ -25,7 +21,6 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            upstreams: Vec::new(),
             relay_attempt: Duration::from_millis(1500),
             relay_total: Duration::from_millis(4500),
             relays_in_flight: 1024,

@@ -1,5 +1,5 @@
-//! What the server knows: the zones it is authoritative for, and the addresses of hosts. It does not know
-//! packets, nor where the names come from.
+//! What the server knows: the zones it is authoritative for, and the addresses of hosts. It does
+//! not know packets, nor where the names come from.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -10,7 +10,8 @@ use hickory_proto::serialize::binary::{BinEncodable, BinEncoder};
 #[cfg(test)]
 mod tests;
 
-/// Names and their addresses. Build one, then publish it whole: a table never changes while it is served.
+/// Names and their addresses. Build one, then publish it whole: a table never changes while it is
+/// served.
 ///
 /// Lookups compare names without regard to ASCII case (RFC 4343).
 #[derive(Clone, Debug, Default)]
@@ -24,8 +25,8 @@ pub struct NameTable {
     ancestors: HashSet<Key>,
 }
 
-/// A name in wire form, in lower case. Length octets are at most 63, which is below `A`, so folding the
-/// whole of it leaves them alone; and every parent of the name is a suffix of the bytes.
+/// A name in wire form, in lower case. Length octets are at most 63, which is below `A`, so folding
+/// the whole of it leaves them alone; and every parent of the name is a suffix of the bytes.
 type Key = Vec<u8>;
 
 #[derive(Clone, Debug)]
@@ -48,7 +49,8 @@ pub enum NameError {
 /// What the table says of one name.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found<'a> {
-    /// Addresses are known. `apex` is the zone that holds the name; a host may also stand outside all zones.
+    /// Addresses are known. `apex` is the zone that holds the name; a host may also stand outside
+    /// all zones.
     Host { addresses: &'a [IpAddr], apex: Option<&'a Name> },
     /// The name exists in the zone but has no addresses: the apex, or the parent of a host.
     Bare { apex: &'a Name },
@@ -64,11 +66,12 @@ impl NameTable {
         Self::default()
     }
 
-    /// Makes the server authoritative for `apex` and all names below it: those that the table does not
-    /// hold are answered NXDOMAIN and never relayed.
+    /// Makes the server authoritative for `apex` and all names below it: those that the table does
+    /// not hold are answered NXDOMAIN and never relayed.
     ///
-    /// With `fixed`, every name below the apex that has no entry of its own resolves to that address
-    /// (the dummy address of setups where the proxy routes by authority and the address means nothing).
+    /// With `fixed`, every name below the apex that has no entry of its own resolves to that
+    /// address (the dummy address of setups where the proxy routes by authority and the address
+    /// means nothing).
     pub fn add_zone(&mut self, apex: &str, fixed: Option<IpAddr>) -> Result<(), NameError> {
         let name = parse(apex)?;
         if name.iter().any(|label| label == b"*") {
@@ -80,11 +83,13 @@ impl NameTable {
         Ok(())
     }
 
-    /// Adds addresses to a host, given as a full name (`server.ns2.svc.cluster.global`, a final dot is
-    /// allowed) or a wildcard (`*.example.com`, which matches any depth but not `example.com` itself).
+    /// Adds addresses to a host, given as a full name (`server.ns2.svc.cluster.global`, a final dot
+    /// is allowed) or a wildcard (`*.example.com`, which matches any depth but not `example.com`
+    /// itself).
     ///
-    /// Adding twice merges. A host without addresses exists and has no data. An exact name wins over a
-    /// wildcard, a longer wildcard over a shorter one, and both over the zone's fixed address.
+    /// Adding twice merges. A host without addresses exists and has no data. An exact name wins
+    /// over a wildcard, a longer wildcard over a shorter one, and both over the zone's fixed
+    /// address.
     pub fn add_host(&mut self, host: &str, addresses: &[IpAddr]) -> Result<(), NameError> {
         let name = parse(host)?;
         let wildcard = name.iter().next() == Some(b"*");

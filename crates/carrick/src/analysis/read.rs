@@ -1,23 +1,19 @@
-//! From a folder to findings: the same parsing, building and translating as the running control plane does, for every cluster.
-//! Of pods, that would run, it makes up the addresses.
+//! From a folder to findings: the same parsing, building and translating as the running control
+//! plane does, for every cluster. Of pods, that would run, it makes up the addresses.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
-use anyhow::{Context, Result};
-use carrick_control::source::folder::Folder;
+use anyhow::Result;
+use carrick_control::reading::{FederationText, Reader, Reading, operators_folder};
 use carrick_model::analyze::analyze;
-use carrick_model::{
-    AddressTable, Cidr, Diagnostic, FederatedCluster, Federation, MeshSnapshot, SourceFile, build,
-    parse_federation, parse_with,
-};
-use carrick_translate::unsupported;
+use carrick_model::{AddressTable, Cidr, Diagnostic, FederatedCluster, SourceFile};
 
 use super::Analysis;
-use crate::fleet::plan::{FederationPlan, federation_file, install_for};
+use crate::fleet::plan::{FederationPlan, INSTALLED, federation_file, install_for};
 use crate::fleet::{pods, runtime_facts};
 
-/// What stands for files that nobody wrote.
-const INSTALLED: &str = "(installed)";
+/// What stands for a file that nobody wrote.
 const PODS: &str = "(pods)";
 /// The first address given to a pod, counted from the start of the pod network.
 const FIRST_POD: u32 = 11;
@@ -27,20 +23,17 @@ const FIRST_POD: u32 = 11;
 /// # Errors
 /// If a file cannot be read. What is wrong in the files is a finding.
 pub fn read(folder: &Path) -> Result<Analysis> {
-    let path = federation_file(folder);
-    let text = std::fs::read_to_string(&path).with_context(|| {
-        format!("{} cannot be read; a federation folder needs a federation.yaml", path.display())
-    })?;
-    let file = SourceFile::new("federation.yaml", text);
-    let (federation, mut findings) = parse_federation(&file);
-    let mut files = vec![file];
-    if let Some(federation) = federation {
+    let text = FederationText::read(&federation_file(folder))?;
+    let mut findings = text.findings;
+    let mut files = vec![text.file];
+    if let Some(federation) = text.federation {
+        let mut reader = Reader::default();
         let mut snapshots = Vec::new();
         for spec in &federation.clusters {
-            let cluster = read_cluster(folder, &federation, spec)?;
-            findings.extend(cluster.findings);
+            let cluster = read_cluster(folder, federation.networks.pods, spec, &mut reader)?;
+            findings.extend(cluster.reading.findings().cloned());
             files.extend(cluster.files);
-            snapshots.push(cluster.snapshot);
+            snapshots.push(Arc::unwrap_or_clone(cluster.reading.snapshot));
         }
         findings.extend(analyze(&federation, &snapshots));
     }
@@ -48,23 +41,24 @@ pub fn read(folder: &Path) -> Result<Analysis> {
 }
 
 struct Cluster {
-    snapshot: MeshSnapshot,
-    findings: Vec<Diagnostic>,
+    reading: Reading,
     files: Vec<SourceFile>,
 }
 
-fn read_cluster(folder: &Path, federation: &Federation, spec: &FederatedCluster) -> Result<Cluster> {
-    let includes = spec.runtime.resources.iter().map(PathBuf::from).collect();
-    let mut files = Folder { root: folder.to_owned(), includes }.read()?;
-    let (own, _) = parse_with(&files, &spec.runtime.substitute);
+fn read_cluster(
+    folder: &Path,
+    network: Cidr,
+    spec: &FederatedCluster,
+    reader: &mut Reader,
+) -> Result<Cluster> {
+    let mut files = operators_folder(&federation_file(folder), spec).read()?;
+    let (own, _) = reader.resources(&files, spec);
     files.push(SourceFile::new(INSTALLED, install_for(&own)));
-    let (resources, _) = parse_with(&files, &spec.runtime.substitute);
-    files.push(SourceFile::new(PODS, pods_as_text(&pods::expected(&resources), federation.networks.pods)?));
-    let (resources, mut findings) = parse_with(&files, &spec.runtime.substitute);
-    let (snapshot, _, more) = build(resources, spec.config.settings.clone(), AddressTable::default());
-    findings.extend(more);
-    findings.extend(unsupported(&snapshot));
-    Ok(Cluster { snapshot, findings, files })
+    let (resources, _) = reader.resources(&files, spec);
+    files.push(SourceFile::new(PODS, pods_as_text(&pods::expected(&resources), network)?));
+    let settings = spec.config.settings.clone();
+    let reading = reader.snapshot(&files, spec, settings, AddressTable::default());
+    Ok(Cluster { reading, files })
 }
 
 fn pods_as_text(pods: &[pods::PodSpec], network: Cidr) -> Result<String> {

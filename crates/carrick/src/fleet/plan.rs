@@ -1,23 +1,26 @@
-//! A federation folder as read: its clusters, their files, the pods that these ask for, and every address.
+//! A federation folder as read: its clusters, their files, the pods that these ask for, and every
+//! address.
 //!
 //! Pure but for reading files. It must not know how networks and pods are made.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use anyhow::{Context, Result, bail};
-use carrick_control::source::folder::Folder;
+use anyhow::{Result, bail};
+use carrick_control::reading::{FEDERATION_FILE, FederationText, Reader, operators_folder};
 use carrick_model::{
-    AddressTable, AnyResource, Cidr, Diagnostic, FederatedCluster, Federation, SourceFile, build,
-    parse_federation, parse_with,
+    AddressTable, AnyResource, Cidr, Diagnostic, FederatedCluster, Federation, ResourceName, SourceFile,
 };
 
 use super::pods::{self, Gateway, PodSpec, Role};
 
 /// What every cluster has before its operator adds anything.
 const INSTALL: &str = include_str!("install.yaml");
+
+/// What stands for the file of these, which nobody wrote.
+pub const INSTALLED: &str = "(installed)";
 
 /// The control plane's pod, counted from the start of the pod network; it also answers DNS there.
 const CONTROL_PLANE: u32 = 10;
@@ -46,51 +49,56 @@ pub struct ClusterPlan {
 
 /// The file in a folder that makes it a federation.
 pub fn federation_file(folder: &Path) -> PathBuf {
-    folder.join("federation.yaml")
+    folder.join(FEDERATION_FILE)
 }
 
-/// Reads and checks a folder. Findings are in the plan; they are the caller's to judge.
+/// Reads and checks a folder, see [`read_again`].
+pub fn read(folder: &Path) -> Result<FederationPlan> {
+    read_again(folder, &mut Reader::default())
+}
+
+/// Reads and checks a folder; the reader knows what has not changed. Findings are in the plan; they
+/// are the caller's to judge.
 ///
 /// # Errors
 /// If there is no usable federation file, or a file cannot be read.
-pub fn read(folder: &Path) -> Result<FederationPlan> {
-    let path = federation_file(folder);
-    let text = std::fs::read_to_string(&path).with_context(|| {
-        format!("{} cannot be read; a federation folder needs a federation.yaml", path.display())
-    })?;
-    let file = SourceFile::new("federation.yaml", text);
-    let (federation, diagnostics) = parse_federation(&file);
-    let Some(federation) = federation else {
-        bail!("{}", carrick_model::render(&diagnostics, &[file]));
-    };
+pub fn read_again(folder: &Path, reader: &mut Reader) -> Result<FederationPlan> {
+    let text = FederationText::read(&federation_file(folder))?;
+    let federation = text.usable()?.clone();
     let mut plan = FederationPlan {
         name: federation.meta.name.clone(),
         folder: folder.to_owned(),
         clusters: Vec::new(),
-        diagnostics,
-        files: vec![file],
+        diagnostics: text.findings,
+        files: vec![text.file],
         federation: federation.clone(),
     };
     for spec in &federation.clusters {
-        let cluster = read_cluster(&mut plan, spec)?;
+        let cluster = read_cluster(&mut plan, spec, reader)?;
         plan.clusters.push(cluster);
     }
+    reader.finish();
     Ok(plan)
 }
 
-fn read_cluster(plan: &mut FederationPlan, spec: &FederatedCluster) -> Result<ClusterPlan> {
-    let includes = spec.runtime.resources.iter().map(PathBuf::from).collect();
-    let files = Folder { root: plan.folder.clone(), includes }.read()?;
-    let (own, mut diagnostics) = parse_with(&files, &spec.runtime.substitute);
+fn read_cluster(
+    plan: &mut FederationPlan,
+    spec: &FederatedCluster,
+    reader: &mut Reader,
+) -> Result<ClusterPlan> {
+    let files = operators_folder(&federation_file(&plan.folder), spec).read()?;
+    let (own, mut diagnostics) = reader.resources(&files, spec);
     let install = install_for(&own);
     let mut all = files.clone();
-    all.push(SourceFile::new("(installed)", install.as_str()));
-    let (resources, _) = parse_with(&all, &spec.runtime.substitute);
+    all.push(SourceFile::new(INSTALLED, install.as_str()));
+    let (resources, _) = reader.resources(&all, spec);
     let (pods, more) = pods::desired(&resources);
     diagnostics.extend(more);
-    // Whether the resources fit together is asked here, before anything is started; the control plane asks again.
-    let (_, _, more) = build(resources, spec.config.settings.clone(), AddressTable::default());
-    diagnostics.extend(more.into_iter().filter(|finding| finding.is_error()));
+    // Whether the resources fit together is asked here, before anything is started; the control
+    // plane asks again, when it knows of pods too. Until then only errors mean anything.
+    let settings = spec.config.settings.clone();
+    let reading = reader.snapshot(&all, spec, settings, AddressTable::default());
+    diagnostics.extend(reading.together.into_iter().filter(Diagnostic::is_error));
     plan.diagnostics.extend(diagnostics);
     plan.files.extend(files);
     Ok(ClusterPlan { spec: spec.clone(), pods, install })
@@ -99,15 +107,20 @@ fn read_cluster(plan: &mut FederationPlan, spec: &FederatedCluster) -> Result<Cl
 /// The installed documents without those that the operator's resources replace by name.
 pub fn install_for(own: &[AnyResource]) -> String {
     let names: BTreeSet<_> = own.iter().map(|resource| resource.meta().resource_name()).collect();
-    INSTALL
-        .split("\n---\n")
-        .filter(|document| {
-            let (resources, _) = carrick_model::parse(&[SourceFile::new("(installed)", *document)]);
-            resources.iter().all(|resource| !names.contains(&resource.meta().resource_name()))
-        })
-        .collect::<Vec<_>>()
-        .join("\n---\n")
+    let kept =
+        INSTALLED_DOCUMENTS.iter().filter(|(_, defines)| defines.iter().all(|name| !names.contains(name)));
+    kept.map(|(text, _)| *text).collect::<Vec<_>>().join("\n---\n")
 }
+
+/// Each installed document, and the resources that it defines.
+static INSTALLED_DOCUMENTS: LazyLock<Vec<(&str, Vec<ResourceName>)>> = LazyLock::new(|| {
+    let documents = INSTALL.split("\n---\n");
+    let defined = |document| {
+        let (resources, _) = carrick_model::parse(&[SourceFile::new(INSTALLED, document)]);
+        resources.iter().map(|resource| resource.meta().resource_name()).collect()
+    };
+    documents.map(|document| (document, defined(document))).collect()
+});
 
 impl FederationPlan {
     pub fn cluster(&self, name: &str) -> Option<&ClusterPlan> {
@@ -142,7 +155,8 @@ impl FederationPlan {
     }
 }
 
-/// Pod addresses that stay as long as the supervisor runs, so that a pod that comes back has its old one.
+/// Pod addresses that stay as long as the supervisor runs, so that a pod that comes back has its
+/// old one.
 #[derive(Debug, Default)]
 pub struct PodAddresses {
     given: BTreeMap<(String, String, String), Ipv4Addr>,
@@ -154,7 +168,8 @@ impl PodAddresses {
         if let Some(address) = self.given.get(&key) {
             return Ok(*address);
         }
-        // Clusters share one range on purpose; counting through all of them keeps it easy to tell two pods apart.
+        // Clusters share one range on purpose; counting through all of them keeps it easy to tell
+        // two pods apart.
         let offset = FIRST_POD + u32::try_from(self.given.len())?;
         let address = FederationPlan::address(network, offset)?;
         self.given.insert(key, address);

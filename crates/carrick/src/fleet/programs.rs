@@ -69,9 +69,7 @@ pub fn control(
     add("--admin", text(&run.admin(cluster)));
     add("--dns", SocketAddr::from((address, DNS_PORT)).to_string());
     add("--root-ca", text(&run.root_ca()));
-    if run.token(cluster).exists() {
-        add("--token", text(&run.token(cluster)));
-    }
+    add("--token", text(&run.token(cluster)));
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     own("control", &words, Privileges::ControlPlane, run.system_log(&format!("{cluster}.control")))
 }
@@ -82,8 +80,8 @@ pub fn agent(run: &RunDir, cluster: &str, pod: &PodSpec, envoy: Option<&Path>) -
     let (control, dir, node) = (at("proxies/xds.sock"), at("pod/agent"), at("pod/node.json"));
     let agent = ["agent", "--control", &control, "--dir", &dir, "--node", &node, "--"];
     let carrick = ["proxy", "-c", "{bootstrap}", "--concurrency", "1"];
-    // Its log is read while it runs, so it must not wait long; several Envoys on one machine must not mistake each other for their
-    // predecessors.
+    // Its log is read while it runs, so it must not wait long; several Envoys on one machine must
+    // not mistake each other for their predecessors.
     let stock = [
         "-c",
         "{bootstrap}",

@@ -1,4 +1,5 @@
-//! Runs a federation inside its namespaces: networks, pods, processes; follows the operator's files; answers the operator.
+//! Runs a federation inside its namespaces: networks, pods, processes; follows the operator's
+//! files; answers the operator.
 //!
 //! It must not know what configuration means to proxies; control planes do.
 
@@ -12,15 +13,17 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
+use carrick_control::ca::needs_enrolment;
 use carrick_control::root_ca::RootStore;
 use carrick_files::private_dir;
 use carrick_local::{Network, Pod, Process};
+use carrick_model::FederatedCluster;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::envoy::Envoy;
 use super::layout::{RunDir, StateDir};
-use super::plan::{FederationPlan, PodAddresses};
+use super::plan::{ClusterPlan, FederationPlan, PodAddresses};
 use super::pods::PodSpec;
 use super::world::{Dirs, Networks};
 use super::{api, plan, programs, runtime_facts, world};
@@ -122,7 +125,8 @@ impl World {
         })
     }
 
-    /// Makes the root CA if there is none, and an enrolment token for each cluster that has no CA yet.
+    /// Makes the root CA if there is none, and an enrolment token for each cluster that has no CA
+    /// of its trust domain yet.
     fn prepare_trust(&self, plan: &FederationPlan) -> Result<()> {
         let dir = self.state.root_ca();
         let root = match dir.join("root-cert.pem").exists() {
@@ -136,9 +140,27 @@ impl World {
         for cluster in &plan.clusters {
             private_dir(&self.run.proxies_dir(&cluster.spec.name))?;
             private_dir(&self.run.runtime_resources(&cluster.spec.name))?;
-            if !self.state.cluster(&cluster.spec.name).join("cacerts").exists() {
-                let token = root.issue_token(&cluster.spec.config.settings.trust_domain, TOKEN_LIFETIME)?;
-                write_private(&self.run.token(&cluster.spec.name), token.expose())?;
+            let domain = &cluster.spec.config.settings.trust_domain;
+            if needs_enrolment(&self.state.cluster(&cluster.spec.name).join("cacerts"), domain) {
+                self.hand_out_token(&root, &cluster.spec)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets a control plane enrol a CA for its trust domain, once.
+    fn hand_out_token(&self, root: &RootStore, cluster: &FederatedCluster) -> Result<()> {
+        let token = root.issue_token(&cluster.config.settings.trust_domain, TOKEN_LIFETIME)?;
+        write_private(&self.run.token(&cluster.name), token.expose())
+    }
+
+    /// Follows trust domains that were edited: their control planes enrol anew.
+    fn follow_trust_domains(&self, current: &FederationPlan, newest: &FederationPlan) -> Result<()> {
+        for cluster in &newest.clusters {
+            let before = current.cluster(&cluster.spec.name);
+            let domain = |plan: &ClusterPlan| plan.spec.config.settings.trust_domain.clone();
+            if before.is_some_and(|before| domain(before) != domain(cluster)) {
+                self.hand_out_token(&RootStore::open(&self.state.root_ca())?, &cluster.spec)?;
             }
         }
         Ok(())

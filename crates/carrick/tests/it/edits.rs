@@ -1,4 +1,5 @@
-//! Live edits: a good one takes effect at once, a broken one changes nothing and is answered with its place, its reason and its mend.
+//! Live edits: a good one takes effect at once, a broken one changes nothing and is answered with
+//! its place, its reason and its mend.
 
 use std::path::Path;
 
@@ -33,7 +34,22 @@ fn answers(running: &Running) -> bool {
     running.curl(URL).out.ends_with("\n200")
 }
 
-/// Tries an edit that must not take effect: the report has all of `facts`, requests go on, and the next good edit is accepted.
+#[test]
+fn a_trust_domain_that_is_edited_becomes_that_of_running_workloads() {
+    // Renewed every four seconds, so that the new identities come within the test.
+    let running = Running::start(&["--workload-ttl", "8"], |_| {});
+    let seen_by_server = |id: &str| running.curl(URL).out.contains(id);
+    assert!(seen_by_server("spiffe://cluster1.example/ns/default/sa/client"), "{:?}", running.curl(URL));
+    let file = running.read("federation.yaml");
+    let edited = file.replace("trustDomain: cluster1.example", "trustDomain: moved.example");
+    assert_ne!(file, edited);
+    running.write("federation.yaml", &edited);
+    let moved = until(PATIENCE, || seen_by_server("spiffe://moved.example/ns/default/sa/client"));
+    assert!(moved, "{:?}\n{}", running.curl(URL), running.said());
+}
+
+/// Tries an edit that must not take effect: the report has all of `facts`, requests go on, and the
+/// next good edit is accepted.
 fn is_refused(edit: impl FnOnce(&Running), facts: &[&str]) {
     let mut running = Running::start(&[], |_| {});
     assert!(answers(&running));

@@ -5,11 +5,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
 use carrick_identity::TrustDomain;
 use carrick_xds::pb::carrick::ca::v1::root_certificate_authority_client::RootCertificateAuthorityClient;
 use carrick_xds::pb::carrick::ca::v1::{SignClusterCaRequest, SignClusterCaResponse};
+use tonic::Code;
 
+use super::error::RootError;
 use crate::channel;
 
 /// The root CA may start later than the cluster; connecting is tried for this long.
@@ -23,24 +24,30 @@ pub struct RootClient {
 
 impl RootClient {
     /// Sends a signing request and the single-use token that allows it.
+    ///
+    /// # Errors
+    /// That the root cannot be reached, or refuses.
     pub async fn sign(
         &self,
         csr: String,
         token: String,
         trust_domain: &TrustDomain,
-    ) -> Result<SignClusterCaResponse> {
+    ) -> Result<SignClusterCaResponse, RootError> {
+        let unreachable = |reason| RootError::Unreachable { socket: self.socket.clone(), reason };
         let channel = channel::unix_with_patience(&self.socket, PATIENCE)
             .await
-            .with_context(|| format!("cannot reach the root CA at {}", self.socket.display()))?;
+            .map_err(|error| unreachable(channel::describe(&error)))?;
         let request = SignClusterCaRequest {
             token,
             csr,
             validity_seconds: 0,
             trust_domain: trust_domain.as_str().into(),
         };
-        let response = RootCertificateAuthorityClient::new(channel).sign_cluster_ca(request).await.map_err(
-            |status| anyhow::anyhow!("the root CA refused to enrol this cluster: {}", status.message()),
-        )?;
-        Ok(response.into_inner())
+        let answer = RootCertificateAuthorityClient::new(channel).sign_cluster_ca(request).await;
+        answer.map(tonic::Response::into_inner).map_err(|status| match status.code() {
+            // The connection broke; whether the token was used up, the next attempt tells.
+            Code::Unavailable | Code::Unknown | Code::Cancelled => unreachable(status.message().to_owned()),
+            _ => RootError::Refused { reason: status.message().to_owned() },
+        })
     }
 }

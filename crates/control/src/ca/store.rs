@@ -2,34 +2,24 @@
 //!
 //! It must not know who is signed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use anyhow::{Context, Result, bail};
 use arc_swap::ArcSwap;
 use carrick_identity::cacerts::{CA_CERT, CA_KEY, CERT_CHAIN, CaCerts, CaCertsFiles, ROOT_CERT};
-use carrick_identity::{Certificate, CertificateAuthority, PrivateKey, TrustBundle, TrustDomain, csr};
+use carrick_identity::{Certificate, PrivateKey, TrustBundle, TrustDomain, csr};
 use zeroize::Zeroizing;
 
 use super::enrol::RootClient;
+use super::error::CaError;
 use crate::files;
 
-/// The CA that signs at present. Signing requests read it as it is; rotation swaps it whole.
+/// The CA that signs at present. Signing requests read it as it is; whoever replaces it, replaces
+/// it whole.
 #[derive(Debug)]
 pub struct ClusterCa {
     current: ArcSwap<CaCerts>,
-}
-
-/// The authority in use during one request.
-pub struct Active(arc_swap::Guard<Arc<CaCerts>>);
-
-impl std::ops::Deref for Active {
-    type Target = CertificateAuthority;
-
-    fn deref(&self) -> &CertificateAuthority {
-        &self.0.authority
-    }
 }
 
 impl ClusterCa {
@@ -37,59 +27,100 @@ impl ClusterCa {
         Self { current: ArcSwap::from_pointee(certs) }
     }
 
-    pub fn active(&self) -> Active {
-        Active(self.current.load())
+    /// The authority and the roots in use now; a request is answered from one of these, whole.
+    pub fn active(&self) -> Arc<CaCerts> {
+        self.current.load_full()
     }
 
-    /// All trusted roots as one text.
-    pub fn roots_pem(&self) -> String {
-        self.current.load().bundle.pem()
+    /// From now on these sign.
+    pub(super) fn replace(&self, certs: CaCerts) {
+        self.current.store(Arc::new(certs));
     }
 }
 
-/// Opens the CA in `dir`, or, if there is none, enrols a new one at the root with the token in `token_file` and stores it.
+/// How this cluster gets a CA from the root.
+#[derive(Debug, Clone)]
+pub struct Enrolment {
+    /// Where the CA is kept.
+    pub dir: PathBuf,
+    pub root: RootClient,
+    /// A file that holds the enrolment token. It need not be there while there is a CA.
+    pub token: Option<PathBuf>,
+}
+
+/// Whether these certificates may sign workloads of the trust domain.
+pub(super) fn is_for(certs: &CaCerts, wanted: &TrustDomain) -> bool {
+    certs.authority.trust_domain().is_none_or(|own| own == wanted)
+}
+
+/// Opens the CA, or, if there is none, enrols a new one at the root and stores it. One for another
+/// trust domain is enrolled anew too: its operator has edited the domain, and the token for the new
+/// one allows it.
 ///
 /// # Errors
-/// A damaged, partial or expired set of files: it is never replaced silently, since workloads may trust it.
-pub async fn load_or_enrol(
-    dir: &Path,
-    trust_domain: &TrustDomain,
-    root: &RootClient,
-    token_file: Option<&Path>,
-) -> Result<CaCerts> {
-    if let Some(certs) = load(dir)? {
-        return match certs.authority.trust_domain() {
-            Some(own) if own != trust_domain => {
-                bail!("the CA in {} is for {own}, not {trust_domain}", dir.display())
-            }
-            _ => Ok(certs),
-        };
+/// A damaged, partial or expired set of files: it is never replaced silently, since workloads may
+/// trust it.
+pub async fn load_or_enrol(enrolment: &Enrolment, trust_domain: &TrustDomain) -> Result<CaCerts, CaError> {
+    let Some(certs) = load(&enrolment.dir)? else { return enrolment.enrol(trust_domain).await };
+    match certs.authority.trust_domain().cloned() {
+        Some(own) if own != *trust_domain => enrolment.enrol_instead(own, trust_domain).await,
+        _ => Ok(certs),
     }
-    let token_file = token_file.with_context(|| {
-        format!("there is no CA in {} and no enrolment token to get one; pass --token", dir.display())
-    })?;
-    let token = Zeroizing::new(files::read(token_file)?);
-    let certs = enrol(trust_domain, root, token.trim()).await?;
-    store(dir, &certs)?;
-    tracing::info!(%trust_domain, "enrolled the cluster CA");
-    Ok(certs)
 }
 
-async fn enrol(trust_domain: &TrustDomain, root: &RootClient, token: &str) -> Result<CaCerts> {
+/// Whether the CA in `dir` is missing or is for another trust domain, so that a token is needed. Of
+/// a CA that cannot be read it says no: that is for the operator to mend.
+pub fn needs_enrolment(dir: &Path, wanted: &TrustDomain) -> bool {
+    let Ok(pem) = files::read(&dir.join(CA_CERT)) else { return !dir.exists() };
+    let certificates = Certificate::all_from_pem(pem.as_bytes()).unwrap_or_default();
+    let named = certificates.first().and_then(|own| own.spiffe_id().ok().flatten());
+    named.is_some_and(|own| own.trust_domain() != wanted)
+}
+
+impl Enrolment {
+    /// Enrols a new CA and stores it, in place of one for another trust domain.
+    pub(super) async fn enrol_instead(
+        &self,
+        own: TrustDomain,
+        wanted: &TrustDomain,
+    ) -> Result<CaCerts, CaError> {
+        self.enrol(wanted).await.map_err(|reason| CaError::OtherDomain {
+            dir: self.dir.clone(),
+            own,
+            wanted: wanted.clone(),
+            reason: Box::new(reason),
+        })
+    }
+
+    /// Enrols a new CA and stores it.
+    async fn enrol(&self, trust_domain: &TrustDomain) -> Result<CaCerts, CaError> {
+        let certs = request(trust_domain, &self.root, &self.read_token()?).await?;
+        store(&self.dir, &certs)?;
+        tracing::info!(%trust_domain, "enrolled the cluster CA");
+        Ok(certs)
+    }
+
+    /// The token as its file has it now.
+    pub(super) fn read_token(&self) -> Result<Zeroizing<String>, CaError> {
+        let path = self.token.as_ref().ok_or_else(|| CaError::NoToken { dir: self.dir.clone() })?;
+        Ok(Zeroizing::new(files::read(path)?))
+    }
+}
+
+async fn request(trust_domain: &TrustDomain, root: &RootClient, token: &str) -> Result<CaCerts, CaError> {
     let key = PrivateKey::generate()?;
     let csr = csr::make_request(&key, Some(&trust_domain.id()))?;
-    let answer = root.sign(csr, token.to_owned(), trust_domain).await?;
+    let answer = root.sign(csr, token.trim().to_owned(), trust_domain).await?;
     let mut chain = Certificate::all_from_pem(answer.certificate.as_bytes())?;
-    let certificate = chain.first().cloned().context("the root CA answered without a certificate")?;
+    let certificate = chain.first().cloned().ok_or(CaError::NoCertificate)?;
     for pem in &answer.intermediates {
         chain.extend(Certificate::all_from_pem(pem.as_bytes())?);
     }
     let bundle = TrustBundle::from_pem(answer.roots.concat().as_bytes())?;
-    CaCerts::new(certificate, key, chain, bundle, SystemTime::now())
-        .context("the root CA's answer cannot be used")
+    CaCerts::new(certificate, key, chain, bundle, SystemTime::now()).map_err(CaError::Answer)
 }
 
-fn load(dir: &Path) -> Result<Option<CaCerts>> {
+fn load(dir: &Path) -> Result<Option<CaCerts>, CaError> {
     let read = |name| match files::read(&dir.join(name)) {
         Ok(text) => Ok(Some(text.into_bytes())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -101,10 +132,10 @@ fn load(dir: &Path) -> Result<Option<CaCerts>> {
         root_cert: read(ROOT_CERT)?,
         cert_chain: read(CERT_CHAIN)?,
     };
-    CaCerts::load(found, SystemTime::now()).with_context(|| format!("cannot use the CA in {}", dir.display()))
+    CaCerts::load(found, SystemTime::now()).map_err(|reason| CaError::Damaged { dir: dir.to_owned(), reason })
 }
 
-fn store(dir: &Path, certs: &CaCerts) -> Result<()> {
+fn store(dir: &Path, certs: &CaCerts) -> Result<(), CaError> {
     let files = certs.expose_files();
     let files: Vec<_> =
         files.iter().map(|file| (file.name, file.contents.as_bytes().to_vec(), file.mode)).collect();

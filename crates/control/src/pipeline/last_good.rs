@@ -4,44 +4,53 @@
 
 use std::collections::BTreeMap;
 
-use carrick_model::SourceFile;
+use carrick_model::{Diagnostic, SourceFile};
 
-use super::Built;
+use crate::reading::Reading;
 
 /// The newest text of each file that brought no error.
 #[derive(Debug, Default)]
-pub struct LastGood {
+pub(super) struct LastGood {
     files: BTreeMap<String, SourceFile>,
 }
 
+/// What is in force after an edit.
+#[derive(Debug)]
+pub(super) struct Settled {
+    pub(super) reading: Reading,
+    /// Findings in the newest texts, also where older ones are in force.
+    pub(super) findings: Vec<Diagnostic>,
+    /// The newest texts.
+    pub(super) newest: Vec<SourceFile>,
+}
+
 impl LastGood {
-    /// Builds from the newest files. Each changed file with an error is taken back to its last good text, until none is left; the findings in the newest texts
-    /// are kept for the operator. A file that never was good takes part as it is: its sound resources apply.
-    pub fn settle(
+    /// Reads the newest files. Each changed file with an error is taken back to its last good text,
+    /// until none is left; the findings in the newest texts are kept for the operator. A file that
+    /// never was good takes part as it is: its sound resources apply.
+    pub(super) fn settle(
         &mut self,
         newest: Vec<SourceFile>,
-        mut build: impl FnMut(&[SourceFile]) -> Built,
-    ) -> Built {
+        mut read: impl FnMut(&[SourceFile]) -> Reading,
+    ) -> Settled {
         let mut current = newest.clone();
-        let mut built = build(&current);
-        let findings = std::mem::take(&mut built.diagnostics);
-        let mut errors = erroneous(&findings);
+        let mut reading = read(&current);
+        let findings = reading.findings().cloned().collect();
+        let mut errors = erroneous(&reading);
         loop {
             let taken_back = self.take_back(&mut current, &errors);
             if taken_back == 0 {
                 break;
             }
-            built = build(&current);
-            errors = erroneous(&built.diagnostics);
+            reading = read(&current);
+            errors = erroneous(&reading);
         }
         let good = current.iter().filter(|file| !errors.contains(&file.path));
         let fresh: BTreeMap<_, _> = good.map(|file| (file.path.clone(), file.clone())).collect();
         let present: Vec<&str> = newest.iter().map(|file| file.path.as_str()).collect();
         self.files.retain(|path, _| present.contains(&path.as_str()));
         self.files.extend(fresh);
-        built.diagnostics = findings;
-        built.files = newest;
-        built
+        Settled { reading, findings, newest }
     }
 
     /// How many of the erroneous files were replaced by an older text.
@@ -57,10 +66,7 @@ impl LastGood {
     }
 }
 
-fn erroneous(diagnostics: &[carrick_model::Diagnostic]) -> Vec<String> {
-    diagnostics
-        .iter()
-        .filter(|finding| finding.is_error())
-        .map(|finding| finding.location.file.to_string())
-        .collect()
+fn erroneous(reading: &Reading) -> Vec<String> {
+    let errors = reading.findings().filter(|finding| finding.is_error());
+    errors.map(|finding| finding.location.file.to_string()).collect()
 }

@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 
 use carrick_model::SourceFile;
 
-/// A larger file is refused: no hand-written configuration comes near, and a bomb is stopped before it is parsed.
+/// A larger file is refused: no hand-written configuration comes near, and a bomb is stopped before
+/// it is parsed.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
 
 /// Files and folders below one root; paths are shown relative to that root, as the user wrote them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Folder {
     pub root: PathBuf,
     /// Relative to `root`, or absolute.
@@ -20,7 +21,8 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Reads every `.yaml`, `.yml` and `.json` file, folders recursively in name order; hidden entries are skipped.
+    /// Reads every `.yaml`, `.yml` and `.json` file, folders recursively in name order; hidden
+    /// entries are skipped.
     ///
     /// # Errors
     /// A path that is not there or cannot be read, named in the error.

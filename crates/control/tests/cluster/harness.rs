@@ -45,10 +45,8 @@ impl Cluster {
         copy(&example, &dir.path().join("folder"));
         fs::write(dir.path().join("pods.yaml"), pods.iter().enumerate().map(pod).collect::<String>())
             .unwrap();
-        let root = RootStore::init(&dir.path().join("root"), "test root", DAY, SystemTime::now()).unwrap();
-        let domain = TrustDomain::new("cluster1.example").unwrap();
-        let token = root.issue_token(&domain, DAY).unwrap();
-        fs::write(dir.path().join("token"), token.expose()).unwrap();
+        RootStore::init(&dir.path().join("root"), "test root", DAY, SystemTime::now()).unwrap();
+        write_token(dir.path(), "cluster1.example");
         Self::run(dir).await
     }
 
@@ -100,6 +98,13 @@ impl Cluster {
         fs::write(self.path("folder").join(name), text).unwrap();
     }
 
+    /// Replaces the first `old` in a file.
+    pub fn edit(&self, name: &str, old: &str, new: &str) {
+        let text = fs::read_to_string(self.path("folder").join(name)).unwrap();
+        assert!(text.contains(old), "{name} does not have {old:?}");
+        self.write(name, &text.replacen(old, new, 1));
+    }
+
     /// Asks for a certificate; `wish` is the identity that the request names.
     pub async fn certificate(&self, wish: &str) -> Result<Vec<String>, Status> {
         let key = PrivateKey::generate().unwrap();
@@ -112,6 +117,26 @@ impl Cluster {
         let channel = channel(&self.path("run/xds.sock")).await;
         let answer = IstioCertificateServiceClient::new(channel).create_certificate(request).await?;
         Ok(answer.into_inner().cert_chain)
+    }
+
+    /// A token for this trust domain, where the control plane looks for one.
+    pub fn hand_out_token(&self, trust_domain: &str) {
+        write_token(self.dir.path(), trust_domain);
+    }
+
+    /// Asks for a certificate until the CA can sign.
+    pub async fn certificate_once_enrolled(&self) -> Vec<String> {
+        let attempts = async {
+            loop {
+                match self.certificate("").await {
+                    Err(status) if status.code() == tonic::Code::FailedPrecondition => {
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
+                    answer => return answer.unwrap(),
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), attempts).await.expect("enrolled within 20 s")
     }
 
     /// Opens a delta stream as the given pod and subscribes to everything of a kind.
@@ -222,6 +247,12 @@ spec:
 ",
         name = host.replace('.', "-"),
     )
+}
+
+fn write_token(dir: &Path, trust_domain: &str) {
+    let root = RootStore::open(&dir.join("root")).unwrap();
+    let token = root.issue_token(&TrustDomain::new(trust_domain).unwrap(), DAY).unwrap();
+    fs::write(dir.join("token"), token.expose()).unwrap();
 }
 
 fn pod((index, (name, netns)): (usize, &(&str, u64))) -> String {

@@ -1,6 +1,8 @@
-//! A whole control plane on Unix sockets: enrolment, certificates, configuration, live edits, a broken edit.
+//! A whole control plane on Unix sockets: enrolment, certificates, configuration, live edits, a
+//! broken edit.
 //!
-//! The test's own process stands for a pod: the runtime's file names its network namespace, which is all that the control plane asks.
+//! The test's own process stands for a pod: the runtime's file names its network namespace, which
+//! is all that the control plane asks.
 
 // Helpers of tests may unwrap as tests do.
 #![allow(clippy::unwrap_used)]
@@ -75,6 +77,21 @@ async fn an_edit_takes_effect_and_a_broken_one_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_folder_that_the_federation_file_comes_to_name_is_read_and_followed() {
+    let cluster = Cluster::start(&[("client", netns())]).await;
+    let mut stream = cluster.subscribe("client", "10.10.0.11", ResourceType::Cluster).await.unwrap();
+    stream.added().await.unwrap();
+
+    std::fs::create_dir(cluster.path("folder/more")).unwrap();
+    cluster.write("more/first.yaml", &harness::service_entry("first.global", 80));
+    cluster.edit("federation.yaml", "    - cluster1/\n", "    - cluster1/\n    - more/\n");
+    assert_eq!(stream.added().await.unwrap(), ["outbound|80||first.global"]);
+
+    cluster.write("more/second.yaml", &harness::service_entry("second.global", 80));
+    assert_eq!(stream.added().await.unwrap(), ["outbound|80||second.global"]);
+}
+
+#[tokio::test]
 async fn what_a_proxy_refuses_is_shown_with_its_words_and_the_lines_that_caused_it_until_it_is_mended() {
     let cluster = Cluster::start(&[("client", netns())]).await;
     let mut stream = cluster.subscribe("client", "10.10.0.11", ResourceType::Cluster).await.unwrap();
@@ -92,9 +109,8 @@ async fn what_a_proxy_refuses_is_shown_with_its_words_and_the_lines_that_caused_
         "{causes}"
     );
 
-    let text = std::fs::read_to_string(cluster.path("folder/cluster1/server-from-cluster2.yaml")).unwrap();
-    let mended = text.replacen("sni: server.ns2.svc.cluster.global", "sni: other.ns2.svc.cluster.global", 1);
-    cluster.write("cluster1/server-from-cluster2.yaml", &mended);
+    let file = "cluster1/server-from-cluster2.yaml";
+    cluster.edit(file, "sni: server.ns2.svc.cluster.global", "sni: other.ns2.svc.cluster.global");
     assert_eq!(stream.added().await.unwrap(), [name], "only what changed is sent");
     let status = cluster.status_after_refusals(1).await;
     assert_eq!(status["proxies"][0]["refused"], serde_json::json!({}));
@@ -108,6 +124,30 @@ async fn the_cluster_ca_survives_a_restart_and_needs_no_second_token() {
     let after = harness::certificates(&cluster.certificate("").await.unwrap());
     assert_eq!(before[1], after[1], "the same cluster CA");
     assert_ne!(before[0].serial(), after[0].serial());
+}
+
+#[tokio::test]
+async fn a_trust_domain_that_is_edited_is_followed_by_the_ca_once_it_is_enrolled_for_it() {
+    let cluster = Cluster::start(&[("client", netns())]).await;
+    let before = harness::certificates(&cluster.certificate("").await.unwrap());
+    assert_eq!(before[0].names().uris, ["spiffe://cluster1.example/ns/default/sa/client"]);
+
+    cluster.edit("federation.yaml", "trustDomain: cluster1.example", "trustDomain: moved.example");
+    cluster.status_after(1).await;
+    let refusal = cluster.certificate("").await.unwrap_err();
+    assert_eq!(refusal.code(), tonic::Code::FailedPrecondition, "nothing is signed meanwhile: {refusal}");
+    assert!(refusal.message().contains("moved.example"), "{refusal}");
+
+    cluster.hand_out_token("moved.example");
+    let answer = cluster.certificate_once_enrolled().await;
+    let after = harness::certificates(&answer);
+    assert_eq!(after[0].names().uris, ["spiffe://moved.example/ns/default/sa/client"]);
+    assert_eq!(after[1].names().uris, ["spiffe://moved.example"], "another cluster CA");
+    assert_eq!(before.last(), after.last(), "of the same root");
+
+    let cluster = cluster.restart().await;
+    let again = harness::certificates(&cluster.certificate("").await.unwrap());
+    assert_eq!(after[1], again[1], "it was stored");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use carrick_dns::Settings;
 
-use crate::support::{mesh, start};
+use crate::support::{mesh, start, start_with};
 
 /// What `dig` prints, its white space made single blanks, or `None` where there is no `dig`.
 async fn dig(server: SocketAddr, arguments: &str) -> Option<String> {
@@ -66,8 +66,8 @@ async fn a_search_list_with_five_dots_reaches_the_global_name() {
 #[tokio::test]
 async fn dig_sees_a_relayed_answer_as_the_upstream_gave_it() {
     let upstream = start(Some(mesh()), Settings::default()).await;
-    let settings = Settings { upstreams: vec![upstream.address], ..Settings::default() };
-    let server = start(Some(carrick_dns::NameTable::new()), settings).await;
+    let table = Some(carrick_dns::NameTable::new());
+    let server = start_with(table, &[upstream.address], Settings::default()).await;
     for transport in ["+notcp", "+tcp"] {
         let asked = format!("{transport} headless.default.svc.cluster.local A");
         let Some(output) = dig(server.address, &asked).await else { return };

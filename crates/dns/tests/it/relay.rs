@@ -7,7 +7,7 @@ use carrick_dns::Settings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
-use crate::support::{LOOPBACK, Running, code, exchange, mesh, question, receive, same_port, start};
+use crate::support::{LOOPBACK, Running, code, exchange, mesh, question, receive, same_port, start_with};
 
 const NOERROR: u8 = 0;
 const SERVFAIL: u8 = 2;
@@ -16,12 +16,11 @@ const REFUSED: u8 = 5;
 
 async fn relaying_to(upstreams: &[SocketAddr]) -> Running {
     let settings = Settings {
-        upstreams: upstreams.to_vec(),
         relay_attempt: Duration::from_millis(200),
         relay_total: Duration::from_millis(1000),
         ..Settings::default()
     };
-    start(Some(mesh()), settings).await
+    start_with(Some(mesh()), upstreams, settings).await
 }
 
 async fn upstream() -> (UdpSocket, SocketAddr) {
@@ -154,10 +153,25 @@ async fn without_upstreams_foreign_names_are_refused() {
 }
 
 #[tokio::test]
+async fn upstreams_that_change_are_asked_from_the_next_question_on() {
+    let ((first, first_address), (second, second_address)) = (upstream().await, upstream().await);
+    let server = relaying_to(&[first_address]).await;
+    for (playing, next) in [(first, vec![second_address]), (second, vec![])] {
+        let client = UdpSocket::bind(LOOPBACK).await.unwrap();
+        client.send_to(&question(1, "example.com"), server.address).await.unwrap();
+        let (asked, from) = receive(&playing).await;
+        playing.send_to(&respond(&asked, NOERROR, b""), from).await.unwrap();
+        assert_eq!(code(&receive(&client).await.0), NOERROR);
+        server.upstreams.send_replace(next);
+    }
+    assert_eq!(code(&exchange(server.address, &question(2, "example.com")).await), REFUSED);
+}
+
+#[tokio::test]
 async fn one_relay_too_many_is_servfail_at_once() {
     let (upstream, address) = upstream().await;
-    let settings = Settings { upstreams: vec![address], relays_in_flight: 1, ..Settings::default() };
-    let server = start(Some(mesh()), settings).await;
+    let settings = Settings { relays_in_flight: 1, ..Settings::default() };
+    let server = start_with(Some(mesh()), &[address], settings).await;
     let client = UdpSocket::bind(LOOPBACK).await.unwrap();
     client.send_to(&question(1, "example.com"), server.address).await.unwrap();
     let (asked, from) = receive(&upstream).await;

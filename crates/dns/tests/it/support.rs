@@ -18,6 +18,7 @@ pub const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST)
 pub struct Running {
     pub address: SocketAddr,
     pub publish: watch::Sender<Option<Arc<NameTable>>>,
+    pub upstreams: watch::Sender<Vec<SocketAddr>>,
     pub stop: oneshot::Sender<()>,
     pub ended: JoinHandle<()>,
 }
@@ -33,17 +34,23 @@ pub fn mesh() -> NameTable {
     table
 }
 
-/// Starts a server, with UDP and TCP on one port.
+/// Starts a server without upstreams, with UDP and TCP on one port.
 pub async fn start(table: Option<NameTable>, settings: Settings) -> Running {
+    start_with(table, &[], settings).await
+}
+
+/// The same, with upstreams.
+pub async fn start_with(table: Option<NameTable>, upstreams: &[SocketAddr], settings: Settings) -> Running {
     let (udp, tcp) = same_port().await;
     let address = udp.local_addr().unwrap();
     let (publish, tables) = watch::channel(table.map(Arc::new));
+    let (upstreams, newest) = watch::channel(upstreams.to_vec());
     let (stop, stopped) = oneshot::channel::<()>();
-    let ended = tokio::spawn(serve(udp, tcp, tables, settings, async {
+    let ended = tokio::spawn(serve(udp, tcp, tables, newest, settings, async {
         // A dropped sender (a test that ended) stops the server as well as a message does.
         let _ = stopped.await;
     }));
-    Running { address, publish, stop, ended }
+    Running { address, publish, upstreams, stop, ended }
 }
 
 /// The UDP port that the kernel gives may be taken for TCP; then another is tried.

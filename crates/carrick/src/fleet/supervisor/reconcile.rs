@@ -3,11 +3,15 @@
 //! It must not know other resources; control planes read those themselves.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
+use carrick_control::reading::{Reader, operators_folder};
 use carrick_control::source::watch::Watch;
-use carrick_model::Diagnostic;
+use carrick_model::resources::Networks;
+use carrick_model::{Diagnostic, Federation};
 
 use super::{Shared, World};
 use crate::fleet::plan::{self, FederationPlan};
@@ -17,14 +21,11 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// Follows for ever.
 pub async fn follow(mut current: FederationPlan, world: Shared) -> Result<()> {
-    let mut paths = vec![plan::federation_file(&current.folder)];
-    for cluster in &current.clusters {
-        paths.extend(cluster.spec.runtime.resources.iter().map(|path| current.folder.join(path)));
-    }
-    let mut watch = Watch::start(&paths)?;
+    let mut reader = Reader::default();
+    let mut followed = Followed::start(&current)?;
     loop {
-        watch.changed().await;
-        let newest = match plan::read(&current.folder) {
+        followed.watch.changed().await;
+        let newest = match followed.read(&current.folder, &mut reader) {
             Ok(newest) => newest,
             Err(error) => {
                 tracing::warn!("the folder is left as it was: {error:#}");
@@ -35,10 +36,10 @@ pub async fn follow(mut current: FederationPlan, world: Shared) -> Result<()> {
         if newest.diagnostics.iter().any(Diagnostic::is_error) {
             continue;
         }
-        let (old, new) = (&current.federation, &newest.federation);
-        if (&new.networks, &new.clusters) != (&old.networks, &old.clusters) {
+        if of_the_machine(&newest.federation) != of_the_machine(&current.federation) {
             tracing::warn!(
-                "changes to the federation file itself take effect when the federation is started again"
+                "clusters that come or go, networks and gateways' addresses take effect when the federation \
+                 is started again"
             );
         }
         let mut world = world.lock().await;
@@ -54,7 +55,46 @@ pub async fn follow(mut current: FederationPlan, world: Shared) -> Result<()> {
     }
 }
 
+/// What a running federation cannot change.
+fn of_the_machine(federation: &Federation) -> (&Networks, Vec<(&str, Ipv4Addr, Ipv4Addr)>) {
+    let clusters = federation.clusters.iter();
+    let gateways = clusters.map(|one| (one.name.as_str(), one.runtime.ingress, one.runtime.egress));
+    (&federation.networks, gateways.collect())
+}
+
+/// The federation file and the files that it names, watched.
+struct Followed {
+    paths: Vec<PathBuf>,
+    watch: Watch,
+}
+
+impl Followed {
+    fn start(plan: &FederationPlan) -> Result<Self> {
+        let paths = Self::paths(plan);
+        Ok(Self { watch: Watch::start(&paths)?, paths })
+    }
+
+    fn paths(plan: &FederationPlan) -> Vec<PathBuf> {
+        let file = plan::federation_file(&plan.folder);
+        let folders =
+            plan.clusters.iter().flat_map(|cluster| operators_folder(&file, &cluster.spec).watched());
+        std::iter::once(file.clone()).chain(folders).collect()
+    }
+
+    /// Reads the folder; if it names other files than before, these are followed from now on.
+    fn read(&mut self, folder: &Path, reader: &mut Reader) -> Result<FederationPlan> {
+        let plan = plan::read_again(folder, reader)?;
+        if Self::paths(&plan) == self.paths {
+            return Ok(plan);
+        }
+        *self = Self::start(&plan)?;
+        // They may have changed before they were watched.
+        plan::read_again(folder, reader)
+    }
+}
+
 async fn apply(world: &mut World, current: &FederationPlan, newest: &FederationPlan) -> Result<()> {
+    world.follow_trust_domains(current, newest)?;
     for cluster in &current.clusters {
         let Some(wanted) = newest.cluster(&cluster.spec.name) else { continue };
         if wanted.pods == cluster.pods && wanted.install == cluster.install {
