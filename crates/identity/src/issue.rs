@@ -2,6 +2,7 @@
 //!
 //! Everything in a certificate but the public key comes from the caller, who authenticated the subject.
 
+mod constraints;
 #[cfg(test)]
 mod tests;
 
@@ -45,6 +46,10 @@ pub enum IssueError {
         "the subject of the CA certificate {certificate} cannot be repeated exactly as issuer: {reason}; use a CA whose subject has each attribute once"
     )]
     Subject { certificate: String, reason: String },
+    #[error(
+        "the trust domain {trust_domain} cannot be written as a name constraint; use the form of a host name that is no address, such as cluster1.example"
+    )]
+    Unconstrainable { trust_domain: TrustDomain },
     #[error("{id} is not an identity of a workload; its path is empty")]
     NotAWorkload { id: SpiffeId },
     #[error("a certificate from {from} for {seconds} s cannot be dated; set the clock right or ask for less")]
@@ -136,8 +141,10 @@ impl CertificateAuthority {
         self.trust_domain.as_ref()
     }
 
-    /// Issues an intermediate: CA:TRUE, pathlen 0, with `spiffe://TD` as its URI name, by which every Carrick
-    /// verifier holds it to identities of that trust domain. NotAfter is cut to this CA's own.
+    /// Issues an intermediate: CA:TRUE, pathlen 0, bound to its trust domain twice. `spiffe://TD` is its URI name, by which
+    /// every Carrick verifier holds it to identities of that trust domain; and its name constraints permit URIs of that
+    /// host only, and no DNS, mail or address names, which others enforce too (BoringSSL in Envoy, OpenSSL, Go). NotAfter is
+    /// cut to this CA's own.
     pub fn issue_cluster_ca(
         &self,
         key: &PublicKey,
@@ -152,6 +159,7 @@ impl CertificateAuthority {
         let mut params = self.subject_params(&id, lifetime, now)?;
         params.distinguished_name = distinguished_name("Carrick cluster CA");
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.custom_extensions.push(constraints::only(trust_domain)?);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         self.sign(&params, key)
     }
@@ -252,4 +260,10 @@ fn random_serial() -> Result<SerialNumber, IssueError> {
 
 fn write_error(e: rcgen::Error) -> IssueError {
     IssueError::Write(e.to_string())
+}
+
+/// A cluster CA's constraints, for CAs that tests make by hand.
+#[cfg(test)]
+pub(crate) fn only_for_tests(trust_domain: &TrustDomain) -> rcgen::CustomExtension {
+    constraints::only(trust_domain).unwrap()
 }
