@@ -6,7 +6,7 @@ mod constraints;
 #[cfg(test)]
 mod tests;
 
-use crate::certificate::{CaRole, Certificate, CertificateError};
+use crate::certificate::{CaRole, Certificate, CertificateError, NameConstraints};
 use crate::key::{KeyError, PrivateKey, PublicKey};
 use crate::spiffe::{SpiffeId, TrustDomain};
 use crate::validity::{Standing, date_time, rfc3339, unix_seconds};
@@ -136,9 +136,34 @@ impl CertificateAuthority {
         &self.chain
     }
 
-    /// The trust domain that the CA's certificate binds it to; `None` for a root.
+    /// The trust domain that the CA is bound to, by its certificate or by its holder; `None` for a root.
     pub fn trust_domain(&self) -> Option<&TrustDomain> {
         self.trust_domain.as_ref()
+    }
+
+    /// The same authority, issuing for this trust domain only: for CAs of others, whose certificates name none.
+    ///
+    /// # Errors
+    /// If its certificate names another.
+    pub fn bound_to(self, trust_domain: &TrustDomain) -> Result<Self, IssueError> {
+        match &self.trust_domain {
+            Some(own) if own != trust_domain => Err(IssueError::ForeignTrustDomain {
+                signer: self.certificate.to_string(),
+                own: own.clone(),
+                wanted: trust_domain.id(),
+            }),
+            _ => Ok(Self { trust_domain: Some(trust_domain.clone()), ..self }),
+        }
+    }
+
+    /// Whether verifiers can see, by a name or by constraints in the CA's chain, which trust domain the CA is for. Of one where they
+    /// cannot, every peer that trusts the same root believes any identity.
+    pub fn is_bound_for_verifiers(&self) -> bool {
+        let binds = |certificate: &Certificate| {
+            matches!(certificate.spiffe_id(), Ok(Some(_)))
+                || certificate.name_constraints().is_some_and(NameConstraints::limit_uris)
+        };
+        [&self.certificate].into_iter().chain(&self.chain).any(binds)
     }
 
     /// Issues an intermediate: CA:TRUE, pathlen 0, bound to its trust domain twice. `spiffe://TD` is its URI name, by which

@@ -58,12 +58,7 @@ pub async fn load_or_enrol(
     token_file: Option<&Path>,
 ) -> Result<CaCerts> {
     if let Some(certs) = load(dir)? {
-        return match certs.authority.trust_domain() {
-            Some(own) if own != trust_domain => {
-                bail!("the CA in {} is for {own}, not {trust_domain}", dir.display())
-            }
-            _ => Ok(certs),
-        };
+        return bind(certs, dir, trust_domain);
     }
     let token_file = token_file.with_context(|| {
         format!("there is no CA in {} and no enrolment token to get one; pass --token", dir.display())
@@ -73,6 +68,28 @@ pub async fn load_or_enrol(
     store(dir, &certs)?;
     tracing::info!(%trust_domain, "enrolled the cluster CA");
     Ok(certs)
+}
+
+/// A CA of the user's own need not name a trust domain; then the federation file alone says which it is for.
+fn bind(certs: CaCerts, dir: &Path, trust_domain: &TrustDomain) -> Result<CaCerts> {
+    match certs.authority.trust_domain() {
+        Some(own) if own != trust_domain => {
+            bail!("the CA in {} is for {own}, not {trust_domain}", dir.display())
+        }
+        _ => {}
+    }
+    let bound = certs
+        .bound_to(trust_domain, SystemTime::now())
+        .with_context(|| format!("the CA in {} cannot be used for {trust_domain}", dir.display()))?;
+    if !bound.authority.is_bound_for_verifiers() {
+        tracing::warn!(
+            "the CA in {} does not say that it is for {trust_domain}: whoever trusts its root would believe it for any trust domain; \
+             have it issued with the URI name {} and with name constraints (docs/security.md, \"A CA of your own\")",
+            dir.display(),
+            trust_domain.id()
+        );
+    }
+    Ok(bound)
 }
 
 async fn enrol(trust_domain: &TrustDomain, root: &RootClient, token: &str) -> Result<CaCerts> {
@@ -110,3 +127,6 @@ fn store(dir: &Path, certs: &CaCerts) -> Result<()> {
         files.iter().map(|file| (file.name, file.contents.as_bytes().to_vec(), file.mode)).collect();
     Ok(crate::files::replace_dir(dir, &files)?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,6 +47,16 @@ impl NameConstraints {
         read(der).ok_or_else(|| "its nameConstraints cannot be read".to_owned())
     }
 
+    #[cfg(test)]
+    pub(crate) fn from_der_for_tests(der: &[u8]) -> Self {
+        Self::from_der(der).unwrap()
+    }
+
+    /// Whether only certain URIs are permitted.
+    pub fn limit_uris(&self) -> bool {
+        self.permitted.iter().any(|subtree| matches!(subtree, Subtree::Uri(_)))
+    }
+
     /// Whether a certificate with these names may stand below. `has_subject`: whether its subject is more than empty.
     pub(crate) fn check(&self, names: &SubjectAltNames, has_subject: bool) -> Result<(), String> {
         let subject = has_subject.then_some(Name::Unknown(DIRECTORY_NAME));
