@@ -64,7 +64,7 @@ pub async fn load_or_enrol(enrolment: &Enrolment, trust_domain: &TrustDomain) ->
     let Some(certs) = load(&enrolment.dir)? else { return enrolment.enrol(trust_domain).await };
     match certs.authority.trust_domain().cloned() {
         Some(own) if own != *trust_domain => enrolment.enrol_instead(own, trust_domain).await,
-        _ => Ok(certs),
+        _ => bind(certs, &enrolment.dir, trust_domain),
     }
 }
 
@@ -107,6 +107,24 @@ impl Enrolment {
     }
 }
 
+/// A CA of the operator's own need not name a trust domain; the federation file alone says then which one it is
+/// for.
+fn bind(certs: CaCerts, dir: &Path, trust_domain: &TrustDomain) -> Result<CaCerts, CaError> {
+    let bound = certs
+        .bound_to(trust_domain, SystemTime::now())
+        .map_err(|reason| CaError::Damaged { dir: dir.to_owned(), reason })?;
+    if !bound.authority.is_bound_for_verifiers() {
+        tracing::warn!(
+            "the CA in {} does not say that it is for {trust_domain}: whoever trusts its root would believe it for \
+             any trust domain; have it issued with the URI name {} and with name constraints (docs/security.md, \
+             \"A CA of your own\")",
+            dir.display(),
+            trust_domain.id()
+        );
+    }
+    Ok(bound)
+}
+
 async fn request(trust_domain: &TrustDomain, root: &RootClient, token: &str) -> Result<CaCerts, CaError> {
     let key = PrivateKey::generate()?;
     let csr = csr::make_request(&key, Some(&trust_domain.id()))?;
@@ -141,3 +159,6 @@ fn store(dir: &Path, certs: &CaCerts) -> Result<(), CaError> {
         files.iter().map(|file| (file.name, file.contents.as_bytes().to_vec(), file.mode)).collect();
     Ok(crate::files::replace_dir(dir, &files)?)
 }
+
+#[cfg(test)]
+mod tests;
