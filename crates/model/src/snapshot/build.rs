@@ -1,12 +1,13 @@
 //! The only way to a snapshot: check, sort, index, check the references, index what depends on them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::client_labels;
 use super::mtls::AuthenticationIndex;
 use super::{
-    DestinationRuleIndex, GatewayIndex, Inventory, MeshSnapshot, ServiceIndex, VirtualServiceIndex,
-    WorkloadIndex,
+    DestinationRuleIndex, GatewayIndex, Inventory, LabelIndex, MeshSnapshot, ServiceIndex,
+    VirtualServiceIndex, WorkloadIndex,
 };
 use crate::addresses::AddressTable;
 use crate::diagnostic::{Diagnostic, Severity, codes};
@@ -36,6 +37,8 @@ pub fn build(
     let gateways = GatewayIndex::build(&inventory.gateways);
 
     let found_before = diagnostics.len();
+    let mut deployed = LabelIndex::default();
+    inventory.deployments.iter().for_each(|one| deployed.push(&one.spec.template.metadata.labels));
     let around = Surroundings {
         settings: &settings,
         inventory: &inventory,
@@ -43,8 +46,12 @@ pub fn build(
         services: &services,
         destination_rules: &destination_rules,
         gateways: &gateways,
+        hosts: services.hosts(),
+        delegates: inventory.virtual_services.iter().map(Arc::as_ref).collect(),
+        deployed,
     };
     references(&around, &mut diagnostics);
+    drop(around);
     inventory.remove_virtual_services(&diagnostics[found_before..]);
 
     let snapshot = MeshSnapshot {
