@@ -14,6 +14,7 @@ mod names;
 mod policy;
 mod protocol;
 mod route_match;
+mod selection;
 mod service;
 mod services;
 mod sidecars;
@@ -44,10 +45,11 @@ pub use service::{
 pub use sidecars::SidecarScope;
 pub use workload::{NETNS_ANNOTATION, OWNER_ANNOTATION, TLS_MODE_LABEL, Workload};
 
-pub(crate) use delegates::{find as find_delegate, is_delegate, merged as merged_with_delegate};
+pub(crate) use delegates::{Delegates, is_delegate, merged as merged_with_delegate};
 pub(crate) use destination_rules::DestinationRuleIndex;
 pub(crate) use gateways::{GatewayIndex, missing_credentials};
 pub(crate) use inventory::Inventory;
+pub(crate) use selection::LabelIndex;
 pub(crate) use services::ServiceIndex;
 pub(crate) use virtual_services::gateway_name;
 pub(crate) use workloads::WorkloadIndex;

@@ -5,16 +5,18 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::inventory::Inventory;
+use super::selection::LabelIndex;
 use super::workload::{NETNS_ANNOTATION, OWNER_ANNOTATION, Workload};
 use crate::mesh::MeshSettings;
 use crate::resource::Resource;
-use crate::resources::{Pod, TransportProtocol, WorkloadEntry};
+use crate::resources::{Pod, TransportProtocol, WorkloadEntry, labels_match};
 
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct WorkloadIndex {
     all: Vec<Arc<Workload>>,
     by_name: BTreeMap<(String, String), usize>,
     by_ip: BTreeMap<IpAddr, usize>,
+    by_label: LabelIndex,
 }
 
 impl WorkloadIndex {
@@ -28,6 +30,7 @@ impl WorkloadIndex {
             for address in &workload.addresses {
                 index.by_ip.entry(*address).or_insert(position);
             }
+            index.by_label.push(&workload.labels);
             index.by_name.entry((workload.namespace.clone(), workload.name.clone())).or_insert(position);
             index.all.push(Arc::new(workload));
         }
@@ -36,6 +39,12 @@ impl WorkloadIndex {
 
     pub fn all(&self) -> &[Arc<Workload>] {
         &self.all
+    }
+
+    /// Those that have all of these labels, in any namespace.
+    pub fn selected_by(&self, labels: &BTreeMap<String, String>) -> impl Iterator<Item = &Arc<Workload>> {
+        let candidates = self.by_label.candidates(labels).map(|position| &self.all[position]);
+        candidates.filter(move |workload| labels_match(labels, &workload.labels))
     }
 
     pub fn by_name(&self, namespace: &str, name: &str) -> Option<&Arc<Workload>> {

@@ -1,9 +1,17 @@
 //! Collects the findings of one resource, and holds the checks that several kinds share.
 
+use std::collections::BTreeSet;
+
 use crate::cidr::Cidr;
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::host;
 use crate::resource::Meta;
+
+/// For each item whether one before it is equal.
+pub(super) fn repeated<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<bool> {
+    let mut seen = BTreeSet::new();
+    items.into_iter().map(|item| !seen.insert(item)).collect()
+}
 
 pub(super) struct Checker<'a> {
     meta: &'a Meta,

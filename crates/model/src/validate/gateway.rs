@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::checker::Checker;
+use super::checker::{Checker, repeated};
 use crate::diagnostic::codes;
 use crate::resources::*;
 use crate::snapshot::Protocol;
@@ -11,11 +11,14 @@ pub(super) fn check(spec: &Gateway, check: &mut Checker<'_>) {
     if spec.servers.is_empty() {
         check.missing("spec.servers", "the list of servers");
     }
+    fn port_name(server: &Server) -> &str {
+        server.port.as_ref().map(|port| port.name.as_str()).unwrap_or_default()
+    }
+    let repeated = repeated(spec.servers.iter().map(port_name));
     for (number, server) in spec.servers.iter().enumerate() {
         let field = format!("spec.servers[{number}]");
-        let name = server.port.as_ref().map(|port| port.name.as_str()).unwrap_or_default();
-        let has_name = |earlier: &Server| earlier.port.as_ref().is_some_and(|port| port.name == name);
-        if !name.is_empty() && spec.servers[..number].iter().any(has_name) {
+        let name = port_name(server);
+        if !name.is_empty() && repeated[number] {
             let reason = format!("another server already has the port name `{name}`");
             check.error(codes::REPEATED, &format!("{field}.port.name"), reason, "rename one of them");
         }

@@ -3,15 +3,17 @@
 mod gateway;
 mod virtual_service;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::checker::Checker;
 use crate::diagnostic::{Diagnostic, codes};
-use crate::host;
+use crate::host::{self, HostSet};
 use crate::mesh::MeshSettings;
 use crate::resource::Meta;
 use crate::resources::*;
-use crate::snapshot::{DestinationRuleIndex, GatewayIndex, Inventory, ServiceIndex, WorkloadIndex};
+use crate::snapshot::{
+    Delegates, DestinationRuleIndex, GatewayIndex, Inventory, LabelIndex, ServiceIndex, WorkloadIndex,
+};
 
 /// What a reference may lead to.
 pub(crate) struct Surroundings<'a> {
@@ -21,21 +23,29 @@ pub(crate) struct Surroundings<'a> {
     pub services: &'a ServiceIndex,
     pub destination_rules: &'a DestinationRuleIndex,
     pub gateways: &'a GatewayIndex,
+    /// The hosts of all services.
+    pub hosts: HostSet,
+    pub delegates: Delegates<'a>,
+    /// Of the pods of Deployments, in their order.
+    pub deployed: LabelIndex,
 }
+
+/// `namespace/name` of delegates that some route of another VirtualService leads to.
+pub(super) type Asked = BTreeSet<(String, String)>;
 
 /// Checks the references of all resources. The only errors are of VirtualServices that bind to nothing at all.
 pub(crate) fn references(around: &Surroundings<'_>, found: &mut Vec<Diagnostic>) {
+    let asked = virtual_service::asked(around);
     for resource in &around.inventory.virtual_services {
         let mut check = Checker::new(&resource.meta, found);
         virtual_service::bindings(resource, around, &mut check);
-        virtual_service::delegates(resource, around, &mut check);
+        virtual_service::delegates(resource, around, &asked, &mut check);
         virtual_service::destinations(resource, around, &mut check);
     }
     for resource in &around.inventory.destination_rules {
         let mut check = Checker::new(&resource.meta, found);
         let wanted = around.settings.resolve_host(&resource.spec.host, &resource.meta.namespace);
-        let known = around.services.all().iter().any(|service| host::overlaps(&service.host, &wanted));
-        if !known {
+        if !around.hosts.overlaps(&wanted) {
             unknown_host(&resource.meta, "spec.host", &wanted, around, &mut check);
         }
     }
@@ -90,9 +100,10 @@ impl Surroundings<'_> {
     /// Whether any workload, or any Deployment that will become some, has these labels.
     fn selects_any(&self, namespace: Option<&str>, labels: &BTreeMap<String, String>) -> bool {
         let within = |own: &str| namespace.is_none_or(|wanted| wanted == own);
-        let mut workloads = self.workloads.all().iter();
-        let mut deployments = self.inventory.deployments.iter();
-        workloads.any(|workload| within(&workload.namespace) && labels_match(labels, &workload.labels))
+        let mut workloads = self.workloads.selected_by(labels);
+        let places = self.deployed.candidates(labels);
+        let mut deployments = places.map(|place| &self.inventory.deployments[place]);
+        workloads.any(|workload| within(&workload.namespace))
             || deployments.any(|deployment| {
                 within(&deployment.meta.namespace)
                     && labels_match(labels, &deployment.spec.template.metadata.labels)
