@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::case::Case;
 use crate::{envoy, shown};
+use carrick_testing::needs::original_demo;
 use carrick_translate::translate;
 use carrick_xds::ResourceType;
 
@@ -12,11 +13,7 @@ const RULES: &str = "route-rules";
 /// A case of these demo files beside the pods that a runtime reports; `None` where the demo is absent.
 fn case(golden: &str, files: &[&str]) -> Option<Case> {
     let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let demo = crate_folder.join("../../../shared/istio_federation_demo");
-    if !demo.is_dir() {
-        eprintln!("SKIPPED: {} is absent; the original demo's files belong beside the clone", demo.display());
-        return None;
-    }
+    let demo = original_demo()?;
     let mut case = Case::read(&crate_folder.join("tests/golden/18-demo").join(golden));
     // Of the golden case, only what the runtime adds: pods and the gateways' Services.
     let documents: Vec<String> = case.files[0].text.split("\n---\n").map(str::to_owned).collect();
