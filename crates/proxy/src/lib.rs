@@ -19,6 +19,7 @@ pub mod connection;
 pub mod drain;
 pub mod env;
 pub mod flow;
+mod frames;
 pub mod head;
 pub mod http;
 pub mod listener;

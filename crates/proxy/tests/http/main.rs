@@ -10,6 +10,7 @@
 mod admin;
 #[path = "../transport/authority.rs"]
 mod authority;
+mod broken_off;
 mod connections;
 mod draining;
 mod identities;
