@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use carrick_policy::config::cluster::UpstreamHttpOptions;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
@@ -17,7 +18,6 @@ use super::body::RequestBody;
 use super::{Facts, NoResponse};
 use crate::cluster::breakers::Breakers;
 use crate::cluster::connect::Upstream;
-use crate::config::cluster::UpstreamHttpOptions;
 use crate::frames::EndCheck;
 
 /// An HTTP/2 connection; clones share it.

@@ -14,6 +14,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use carrick_policy::address::Address;
+use carrick_policy::connection::TlsFacts;
 use hyper::body::Incoming;
 
 pub(crate) use body::{Progress, Replay, RequestBody, Source};
@@ -23,8 +25,6 @@ pub(crate) use pool::{Failed, Host, Pool};
 pub(crate) use tee::Tee;
 
 use super::UpstreamCluster;
-use crate::address::Address;
-use crate::connection::TlsFacts;
 use crate::stats::{ClusterStats, Stats};
 
 /// What HTTP keeps per cluster: its connections, and its name in the form that records share.
