@@ -10,7 +10,7 @@ use super::kinds::kind_of;
 use super::metadata::meta_of;
 use super::mistakes::mend_word;
 use crate::diagnostic::{Diagnostic, Severity, codes};
-use crate::resource::{AnyResource, Kind, Meta, Resource};
+use crate::resource::{AnyResource, Kind, Meta, Resource, kinds};
 use crate::source::{Entry, Node, Positions, Value};
 
 /// Reads one document, or every item of a `List`.
@@ -54,31 +54,19 @@ fn read_one(
     }
 }
 
-/// The spec (or, for kinds without one, the document's other fields) as the kind's type.
-fn typed(kind: Kind, meta: Meta, root: &Node, finder: &mut Finder<'_>) -> Option<AnyResource> {
-    Some(match kind {
-        Kind::Namespace => AnyResource::Namespace(whole(meta, root, finder)?),
-        Kind::Service => AnyResource::Service(spec(meta, root, finder)?),
-        Kind::ServiceAccount => AnyResource::ServiceAccount(whole(meta, root, finder)?),
-        Kind::Secret => AnyResource::Secret(whole(meta, root, finder)?),
-        Kind::Pod => AnyResource::Pod(whole(meta, root, finder)?),
-        Kind::Deployment => AnyResource::Deployment(spec(meta, root, finder)?),
-        Kind::Endpoints => AnyResource::Endpoints(whole(meta, root, finder)?),
-        Kind::EndpointSlice => AnyResource::EndpointSlice(whole(meta, root, finder)?),
-        Kind::VirtualService => AnyResource::VirtualService(spec(meta, root, finder)?),
-        Kind::DestinationRule => AnyResource::DestinationRule(spec(meta, root, finder)?),
-        Kind::ServiceEntry => AnyResource::ServiceEntry(spec(meta, root, finder)?),
-        Kind::WorkloadEntry => AnyResource::WorkloadEntry(spec(meta, root, finder)?),
-        Kind::Gateway => AnyResource::Gateway(spec(meta, root, finder)?),
-        Kind::Sidecar => AnyResource::Sidecar(spec(meta, root, finder)?),
-        Kind::PeerAuthentication => AnyResource::PeerAuthentication(spec(meta, root, finder)?),
-        Kind::AuthorizationPolicy => AnyResource::AuthorizationPolicy(spec(meta, root, finder)?),
-        Kind::RequestAuthentication => AnyResource::RequestAuthentication(spec(meta, root, finder)?),
-        Kind::MeshPolicy => AnyResource::MeshPolicy(spec(meta, root, finder)?),
-        Kind::Policy => AnyResource::Policy(spec(meta, root, finder)?),
-        Kind::Federation => AnyResource::Federation(spec(meta, root, finder)?),
-    })
+macro_rules! define_typed {
+    ($($kind:ident: $spec:ty, $layout:ident, $versions:ident, $scope:ident
+        $(, list $list:ident)? $(, check $check:path)?;)*) => {
+        /// The spec (or, for kinds without one, the document's other fields) as the kind's type.
+        fn typed(kind: Kind, meta: Meta, root: &Node, finder: &mut Finder<'_>) -> Option<AnyResource> {
+            Some(match kind {
+                $(Kind::$kind => AnyResource::$kind($layout(meta, root, finder)?),)*
+            })
+        }
+    };
 }
+
+kinds!(define_typed);
 
 /// A kind whose fields are under `spec`; a `status` is not read.
 fn spec<T: DeserializeOwned>(meta: Meta, root: &Node, finder: &mut Finder<'_>) -> Option<Arc<Resource<T>>> {

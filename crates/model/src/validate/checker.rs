@@ -3,16 +3,27 @@
 use crate::cidr::Cidr;
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::host;
+use crate::mesh::MeshSettings;
 use crate::resource::Meta;
 
 pub(super) struct Checker<'a> {
     meta: &'a Meta,
+    settings: &'a MeshSettings,
     found: &'a mut Vec<Diagnostic>,
 }
 
 impl<'a> Checker<'a> {
-    pub fn new(meta: &'a Meta, found: &'a mut Vec<Diagnostic>) -> Checker<'a> {
-        Checker { meta, found }
+    pub fn new(meta: &'a Meta, settings: &'a MeshSettings, found: &'a mut Vec<Diagnostic>) -> Checker<'a> {
+        Checker { meta, settings, found }
+    }
+
+    /// The metadata of the resource that is checked.
+    pub fn meta(&self) -> &'a Meta {
+        self.meta
+    }
+
+    pub fn settings(&self) -> &'a MeshSettings {
+        self.settings
     }
 
     pub fn error(&mut self, code: &'static str, field: &str, reason: impl Into<String>, mend: &str) {

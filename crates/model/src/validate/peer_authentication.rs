@@ -2,16 +2,10 @@
 
 use super::checker::Checker;
 use crate::diagnostic::codes;
-use crate::mesh::MeshSettings;
-use crate::resource::Meta;
 use crate::resources::PeerAuthentication;
 
-pub(super) fn check(
-    spec: &PeerAuthentication,
-    meta: &Meta,
-    settings: &MeshSettings,
-    check: &mut Checker<'_>,
-) {
+pub(super) fn check(spec: &PeerAuthentication, check: &mut Checker<'_>) {
+    let (meta, settings) = (check.meta(), check.settings());
     let selects = spec.selector.as_ref().is_some_and(|selector| !selector.match_labels.is_empty());
     if !selects && !spec.port_level_mtls.is_empty() {
         let reason = "`portLevelMtls` counts only for chosen workloads, and there is no selector";

@@ -26,13 +26,13 @@ pub(crate) struct Surroundings<'a> {
 /// Checks the references of all resources. The only errors are of VirtualServices that bind to nothing at all.
 pub(crate) fn references(around: &Surroundings<'_>, found: &mut Vec<Diagnostic>) {
     for resource in &around.inventory.virtual_services {
-        let mut check = Checker::new(&resource.meta, found);
+        let mut check = Checker::new(&resource.meta, around.settings, found);
         virtual_service::bindings(resource, around, &mut check);
         virtual_service::delegates(resource, around, &mut check);
         virtual_service::destinations(resource, around, &mut check);
     }
     for resource in &around.inventory.destination_rules {
-        let mut check = Checker::new(&resource.meta, found);
+        let mut check = Checker::new(&resource.meta, around.settings, found);
         let wanted = around.settings.resolve_host(&resource.spec.host, &resource.meta.namespace);
         let known = around.services.all().iter().any(|service| host::overlaps(&service.host, &wanted));
         if !known {
@@ -40,7 +40,7 @@ pub(crate) fn references(around: &Surroundings<'_>, found: &mut Vec<Diagnostic>)
         }
     }
     for resource in &around.inventory.gateways {
-        let mut check = Checker::new(&resource.meta, found);
+        let mut check = Checker::new(&resource.meta, around.settings, found);
         let reason = "the selector matches no workload, so no proxy serves this Gateway";
         if !around.selects_any(None, &resource.spec.selector) {
             check.warning(
@@ -52,15 +52,15 @@ pub(crate) fn references(around: &Surroundings<'_>, found: &mut Vec<Diagnostic>)
         }
     }
     for resource in &around.inventory.gateways {
-        gateway::credentials(resource, around, &mut Checker::new(&resource.meta, found));
+        gateway::credentials(resource, around, &mut Checker::new(&resource.meta, around.settings, found));
     }
     for resource in &around.inventory.peer_authentications {
-        let mut check = Checker::new(&resource.meta, found);
+        let mut check = Checker::new(&resource.meta, around.settings, found);
         let labels = resource.spec.selector.as_ref().map(|selector| &selector.match_labels);
         unmatched("spec.selector", labels, Some(&resource.meta.namespace), around, &mut check);
     }
     for resource in &around.inventory.authorization_policies {
-        let mut check = Checker::new(&resource.meta, found);
+        let mut check = Checker::new(&resource.meta, around.settings, found);
         let labels = resource.spec.selector.as_ref().map(|selector| &selector.match_labels);
         let of_mesh = resource.meta.namespace == around.settings.root_namespace;
         unmatched(
@@ -72,7 +72,7 @@ pub(crate) fn references(around: &Surroundings<'_>, found: &mut Vec<Diagnostic>)
         );
     }
     for resource in &around.inventory.service_entries {
-        let mut check = Checker::new(&resource.meta, found);
+        let mut check = Checker::new(&resource.meta, around.settings, found);
         let labels = resource.spec.workload_selector.as_ref().map(|selector| &selector.labels);
         unmatched("spec.workloadSelector", labels, Some(&resource.meta.namespace), around, &mut check);
         for (number, endpoint) in resource.spec.endpoints.iter().enumerate() {

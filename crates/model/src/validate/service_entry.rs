@@ -29,7 +29,7 @@ pub(super) fn check(spec: &ServiceEntry, check: &mut Checker<'_>) {
     resolution(spec, check);
     for (number, endpoint) in spec.endpoints.iter().enumerate() {
         let field = format!("spec.endpoints[{number}]");
-        workload_entry(endpoint, &field, check);
+        checked_endpoint(endpoint, &field, check);
         for (name, port) in &endpoint.ports {
             let declared: Vec<String> = spec.ports.iter().map(|port| format!("`{}`", port.name)).collect();
             if !spec.ports.iter().any(|port| port.name == *name) {
@@ -42,7 +42,11 @@ pub(super) fn check(spec: &ServiceEntry, check: &mut Checker<'_>) {
 }
 
 /// A WorkloadEntry, or an endpoint in the same words.
-pub(super) fn workload_entry(entry: &WorkloadEntry, field: &str, check: &mut Checker<'_>) {
+pub(super) fn workload_entry(entry: &WorkloadEntry, check: &mut Checker<'_>) {
+    checked_endpoint(entry, "spec", check);
+}
+
+fn checked_endpoint(entry: &WorkloadEntry, field: &str, check: &mut Checker<'_>) {
     let address = format!("{field}.address");
     if entry.address.is_empty() {
         check.missing(&address, "the address");
