@@ -81,7 +81,7 @@ fn without_duplicates(resources: Vec<AnyResource>, diagnostics: &mut Vec<Diagnos
             location: meta.locate("metadata.name"),
             field: "metadata.name".to_owned(),
             reason: format!("{name} is already defined at {}", earlier.source),
-            mend: "rename or remove one of the two".to_owned(),
+            help: "rename or remove one of the two".to_owned(),
             resource: Some(name),
         });
     }

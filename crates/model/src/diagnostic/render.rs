@@ -1,4 +1,4 @@
-//! Diagnostics for people: the place, the line itself, the reason, the mend.
+//! Diagnostics for people: the place, the line itself, the reason, the help.
 
 use std::ops::Range;
 
@@ -53,8 +53,8 @@ fn block(diagnostic: &Diagnostic, files: &[SourceFile], renderer: &Renderer) -> 
     } else {
         title.element(Level::NOTE.message(format!("at {location}: {}", about.join(": "))))
     };
-    if !diagnostic.mend.is_empty() {
-        group = group.element(Level::HELP.message(diagnostic.mend.as_str()));
+    if !diagnostic.help.is_empty() {
+        group = group.element(Level::HELP.message(diagnostic.help.as_str()));
     }
     renderer.render(&[group]) + "\n"
 }

@@ -1,7 +1,7 @@
 //! Which kind a document is of, and what to say of kinds that Carrick does not read.
 
 use super::finder::Finder;
-use super::mistakes::mend_word;
+use super::mistakes::help_for_word;
 use crate::diagnostic::codes;
 use crate::resource::{Kind, group, is_kubernetes_group};
 use crate::source::{Node, Value};
@@ -117,7 +117,7 @@ pub(super) fn kind_of(root: &Node, finder: &mut Finder<'_>) -> Option<(Kind, Str
     } else {
         let known: Vec<&str> = Kind::ALL.iter().copied().map(Kind::name).collect();
         let reason = format!("`{name}` ({version}) is no kind that Carrick knows");
-        finder.add(codes::UNKNOWN_KIND, at("kind"), "kind", reason, mend_word(name, &known));
+        finder.add(codes::UNKNOWN_KIND, at("kind"), "kind", reason, help_for_word(name, &known));
     }
     None
 }

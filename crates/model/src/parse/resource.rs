@@ -8,7 +8,7 @@ use super::decode::{Decoded, decode};
 use super::finder::Finder;
 use super::kinds::kind_of;
 use super::metadata::meta_of;
-use super::mistakes::mend_word;
+use super::mistakes::help_for_word;
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::resource::{AnyResource, Kind, Meta, Resource, kinds};
 use crate::source::{Entry, Node, Positions, Value};
@@ -75,11 +75,11 @@ fn spec<T: DeserializeOwned>(meta: Meta, root: &Node, finder: &mut Finder<'_>) -
         if !matches!(key.as_str(), "apiVersion" | "kind" | "metadata" | "spec" | "status") {
             let reason = format!("there is no field `{key}` at the top of a {}", meta.kind);
             let allowed = &["apiVersion", "kind", "metadata", "spec", "status"];
-            let mend = match mend_word(key, allowed) {
+            let help = match help_for_word(key, allowed) {
                 near if near.starts_with("did you mean") => near,
                 _ => "indent it under `spec`, or remove it".to_owned(),
             };
-            finder.add(codes::UNKNOWN_FIELD, (*line, *column), key, reason, mend);
+            finder.add(codes::UNKNOWN_FIELD, (*line, *column), key, reason, help);
             misplaced = true;
         }
     }

@@ -130,7 +130,7 @@ pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Dur
             Ok(None)
         }
 
-        // A number without a unit: the most common slip, and quotes would not mend it.
+        // A number without a unit: the most common slip, and quotes would not cure it.
         fn visit_u64<E: de::Error>(self, number: u64) -> Result<Option<Duration>, E> {
             Err(E::invalid_value(de::Unexpected::Other(&format!("`{number}` without a unit")), &self))
         }

@@ -113,7 +113,7 @@ fn without_shadowed(services: Vec<Service>, diagnostics: &mut Vec<Diagnostic>) -
                     service.host,
                     winner.meta.source
                 ),
-                mend: "remove the host from one of the two".to_owned(),
+                help: "remove the host from one of the two".to_owned(),
             }),
             None => {
                 owners.insert((service.namespace.clone(), service.host.clone()), kept.len());
@@ -152,7 +152,7 @@ fn give_addresses(
                 resource: Some(service.meta.resource_name()),
                 field: String::new(),
                 reason: exhausted.to_string(),
-                mend: "widen the range, or write the address explicitly".to_owned(),
+                help: "widen the range, or write the address explicitly".to_owned(),
             });
         }
         service.addresses = table.get(&service.host).map(|ip| Cidr::single(ip.into())).into_iter().collect();

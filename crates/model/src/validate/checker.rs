@@ -26,15 +26,15 @@ impl<'a> Checker<'a> {
         self.settings
     }
 
-    pub fn error(&mut self, code: &'static str, field: &str, reason: impl Into<String>, mend: &str) {
-        self.add(Severity::Error, code, field, reason.into(), mend);
+    pub fn error(&mut self, code: &'static str, field: &str, reason: impl Into<String>, help: &str) {
+        self.add(Severity::Error, code, field, reason.into(), help);
     }
 
-    pub fn warning(&mut self, code: &'static str, field: &str, reason: impl Into<String>, mend: &str) {
-        self.add(Severity::Warning, code, field, reason.into(), mend);
+    pub fn warning(&mut self, code: &'static str, field: &str, reason: impl Into<String>, help: &str) {
+        self.add(Severity::Warning, code, field, reason.into(), help);
     }
 
-    fn add(&mut self, severity: Severity, code: &'static str, field: &str, reason: String, mend: &str) {
+    fn add(&mut self, severity: Severity, code: &'static str, field: &str, reason: String, help: &str) {
         self.found.push(Diagnostic {
             code,
             severity,
@@ -42,7 +42,7 @@ impl<'a> Checker<'a> {
             resource: Some(self.meta.resource_name()),
             field: field.to_owned(),
             reason,
-            mend: mend.to_owned(),
+            help: help.to_owned(),
         });
     }
 
@@ -54,8 +54,8 @@ impl<'a> Checker<'a> {
     /// A host name; `*` and `*.example.com` where wildcards are allowed.
     pub fn host(&mut self, field: &str, name: &str, allow_wildcard: bool) {
         if let Some(fault) = host::fault(name, allow_wildcard) {
-            let mend = if name.is_empty() { "write a host name" } else { "correct the host name" };
-            self.error(codes::BAD_HOST, field, fault, mend);
+            let help = if name.is_empty() { "write a host name" } else { "correct the host name" };
+            self.error(codes::BAD_HOST, field, fault, help);
         }
     }
 

@@ -19,7 +19,7 @@ pub(super) fn check(spec: &PeerAuthentication, check: &mut Checker<'_>) {
     if selects && meta.namespace == settings.root_namespace {
         let reason =
             format!("a policy with a selector in the root namespace `{}` is ignored", meta.namespace);
-        let mend = "move it to the workloads' namespace, or remove the selector";
-        check.warning(codes::NO_EFFECT, "spec.selector", reason, mend);
+        let help = "move it to the workloads' namespace, or remove the selector";
+        check.warning(codes::NO_EFFECT, "spec.selector", reason, help);
     }
 }

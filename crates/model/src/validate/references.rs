@@ -119,7 +119,7 @@ fn unmatched(
 
 fn unknown_host(meta: &Meta, field: &str, full: &str, around: &Surroundings<'_>, check: &mut Checker<'_>) {
     let hidden = around.services.of_host(full).next();
-    let (reason, mend) = match hidden {
+    let (reason, help) = match hidden {
         Some(service) => (
             format!("`{full}` is not exported to the namespace `{}`", meta.namespace),
             format!("add the namespace to `exportTo` of {}", service.meta.resource_name()),
@@ -129,5 +129,5 @@ fn unknown_host(meta: &Meta, field: &str, full: &str, around: &Surroundings<'_>,
             "declare the host, or correct it".to_owned(),
         ),
     };
-    check.warning(codes::UNKNOWN_HOST, field, reason, &mend);
+    check.warning(codes::UNKNOWN_HOST, field, reason, &help);
 }

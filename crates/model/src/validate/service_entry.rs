@@ -34,8 +34,8 @@ pub(super) fn check(spec: &ServiceEntry, check: &mut Checker<'_>) {
             let declared: Vec<String> = spec.ports.iter().map(|port| format!("`{}`", port.name)).collect();
             if !spec.ports.iter().any(|port| port.name == *name) {
                 let reason = format!("the ServiceEntry has no port named `{name}` (port {port})");
-                let mend = format!("use one of {}", declared.join(", "));
-                check.error(codes::UNKNOWN_PORT, &format!("{field}.ports.{name}"), reason, &mend);
+                let help = format!("use one of {}", declared.join(", "));
+                check.error(codes::UNKNOWN_PORT, &format!("{field}.ports.{name}"), reason, &help);
             }
         }
     }
@@ -127,8 +127,8 @@ fn ports(spec: &ServiceEntry, check: &mut Checker<'_>) {
         if protocol.is_auto() && !port.protocol.is_empty() {
             let reason =
                 format!("`{}` is no protocol; it will be found out from the first bytes", port.protocol);
-            let mend = "use HTTP, HTTP2, GRPC, GRPC-WEB, HTTPS, TLS, TCP, MONGO or UDP";
-            check.warning(codes::UNKNOWN_VALUE, &format!("{field}.protocol"), reason, mend);
+            let help = "use HTTP, HTTP2, GRPC, GRPC-WEB, HTTPS, TLS, TCP, MONGO or UDP";
+            check.warning(codes::UNKNOWN_VALUE, &format!("{field}.protocol"), reason, help);
         }
     }
 }
