@@ -25,7 +25,7 @@ pub fn build(
         let is_policy = matches!(resource, AnyResource::AuthorizationPolicy(_));
         is_sound(resource, &settings, &mut diagnostics) || is_policy
     });
-    let mut inventory = Inventory::of(resources);
+    let mut inventory = Inventory::from_resources(resources);
 
     let workloads = WorkloadIndex::build(&inventory, &settings);
     let services = ServiceIndex::build(&inventory, &workloads, &settings, &mut addresses, &mut diagnostics);

@@ -101,7 +101,7 @@ impl MeshSnapshot {
         &self.settings
     }
 
-    /// The keys of those labels that can change what a client may call. Clients that differ in others only are told the same.
+    /// The keys of those labels that can change what a client may call. Clients that agree in these get the same configuration.
     pub fn client_label_keys(&self) -> &BTreeSet<String> {
         &self.client_label_keys
     }

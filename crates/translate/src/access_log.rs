@@ -112,7 +112,7 @@ fn json_fields(own: &[(String, String)]) -> Struct {
 }
 
 /// The same for listeners: only connections that found no chain (`NR`), because chains log the others themselves.
-pub fn of_unmatched(log: &AccessLog) -> AccessLog {
+pub fn unmatched_only(log: &AccessLog) -> AccessLog {
     let no_route = ResponseFlagFilter { flags: vec!["NR".into()] };
     AccessLog {
         filter: Some(AccessLogFilter {

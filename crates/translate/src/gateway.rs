@@ -100,7 +100,7 @@ fn listener(context: &Context<'_>, port: &GatewayListener, filter_chains: Vec<Fi
         listener_filters: if inspects { vec![tls_inspector()] } else { vec![] },
         listener_filters_timeout: inspects
             .then_some(prost_types::Duration { seconds: CLIENT_HELLO_SECONDS, nanos: 0 }),
-        access_log: context.access_log.iter().map(access_log::of_unmatched).collect(),
+        access_log: context.access_log.iter().map(access_log::unmatched_only).collect(),
         ..Default::default()
     }
 }

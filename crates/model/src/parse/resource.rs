@@ -48,7 +48,7 @@ fn read_one(
         return;
     }
     let root = Arc::new(root);
-    meta.positions = Positions::of(root.clone());
+    meta.positions = Positions::in_document(root.clone());
     if let Some(resource) = typed(kind, meta, &root, &mut finder) {
         resources.push(resource);
     }

@@ -39,7 +39,7 @@ impl Inventory {
         found.map(|one| &one.spec)
     }
 
-    pub fn of(mut resources: Vec<AnyResource>) -> Inventory {
+    pub fn from_resources(mut resources: Vec<AnyResource>) -> Inventory {
         resources.sort_by_cached_key(|resource| resource.meta().age());
         let mut sorted = Inventory::default();
         resources.into_iter().for_each(|resource| sorted.add(resource));

@@ -47,10 +47,10 @@ impl ServiceIndex {
         give_addresses(&mut services, settings, table, diagnostics);
         // Kubernetes' come first within one age, so that the first of a host is the one that counts.
         services.sort_by_cached_key(|s| (s.meta.age(), s.host.clone(), s.kind == ServiceKind::Entry));
-        ServiceIndex::of(services)
+        ServiceIndex::from_services(services)
     }
 
-    fn of(services: Vec<Service>) -> ServiceIndex {
+    fn from_services(services: Vec<Service>) -> ServiceIndex {
         let mut index = ServiceIndex::default();
         for (position, service) in services.into_iter().enumerate() {
             index.by_host.entry(service.host.clone()).or_default().push(position);

@@ -18,7 +18,7 @@ use crate::envoy::endpoint::{
 use crate::rule::{self, string, structure};
 
 pub fn assignment(context: &Context<'_>, destination: &Destination<'_>) -> ClusterLoadAssignment {
-    let preference = Preference::of(&destination.policy);
+    let preference = Preference::from_policy(&destination.policy);
     let mut groups: BTreeMap<(usize, &str), Vec<LbEndpoint>> = BTreeMap::new();
     for endpoint in destination.service.endpoints_of(destination.index) {
         if usable(context, destination, endpoint) {

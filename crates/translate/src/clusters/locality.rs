@@ -25,7 +25,7 @@ pub enum Preference<'a> {
 
 impl<'a> Preference<'a> {
     /// As the rule says; without its word, nearest first wherever failures are noticed (the default of MeshConfig `localityLbSetting`).
-    pub fn of(policy: &'a EffectivePolicy) -> Self {
+    pub fn from_policy(policy: &'a EffectivePolicy) -> Self {
         let setting =
             policy.load_balancer.as_ref().and_then(|balancer| balancer.locality_lb_setting.as_ref());
         let notices = policy.outlier_detection.is_some();

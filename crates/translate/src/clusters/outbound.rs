@@ -95,7 +95,7 @@ fn skeleton(destination: &Destination<'_>) -> Cluster {
         connect_timeout: Some(duration(fixed::CONNECT_TIMEOUT)),
         circuit_breakers: Some(circuit_breakers()),
         lb_policy: LbPolicy::LeastRequest as i32,
-        metadata: Some(metadata::of(destination)),
+        metadata: Some(metadata::cluster_metadata(destination)),
         name,
         ..Default::default()
     };

@@ -32,7 +32,7 @@ pub fn apply(context: &Context<'_>, destination: &Destination<'_>, cluster: &mut
     if let Some(detection) = &policy.outlier_detection {
         outlier_detection(detection, cluster);
     }
-    if Preference::of(policy).weighs() {
+    if Preference::from_policy(policy).weighs() {
         weigh_localities(cluster);
     }
     if let Some(budget) = &policy.retry_budget {

@@ -44,7 +44,7 @@ pub fn tls_chain(
     let manager = manager(context, &stat_prefix, routes);
     let when = When { server_names: server_names(server), ..Default::default() };
     let one = caused_by(rule::config(&server.gateway.meta.config_path()), chain("", when, manager));
-    encrypted(server_socket(server_tls::of(tls, &ALPN_HTTP)), one)
+    encrypted(server_socket(server_tls::from_settings(tls, &ALPN_HTTP)), one)
 }
 
 pub fn tls_routes(
@@ -116,7 +116,7 @@ fn add_virtual_services(
         if resource.spec.http.is_empty() {
             continue;
         }
-        let routes = routes::of_virtual_service(context, &resource, side);
+        let routes = routes::virtual_service_routes(context, &resource, side);
         for name in bound_hosts(server.server(), &resource.meta.namespace, &resource.spec.hosts) {
             let host = hosts.entry(name.clone()).or_insert_with(|| named(&name, server.port));
             for route in &routes {

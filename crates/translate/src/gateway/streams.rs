@@ -40,7 +40,7 @@ pub fn terminated(
     tls: &ServerTlsSettings,
 ) -> Option<FilterChain> {
     let (filter, responsible) = tcp_filter(context, server)?;
-    let socket = server_socket(server_tls::of(tls, &[]));
+    let socket = server_socket(server_tls::from_settings(tls, &[]));
     let when = When { server_names: server_names(server), ..Default::default() };
     let one = guarded(context, chain("", when, filter));
     Some(encrypted(socket, caused_by(rule::config(&responsible), one)))

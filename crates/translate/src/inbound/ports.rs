@@ -8,7 +8,7 @@ use carrick_model::resources::{LocalEndpoint, labels_match};
 use carrick_model::snapshot::{ServerMtls, Service, ServicePort, SidecarScope, Workload};
 use carrick_model::{AnyResource, Protocol};
 
-use super::shapes::{self, Inner, Shape};
+use super::chain_specs::{self, ChainSpec, Inner};
 use crate::context::Context;
 use crate::names;
 
@@ -42,8 +42,8 @@ impl InboundPort {
         &self.cluster
     }
 
-    pub fn shapes(&self) -> Vec<Shape> {
-        shapes::of(self.protocol, self.mtls.mode, self.mtls.legacy)
+    pub fn chain_specs(&self) -> Vec<ChainSpec> {
+        chain_specs::chain_specs(self.protocol, self.mtls.mode, self.mtls.legacy)
     }
 
     pub fn chain_name(&self, inner: Inner) -> String {
@@ -56,7 +56,7 @@ impl InboundPort {
 }
 
 /// By number, and the catch-all last. A proxy that is no known workload accepts nothing.
-pub fn of(context: &Context<'_>) -> Vec<InboundPort> {
+pub fn inbound_ports(context: &Context<'_>) -> Vec<InboundPort> {
     let Some(workload) = context.workload() else { return vec![] };
     let mut ports = match context.sidecar() {
         Some(sidecar) if !sidecar.ingress().is_empty() => written(context, workload, sidecar),

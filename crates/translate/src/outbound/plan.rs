@@ -50,7 +50,7 @@ pub struct HttpPart {
 pub type Plans = BTreeMap<Key, Plan>;
 
 /// Services are planned oldest first, so that where two want the same, the older one has it.
-pub fn of(context: &Context<'_>) -> Plans {
+pub fn plans(context: &Context<'_>) -> Plans {
     let mut plans = Plans::new();
     for (service, index, port) in context.ports() {
         // Stock Envoy has no cluster for these.

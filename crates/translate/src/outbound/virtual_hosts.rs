@@ -17,7 +17,7 @@ pub fn of_service(context: &Context<'_>, service: &Service, port: &ServicePort) 
     let virtual_service = virtual_service_of(context, &service.host, port.number)
         .filter(|resource| !resource.spec.http.is_empty());
     let routes = match virtual_service {
-        Some(resource) => routes::of_virtual_service(context, &resource, side),
+        Some(resource) => routes::virtual_service_routes(context, &resource, side),
         None => vec![routes::default_route(context, service, port)],
     };
     named(names::host_port(&service.host, port.number), routes)
@@ -29,7 +29,7 @@ pub fn of_unregistered(
     host: &str,
     side: MatchContext<'_>,
 ) -> VirtualHost {
-    named(names::host_port(host, side.port), routes::of_virtual_service(context, resource, side))
+    named(names::host_port(host, side.port), routes::virtual_service_routes(context, resource, side))
 }
 
 fn named(name: String, routes: Vec<crate::envoy::route::Route>) -> VirtualHost {

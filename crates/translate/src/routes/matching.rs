@@ -10,7 +10,7 @@ use crate::envoy::route::query_parameter_matcher::QueryParameterMatchSpecifier;
 use crate::envoy::route::route_match::PathSpecifier;
 use crate::envoy::route::{HeaderMatcher, QueryParameterMatcher, Route, RouteMatch};
 
-pub fn of(condition: Option<&HttpMatchRequest>) -> RouteMatch {
+pub fn route_match(condition: Option<&HttpMatchRequest>) -> RouteMatch {
     let Some(condition) = condition else { return super::everything() };
     let mut headers = named(&condition.headers, false);
     headers.extend(named(&condition.without_headers, true));

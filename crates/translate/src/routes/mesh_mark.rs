@@ -22,7 +22,7 @@ const OFFERED: &str = "envoy.network.application_protocols";
 const HTTP_IN_MESH: &str = "istio-http/1.1,istio-h2,istio";
 
 /// The mark for a route whose destinations all need it.
-pub fn of(context: &Context<'_>, destinations: &[&Destination], called: u16) -> Option<Config> {
+pub fn shared_mark(context: &Context<'_>, destinations: &[&Destination], called: u16) -> Option<Config> {
     let needs = |to: &&Destination| {
         let port = destination::port(context, to, called);
         context.service(&to.host).is_some_and(|service| is_undeclared(context, service, port, &to.subset))

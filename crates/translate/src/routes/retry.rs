@@ -33,7 +33,7 @@ pub fn inbound_policy() -> RetryPolicy {
 }
 
 /// A rule's policy; `attempts: 0` switches retries off.
-pub fn of(retries: Option<&HttpRetry>) -> Option<RetryPolicy> {
+pub fn retry_policy(retries: Option<&HttpRetry>) -> Option<RetryPolicy> {
     let Some(retries) = retries else { return Some(default_policy()) };
     if retries.attempts == 0 {
         return None;
