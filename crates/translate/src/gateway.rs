@@ -27,7 +27,7 @@ use crate::names;
 /// connections cost an edge memory, and a ClientHello is the first thing that an honest client sends.
 const CLIENT_HELLO_SECONDS: i64 = 5;
 
-pub fn add(context: &Context<'_>, resources: &mut ProxyResources) {
+pub(crate) fn add(context: &Context<'_>, resources: &mut ProxyResources) {
     clusters::outbound::add_all(context, resources);
     resources.add_cluster(&clusters::fixed::black_hole());
     let listeners = context.snapshot.gateway_listeners(context.gateway_proxy()).listeners;

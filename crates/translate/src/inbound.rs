@@ -29,7 +29,7 @@ use crate::tls::{ServerTls, server_socket};
 use chain_specs::{ChainSpec, Inner};
 use ports::InboundPort;
 
-pub fn add(context: &Context<'_>, resources: &mut ProxyResources) {
+pub(crate) fn add(context: &Context<'_>, resources: &mut ProxyResources) {
     let ports = ports::inbound_ports(context);
     for port in &ports {
         // Ports that nothing speaks of share the one cluster below.

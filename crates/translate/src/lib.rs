@@ -7,6 +7,8 @@
 //! They are made of `clusters`, `routes`, `l4`, `chains`, `filters`, `tls`; `names` and `rule` are Istio's conventions.
 //! [`bootstrap`](mod@bootstrap) is the file that a proxy starts from; [`unsupported`] finds what none of this says.
 
+#![warn(unreachable_pub)]
+
 mod access_log;
 mod address;
 mod audience;

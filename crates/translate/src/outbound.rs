@@ -20,7 +20,7 @@ use crate::envoy::listener::Listener;
 use crate::filters;
 use crate::names;
 
-pub fn add(context: &Context<'_>, resources: &mut ProxyResources) {
+pub(crate) fn add(context: &Context<'_>, resources: &mut ProxyResources) {
     clusters::outbound::add_all(context, resources);
     resources.add_cluster(&clusters::fixed::black_hole());
     resources.add_cluster(&clusters::fixed::passthrough());

@@ -28,11 +28,11 @@ use crate::names;
 use crate::rule;
 use carrick_xds::pb::envoy::r#type::v3::{FractionalPercent, fractional_percent::DenominatorType};
 
-pub use matching::catches_all;
-pub use retry::{default_policy, inbound_policy};
+pub(crate) use matching::catches_all;
+pub(crate) use retry::{default_policy, inbound_policy};
 
 /// The routes of a VirtualService, in order; they end with the first that catches everything.
-pub fn virtual_service_routes(
+pub(crate) fn virtual_service_routes(
     context: &Context<'_>,
     resource: &Resource<VirtualService>,
     side: MatchContext<'_>,
@@ -107,7 +107,7 @@ fn decorator(context: &Context<'_>, http: &HttpRoute, called: u16) -> Option<Dec
 }
 
 /// The route of a service that no VirtualService speaks about.
-pub fn default_route(context: &Context<'_>, service: &Service, port: &ServicePort) -> Route {
+pub(crate) fn default_route(context: &Context<'_>, service: &Service, port: &ServicePort) -> Route {
     let cluster = names::outbound_cluster(port.number, "", &service.host);
     let action = RouteAction {
         cluster_specifier: Some(ClusterSpecifier::Cluster(cluster)),
@@ -129,7 +129,12 @@ pub fn default_route(context: &Context<'_>, service: &Service, port: &ServicePor
 }
 
 /// A route that takes every request, with its responsible resource and its telemetry name.
-pub fn to_everything(name: &str, action: RouteAction, config_path: Option<&str>, host_port: &str) -> Route {
+pub(crate) fn to_everything(
+    name: &str,
+    action: RouteAction,
+    config_path: Option<&str>,
+    host_port: &str,
+) -> Route {
     Route {
         name: name.into(),
         r#match: Some(everything()),
@@ -140,13 +145,13 @@ pub fn to_everything(name: &str, action: RouteAction, config_path: Option<&str>,
     }
 }
 
-pub fn everything() -> RouteMatch {
+pub(crate) fn everything() -> RouteMatch {
     RouteMatch { path_specifier: Some(PathSpecifier::Prefix("/".into())), ..Default::default() }
 }
 
 /// A route configuration with Istio's settings: hosts match whatever the port, clusters may come later, bodies of direct responses may
 /// be up to 1 MiB.
-pub fn configuration(name: String, virtual_hosts: Vec<VirtualHost>) -> RouteConfiguration {
+pub(crate) fn configuration(name: String, virtual_hosts: Vec<VirtualHost>) -> RouteConfiguration {
     RouteConfiguration {
         name,
         virtual_hosts,

@@ -22,7 +22,14 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    pub fn add(&mut self, rule: &Rule, meta: &Meta, field: &str, reason: String, help: impl Into<String>) {
+    pub(super) fn add(
+        &mut self,
+        rule: &Rule,
+        meta: &Meta,
+        field: &str,
+        reason: String,
+        help: impl Into<String>,
+    ) {
         self.found.push(Diagnostic {
             code: rule.code,
             severity: rule.severity,

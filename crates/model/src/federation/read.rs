@@ -83,7 +83,7 @@ pub(super) struct Check<'a> {
 }
 
 impl Check<'_> {
-    pub fn error(&mut self, field: &str, reason: String, help: &str) {
+    pub(super) fn error(&mut self, field: &str, reason: String, help: &str) {
         self.found.push(Diagnostic {
             code: codes::FEDERATION,
             severity: Severity::Error,

@@ -16,11 +16,18 @@ pub(super) struct Finder<'a> {
 }
 
 impl Finder<'_> {
-    pub fn add(&mut self, code: &'static str, at: (u32, u32), field: &str, reason: String, help: String) {
+    pub(super) fn add(
+        &mut self,
+        code: &'static str,
+        at: (u32, u32),
+        field: &str,
+        reason: String,
+        help: String,
+    ) {
         self.add_as(Severity::Error, code, at, field, reason, help);
     }
 
-    pub fn add_as(
+    pub(super) fn add_as(
         &mut self,
         severity: Severity,
         code: &'static str,
@@ -42,7 +49,7 @@ impl Finder<'_> {
         });
     }
 
-    pub fn add_mistake(&mut self, severity: Severity, prefix: &str, root: &Node, mistake: Mistake) {
+    pub(super) fn add_mistake(&mut self, severity: Severity, prefix: &str, root: &Node, mistake: Mistake) {
         let (at, field) = match &mistake.place {
             Some(place) => ((place.line, place.column), path_text(prefix, &place.path)),
             None => ((root.line, root.column), prefix.to_owned()),

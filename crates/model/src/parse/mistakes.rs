@@ -51,7 +51,7 @@ impl Mistake {
     }
 
     /// The node is of another type than `wanted`.
-    pub fn wrong_type(node: &Node, wanted: &str) -> Mistake {
+    pub(super) fn wrong_type(node: &Node, wanted: &str) -> Mistake {
         let wanted = plain(wanted);
         let help = match &node.value {
             Value::Unsigned(_) | Value::Signed(_) | Value::Float(_) | Value::Bool(_) if wanted == "text" => {

@@ -50,7 +50,7 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// A reader of a whole tree. Fields that a type does not have go to `unknown`.
-    pub fn new(root: &'a Node, unknown: &'a RefCell<Vec<Mistake>>) -> Reader<'a> {
+    pub(super) fn new(root: &'a Node, unknown: &'a RefCell<Vec<Mistake>>) -> Reader<'a> {
         Reader { node: root, path: &Path::Root, unknown }
     }
 

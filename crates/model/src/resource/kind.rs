@@ -42,7 +42,7 @@ macro_rules! define_kind {
             }
 
             /// The `apiVersion`s accepted for this kind, the newest first.
-            pub fn api_versions(self) -> &'static [&'static str] {
+            pub(crate) fn api_versions(self) -> &'static [&'static str] {
                 match self {
                     $(Kind::$kind => $versions,)*
                 }
@@ -61,17 +61,17 @@ kinds!(define_kind);
 
 impl Kind {
     /// The newest accepted `apiVersion`.
-    pub fn api_version(self) -> &'static str {
+    pub(crate) fn api_version(self) -> &'static str {
         self.api_versions()[0]
     }
 
     /// Whether resources of this kind live outside namespaces.
-    pub fn is_cluster_scoped(self) -> bool {
+    pub(crate) fn is_cluster_scoped(self) -> bool {
         self.scope() == Scope::Cluster
     }
 
     /// Whether the kind is Kubernetes' own; of these Carrick reads only a part of the fields.
-    pub fn is_kubernetes(self) -> bool {
+    pub(crate) fn is_kubernetes(self) -> bool {
         is_kubernetes_group(group(self.api_version()))
     }
 

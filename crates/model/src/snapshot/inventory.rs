@@ -34,12 +34,12 @@ macro_rules! define_inventory {
 kinds!(define_inventory);
 
 impl Inventory {
-    pub fn secret(&self, namespace: &str, name: &str) -> Option<&Secret> {
+    pub(crate) fn secret(&self, namespace: &str, name: &str) -> Option<&Secret> {
         let found = self.secrets.iter().find(|one| one.meta.namespace == namespace && one.meta.name == name);
         found.map(|one| &one.spec)
     }
 
-    pub fn from_resources(mut resources: Vec<AnyResource>) -> Inventory {
+    pub(crate) fn from_resources(mut resources: Vec<AnyResource>) -> Inventory {
         resources.sort_by_cached_key(|resource| resource.meta().age());
         let mut sorted = Inventory::default();
         resources.into_iter().for_each(|resource| sorted.add(resource));
@@ -47,7 +47,7 @@ impl Inventory {
     }
 
     /// Takes out the VirtualServices that an error refuses.
-    pub fn remove_virtual_services(&mut self, diagnostics: &[Diagnostic]) {
+    pub(crate) fn remove_virtual_services(&mut self, diagnostics: &[Diagnostic]) {
         let refused: BTreeSet<&ResourceName> = diagnostics
             .iter()
             .filter(|found| found.is_error())

@@ -28,7 +28,7 @@ pub(crate) struct ServiceIndex {
 }
 
 impl ServiceIndex {
-    pub fn build(
+    pub(crate) fn build(
         inventory: &Inventory,
         workloads: &WorkloadIndex,
         settings: &MeshSettings,
@@ -67,24 +67,24 @@ impl ServiceIndex {
         index
     }
 
-    pub fn all(&self) -> &[Arc<Service>] {
+    pub(crate) fn all(&self) -> &[Arc<Service>] {
         &self.all
     }
 
     /// All services of a host, in different namespaces, oldest first.
-    pub fn of_host(&self, host: &str) -> impl Iterator<Item = &Arc<Service>> {
+    pub(crate) fn of_host(&self, host: &str) -> impl Iterator<Item = &Arc<Service>> {
         self.by_host.get(host).into_iter().flatten().map(|position| &self.all[*position])
     }
 
     /// The service that a client in `namespace` means by `host`: its own namespace's, else a Kubernetes one, else
     /// the oldest that it sees.
-    pub fn visible(&self, namespace: &str, host: &str) -> Option<&Arc<Service>> {
+    pub(crate) fn visible(&self, namespace: &str, host: &str) -> Option<&Arc<Service>> {
         let seen = self.of_host(host).filter(|service| service.is_visible_to(namespace));
         seen.min_by_key(|service| (service.namespace != namespace, service.kind == ServiceKind::Entry))
     }
 
     /// What the workload serves: service, port index, port of the workload. Same namespace only.
-    pub fn served_by(&self, workload: &Workload) -> Vec<(Arc<Service>, usize, u16)> {
+    pub(crate) fn served_by(&self, workload: &Workload) -> Vec<(Arc<Service>, usize, u16)> {
         let places =
             workload.addresses.iter().flat_map(|ip| self.by_server.get(&(workload.namespace.clone(), *ip)));
         let mut served: Vec<Served> = places.flatten().copied().collect();

@@ -7,7 +7,7 @@ use super::clause::{Clause, Scope, Side, Unsayable, all_of};
 use crate::envoy::rbac::{Permission, Policy, Principal};
 
 /// `None`: what this rule allows cannot be said here, so it allows nothing.
-pub fn policy(rule: &Rule, scope: &Scope<'_>) -> Option<Policy> {
+pub(super) fn policy(rule: &Rule, scope: &Scope<'_>) -> Option<Policy> {
     let (about_source, about_operation): (Vec<_>, Vec<_>) =
         rule.when.iter().map(condition_clause).partition(is_about_source);
     let mut sources: Vec<Vec<Clause<'_>>> =
@@ -34,7 +34,7 @@ fn with_conditions<'a>(alternatives: &mut Vec<Vec<Clause<'a>>>, conditions: &[Cl
 }
 
 /// A policy that holds for nothing.
-pub fn never() -> Policy {
+pub(super) fn never() -> Policy {
     Policy {
         permissions: vec![Permission::not(Permission::anything())],
         principals: vec![Principal::not(Principal::anything())],
@@ -43,7 +43,7 @@ pub fn never() -> Policy {
 }
 
 /// A policy that holds for everything.
-pub fn always() -> Policy {
+pub(super) fn always() -> Policy {
     Policy {
         permissions: vec![Permission::anything()],
         principals: vec![Principal::anything()],

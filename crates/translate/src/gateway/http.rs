@@ -19,18 +19,18 @@ use crate::rule;
 use crate::tls::{ALPN_HTTP, server_socket};
 
 /// All plain HTTP servers of a port share one chain.
-pub fn plain_chain(context: &Context<'_>, port: &GatewayListener) -> FilterChain {
+pub(super) fn plain_chain(context: &Context<'_>, port: &GatewayListener) -> FilterChain {
     let stat_prefix = names::stat_name(&format!("outbound_{}", names::bound(&port.bind, port.port)));
     let routes = Routes::Discovered(plain_table(port));
     chain("", When::default(), manager(context, &stat_prefix, routes))
 }
 
-pub fn plain_routes(context: &Context<'_>, port: &GatewayListener) -> RouteConfiguration {
+pub(super) fn plain_routes(context: &Context<'_>, port: &GatewayListener) -> RouteConfiguration {
     table(context, port, plain_table(port), &port.servers.iter().collect::<Vec<_>>())
 }
 
 /// Each HTTPS server has a chain of its own, by its names.
-pub fn tls_chain(
+pub(super) fn tls_chain(
     context: &Context<'_>,
     port: &GatewayListener,
     server: &GatewayServer,
@@ -47,7 +47,7 @@ pub fn tls_chain(
     encrypted(server_socket(server_tls::from_settings(tls, &ALPN_HTTP)), one)
 }
 
-pub fn tls_routes(
+pub(super) fn tls_routes(
     context: &Context<'_>,
     port: &GatewayListener,
     server: &GatewayServer,

@@ -13,7 +13,7 @@ use crate::rule;
 use crate::tls::server_socket;
 
 /// The chain for one TLS match of a VirtualService. Its SNI hosts are used as they stand, also where they are wider than the server's.
-pub fn passthrough(
+pub(super) fn passthrough(
     context: &Context<'_>,
     server: &GatewayServer,
     resource: &Resource<VirtualService>,
@@ -34,7 +34,7 @@ pub fn passthrough(
 }
 
 /// TLS ends here; the bytes inside go where the first TCP route says.
-pub fn terminated(
+pub(super) fn terminated(
     context: &Context<'_>,
     server: &GatewayServer,
     tls: &ServerTlsSettings,
@@ -46,7 +46,7 @@ pub fn terminated(
     Some(encrypted(socket, caused_by(rule::config(&responsible), one)))
 }
 
-pub fn opaque(context: &Context<'_>, server: &GatewayServer) -> Option<FilterChain> {
+pub(super) fn opaque(context: &Context<'_>, server: &GatewayServer) -> Option<FilterChain> {
     let (filter, responsible) = tcp_filter(context, server)?;
     let one = guarded(context, chain("", When::default(), filter));
     Some(caused_by(rule::config(&responsible), one))

@@ -8,14 +8,14 @@ use crate::tls::{ALPN_HTTP, ALPN_IN_MESH, ALPN_MESH_ALL, ALPN_MESH_HTTP, ALPN_PL
 
 /// What a chain does with the bytes inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Inner {
+pub(super) enum Inner {
     Http,
     Bytes,
 }
 
 impl Inner {
     /// What TLS around it offers.
-    pub fn alpn(self) -> &'static [&'static str] {
+    pub(super) fn alpn(self) -> &'static [&'static str] {
         match self {
             Inner::Http => &ALPN_HTTP,
             Inner::Bytes => &ALPN_TCP,
@@ -25,7 +25,7 @@ impl Inner {
 
 /// One chain of a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ChainSpec {
+pub(super) struct ChainSpec {
     pub transport: &'static str,
     pub alpn: &'static [&'static str],
     /// Whether mutual TLS ends here. TLS that does not is the application's own.
@@ -45,12 +45,12 @@ impl ChainSpec {
     /// TLS of the application, passed on unopened.
     const FOREIGN_TLS: Self = ChainSpec { transport: TLS, alpn: &[], terminates: false, inner: Inner::Bytes };
 
-    pub fn is_tls(&self) -> bool {
+    pub(super) fn is_tls(&self) -> bool {
         self.transport == TLS
     }
 
     /// Whether plain text must be looked at to tell HTTP from other bytes.
-    pub fn sniffs_http(&self) -> bool {
+    pub(super) fn sniffs_http(&self) -> bool {
         self.transport == RAW && !self.alpn.is_empty()
     }
 }
@@ -65,7 +65,7 @@ enum Class {
 
 /// The chains of a port, in Istio's order. `legacy`: PERMISSIVE came from a MeshPolicy or Policy, where any TLS is mutual TLS,
 /// whatever its ALPN.
-pub fn chain_specs(protocol: Protocol, mode: MtlsMode, legacy: bool) -> Vec<ChainSpec> {
+pub(super) fn chain_specs(protocol: Protocol, mode: MtlsMode, legacy: bool) -> Vec<ChainSpec> {
     use Inner::{Bytes, Http};
     let class = match protocol {
         protocol if protocol.is_http() => Class::Http,

@@ -12,7 +12,7 @@ use crate::filters::listener::{http_inspector, tls_inspector};
 use crate::names;
 use crate::tls::ALPN_PLAIN_HTTP;
 
-pub fn listener(context: &Context<'_>, key: &Key, plan: &Plan) -> Listener {
+pub(super) fn listener(context: &Context<'_>, key: &Key, plan: &Plan) -> Listener {
     let name = names::bound(&key.bind, key.port);
     let mut filter_chains = plan.chains.clone();
     filter_chains.extend(plan.http.as_ref().map(|http| http_chain(context, &name, &http.route_table)));

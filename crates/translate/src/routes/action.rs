@@ -22,7 +22,7 @@ use crate::envoy::route::weighted_cluster::ClusterWeight;
 use crate::envoy::route::{DirectResponseAction, RedirectAction, RouteAction, WeightedCluster};
 
 /// `None` where a rule does nothing at all.
-pub fn action(context: &Context<'_>, http: &HttpRoute, called: u16) -> Option<Action> {
+pub(super) fn action(context: &Context<'_>, http: &HttpRoute, called: u16) -> Option<Action> {
     if let Some(redirect) = &http.redirect {
         return Some(Action::Redirect(redirected(redirect, called)));
     }

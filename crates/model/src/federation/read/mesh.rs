@@ -7,7 +7,7 @@ use crate::host;
 use crate::mesh::AccessLogEncoding;
 use crate::resources::{FederationSpec, MeshConfig};
 
-pub fn check(spec: &FederationSpec, check: &mut Check<'_>) {
+pub(super) fn check(spec: &FederationSpec, check: &mut Check<'_>) {
     one("spec.mesh", &spec.mesh, check);
     if spec.clusters.len() > 1 && spec.mesh.trust_domain_aliases.as_ref().is_some_and(|all| !all.is_empty()) {
         let reason =
