@@ -63,7 +63,7 @@ pub(crate) struct Allocation<'a> {
 }
 
 impl<'a> Allocation<'a> {
-    pub fn new(
+    pub(crate) fn new(
         table: &'a mut AddressTable,
         reserved: &'a BTreeSet<Ipv4Addr>,
         present: HashSet<String>,
@@ -78,7 +78,7 @@ impl<'a> Allocation<'a> {
     /// As in Istio's `se/auto_allocation.go`: an FNV-1a hash of the host picks the first slot, a second hash
     /// the stride, so that one more host does not move the others. The first and last addresses of the range
     /// are left out.
-    pub fn give(&mut self, range: Cidr, host: &str) -> Result<Ipv4Addr, RangeExhausted> {
+    pub(crate) fn give(&mut self, range: Cidr, host: &str) -> Result<Ipv4Addr, RangeExhausted> {
         let known = self.table.get(host);
         if let Some(kept) = known.filter(|a| range.contains(IpAddr::V4(*a)) && !self.reserved.contains(a)) {
             return Ok(kept);

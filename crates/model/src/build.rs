@@ -27,7 +27,7 @@ pub fn build(
         let is_policy = matches!(resource, AnyResource::AuthorizationPolicy(_));
         is_sound(resource, &settings, &mut diagnostics) || is_policy
     });
-    let mut inventory = Inventory::of(resources);
+    let mut inventory = Inventory::from_resources(resources);
 
     let workloads = WorkloadIndex::build(&inventory, &settings);
     let services = ServiceIndex::build(&inventory, &workloads, &settings, &mut addresses, &mut diagnostics);
@@ -89,7 +89,7 @@ fn without_duplicates(resources: Vec<AnyResource>, diagnostics: &mut Vec<Diagnos
             location: meta.locate("metadata.name"),
             field: "metadata.name".to_owned(),
             reason: format!("{name} is already defined at {}", earlier.source),
-            mend: "rename or remove one of the two".to_owned(),
+            help: "rename or remove one of the two".to_owned(),
             resource: Some(name),
         });
     }

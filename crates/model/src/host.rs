@@ -76,7 +76,7 @@ impl<'a> FromIterator<&'a str> for HostSet {
 }
 
 /// The narrower of two overlapping hosts.
-pub fn narrower<'a>(one: &'a str, other: &'a str) -> Option<&'a str> {
+pub(crate) fn narrower<'a>(one: &'a str, other: &'a str) -> Option<&'a str> {
     if is_subset(one, other) {
         Some(one)
     } else if is_subset(other, one) {
@@ -110,7 +110,7 @@ pub fn fault(host: &str, allow_wildcard: bool) -> Option<String> {
 }
 
 /// Why a text can be no DNS label.
-pub fn label_fault(label: &str) -> Option<String> {
+pub(crate) fn label_fault(label: &str) -> Option<String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
     if label.is_empty() {
         return Some("a part between two dots is empty".to_owned());

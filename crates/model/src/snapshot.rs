@@ -103,7 +103,7 @@ impl MeshSnapshot {
         &self.settings
     }
 
-    /// The keys of those labels that can change what a client may call. Clients that differ in others only are told the same.
+    /// The keys of those labels that can change what a client may call. Clients that agree in these get the same configuration.
     pub fn client_label_keys(&self) -> &BTreeSet<String> {
         &self.client_label_keys
     }
@@ -196,11 +196,6 @@ impl MeshSnapshot {
         self.gateways.all()
     }
 
-    /// What a workload accepts at one of its ports.
-    pub fn mtls_mode(&self, workload: &Workload, target_port: u16) -> MtlsMode {
-        self.server_mtls(workload, target_port).mode
-    }
-
     /// What a workload accepts at one of its ports, and which resource says so.
     pub fn server_mtls(&self, workload: &Workload, target_port: u16) -> ServerMtls {
         let serving = self.services.served_by(workload);
@@ -218,11 +213,6 @@ impl MeshSnapshot {
     /// What clients assume of a namespace's services for automatic mutual TLS.
     pub fn inferred_mtls(&self, service: &Service) -> MtlsMode {
         self.authentication.inferred(&service.namespace).mode
-    }
-
-    /// Whether any MeshPolicy or Policy is PERMISSIVE in the old sense. Ask [`MeshSnapshot::server_mtls`] for a port.
-    pub fn legacy_permissive(&self) -> bool {
-        self.authentication.is_legacy_permissive()
     }
 
     /// The identities that a service's endpoints may have: its `subjectAltNames`, and the SPIFFE IDs of their

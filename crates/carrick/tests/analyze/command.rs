@@ -71,7 +71,7 @@ fn json_holds_every_finding_with_its_place_reason_and_mend() {
     assert_eq!(finding["location"]["line"], 7);
     assert_eq!(finding["resource"]["kind"], "DestinationRule");
     assert_eq!(finding["field"], "spec.trafficPolicy.tls");
-    assert!(finding["mend"].as_str().unwrap().contains("subjectAltNames"));
+    assert!(finding["help"].as_str().unwrap().contains("subjectAltNames"));
     assert_eq!(ran.stderr, "", "programs get no summary");
 }
 
@@ -87,7 +87,7 @@ fn explain_tells_the_longer_text_of_a_code_in_any_case() {
     let ran = carrick(&["explain", "crk101"]);
     assert_eq!(ran.code, 0);
     assert!(ran.stdout.starts_with("CRK101 (warning): "), "{}", ran.stdout);
-    assert!(ran.stdout.contains("\nMend: "), "{}", ran.stdout);
+    assert!(ran.stdout.contains("\nHelp: "), "{}", ran.stdout);
     assert!(carrick(&["explain", "CK0302"]).stdout.starts_with("CK0302: "));
 }
 

@@ -1,4 +1,4 @@
-//! Diagnostics for people: the place, the line itself, the reason, the mend.
+//! Diagnostics for people: the place, the line itself, the reason, the help.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -68,8 +68,8 @@ fn block(diagnostic: &Diagnostic, lines: &Lines<'_>, renderer: &Renderer) -> Str
     } else {
         title.element(Level::NOTE.message(format!("at {location}: {}", about.join(": "))))
     };
-    if !diagnostic.mend.is_empty() {
-        group = group.element(Level::HELP.message(diagnostic.mend.as_str()));
+    if !diagnostic.help.is_empty() {
+        group = group.element(Level::HELP.message(diagnostic.help.as_str()));
     }
     renderer.render(&[group]) + "\n"
 }

@@ -31,7 +31,7 @@ impl<'a> FromIterator<&'a Resource<VirtualService>> for Delegates<'a> {
 
 impl<'a> Delegates<'a> {
     /// The VirtualService that a route of `namespace` means, if it may see it.
-    pub fn find(
+    pub(crate) fn find(
         &self,
         delegate: &Delegate,
         namespace: &str,

@@ -28,7 +28,10 @@ type Rules = BTreeMap<String, Vec<Arc<EffectiveDestinationRule>>>;
 
 impl DestinationRuleIndex {
     /// `rules` come oldest first.
-    pub fn build(rules: &[Arc<Resource<DestinationRule>>], settings: &MeshSettings) -> DestinationRuleIndex {
+    pub(crate) fn build(
+        rules: &[Arc<Resource<DestinationRule>>],
+        settings: &MeshSettings,
+    ) -> DestinationRuleIndex {
         let mut index =
             DestinationRuleIndex { root_namespace: settings.root_namespace.clone(), ..Default::default() };
         for rule in rules {
@@ -56,7 +59,7 @@ impl DestinationRuleIndex {
 
     /// The rule for a client: its own namespace's, else what the service's namespace exports, else what the root
     /// namespace exports. The first level with any match wins; levels never merge.
-    pub fn find(
+    pub(crate) fn find(
         &self,
         client_namespace: &str,
         client_labels: &BTreeMap<String, String>,
@@ -78,7 +81,10 @@ impl DestinationRuleIndex {
     }
 
     /// Every merged rule for all of a host or more, whoever sees it.
-    pub fn covering<'a>(&'a self, host: &'a str) -> impl Iterator<Item = &'a Arc<EffectiveDestinationRule>> {
+    pub(crate) fn covering<'a>(
+        &'a self,
+        host: &'a str,
+    ) -> impl Iterator<Item = &'a Arc<EffectiveDestinationRule>> {
         let namespaces = self.local.values().chain(self.exported.values());
         namespaces.flat_map(move |rules| {
             host::covering(host).flat_map(|host| rules.get(host.as_ref()).into_iter().flatten())
@@ -86,7 +92,7 @@ impl DestinationRuleIndex {
     }
 
     /// Every merged rule, for checks.
-    pub fn all(&self) -> impl Iterator<Item = &Arc<EffectiveDestinationRule>> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<EffectiveDestinationRule>> {
         self.local.values().chain(self.exported.values()).flat_map(BTreeMap::values).flatten()
     }
 }

@@ -40,7 +40,7 @@ pub(crate) struct AuthenticationIndex {
 }
 
 impl AuthenticationIndex {
-    pub fn build(inventory: &Inventory, settings: &MeshSettings) -> AuthenticationIndex {
+    pub(super) fn build(inventory: &Inventory, settings: &MeshSettings) -> AuthenticationIndex {
         let mut modern: BTreeMap<String, Vec<_>> = BTreeMap::new();
         for policy in &inventory.peer_authentications {
             modern.entry(policy.meta.namespace.clone()).or_default().push(policy.clone());
@@ -53,15 +53,9 @@ impl AuthenticationIndex {
         }
     }
 
-    pub fn is_legacy_permissive(&self) -> bool {
-        let permissive =
-            |policy: &Arc<Resource<LegacyPolicy>>| legacy_mode(&policy.spec) == MtlsMode::Permissive;
-        self.mesh_policy.iter().chain(&self.policies).any(permissive)
-    }
-
     /// Modern policies first: workload port, workload, namespace, mesh. Where they say nothing, legacy ones:
     /// service port, service, namespace, mesh. Where those say nothing: PERMISSIVE.
-    pub fn mode(
+    pub(super) fn mode(
         &self,
         namespace: &str,
         labels: &BTreeMap<String, String>,
@@ -75,7 +69,7 @@ impl AuthenticationIndex {
     }
 
     /// What a client infers about a whole namespace, as Istio's automatic mutual TLS does.
-    pub fn inferred(&self, namespace: &str) -> ServerMtls {
+    pub(super) fn inferred(&self, namespace: &str) -> ServerMtls {
         self.mode(namespace, &BTreeMap::new(), 0, &[])
     }
 

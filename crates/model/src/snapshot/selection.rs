@@ -11,7 +11,7 @@ pub(crate) struct LabelIndex {
 
 impl LabelIndex {
     /// Adds the next thing; places count from 0.
-    pub fn push(&mut self, labels: &BTreeMap<String, String>) {
+    pub(crate) fn push(&mut self, labels: &BTreeMap<String, String>) {
         for (key, value) in labels {
             self.by_label.entry((key.clone(), value.clone())).or_default().push(self.count);
         }
@@ -20,7 +20,10 @@ impl LabelIndex {
 
     /// The places, in order, of all that have every one of these labels, and perhaps of others: those that have the
     /// rarest of them. Without labels, everything.
-    pub fn candidates(&self, selector: &BTreeMap<String, String>) -> Box<dyn Iterator<Item = usize> + '_> {
+    pub(crate) fn candidates(
+        &self,
+        selector: &BTreeMap<String, String>,
+    ) -> Box<dyn Iterator<Item = usize> + '_> {
         let having = |(key, value): (&String, &String)| self.by_label.get(&(key.clone(), value.clone()));
         let lists: Option<Vec<&Vec<usize>>> = selector.iter().map(having).collect();
         match lists.map(|lists| lists.into_iter().min_by_key(|list| list.len())) {

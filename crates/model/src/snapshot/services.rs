@@ -30,7 +30,7 @@ pub(crate) struct ServiceIndex {
 }
 
 impl ServiceIndex {
-    pub fn build(
+    pub(crate) fn build(
         inventory: &Inventory,
         workloads: &WorkloadIndex,
         settings: &MeshSettings,
@@ -49,10 +49,10 @@ impl ServiceIndex {
         give_addresses(&mut services, settings, table, diagnostics);
         // Kubernetes' come first within one age, so that the first of a host is the one that counts.
         services.sort_by_cached_key(|s| (s.meta.age(), s.host.clone(), s.kind == ServiceKind::Entry));
-        ServiceIndex::of(services)
+        ServiceIndex::from_services(services)
     }
 
-    fn of(services: Vec<Service>) -> ServiceIndex {
+    fn from_services(services: Vec<Service>) -> ServiceIndex {
         let mut index = ServiceIndex::default();
         for (position, service) in services.into_iter().enumerate() {
             index.by_host.entry(service.host.clone()).or_default().push(position);
@@ -69,34 +69,34 @@ impl ServiceIndex {
         index
     }
 
-    pub fn all(&self) -> &[Arc<Service>] {
+    pub(crate) fn all(&self) -> &[Arc<Service>] {
         &self.all
     }
 
     /// All services of a host, in different namespaces, oldest first.
-    pub fn of_host(&self, host: &str) -> impl Iterator<Item = &Arc<Service>> {
+    pub(crate) fn of_host(&self, host: &str) -> impl Iterator<Item = &Arc<Service>> {
         self.by_host.get(host).into_iter().flatten().map(|position| &self.all[*position])
     }
 
     /// The service that stands for `host`: the oldest of that name, else that of the narrowest wildcard.
-    pub fn covering(&self, host: &str) -> Option<&Arc<Service>> {
+    pub(crate) fn covering(&self, host: &str) -> Option<&Arc<Service>> {
         host::covering(host).find_map(|host| self.of_host(&host).next())
     }
 
     /// All hosts, for questions about wildcards.
-    pub fn hosts(&self) -> HostSet {
+    pub(crate) fn hosts(&self) -> HostSet {
         self.by_host.keys().map(String::as_str).collect()
     }
 
     /// The service that a client in `namespace` means by `host`: its own namespace's, else a Kubernetes one, else
     /// the oldest that it sees.
-    pub fn visible(&self, namespace: &str, host: &str) -> Option<&Arc<Service>> {
+    pub(crate) fn visible(&self, namespace: &str, host: &str) -> Option<&Arc<Service>> {
         let seen = self.of_host(host).filter(|service| service.is_visible_to(namespace));
         seen.min_by_key(|service| (service.namespace != namespace, service.kind == ServiceKind::Entry))
     }
 
     /// What the workload serves: service, port index, port of the workload. Same namespace only.
-    pub fn served_by(&self, workload: &Workload) -> Vec<(Arc<Service>, usize, u16)> {
+    pub(crate) fn served_by(&self, workload: &Workload) -> Vec<(Arc<Service>, usize, u16)> {
         let places =
             workload.addresses.iter().flat_map(|ip| self.by_server.get(&(workload.namespace.clone(), *ip)));
         let mut served: Vec<Served> = places.flatten().copied().collect();
@@ -125,7 +125,7 @@ fn without_shadowed(services: Vec<Service>, diagnostics: &mut Vec<Diagnostic>) -
                     service.host,
                     winner.meta.source
                 ),
-                mend: "remove the host from one of the two".to_owned(),
+                help: "remove the host from one of the two".to_owned(),
             }),
             None => {
                 owners.insert((service.namespace.clone(), service.host.clone()), kept.len());
@@ -195,7 +195,7 @@ impl Unaddressed {
             resource: Some(self.meta.resource_name()),
             field: String::new(),
             reason: format!("{}{others}", self.reason),
-            mend: "widen the range, or write the address explicitly".to_owned(),
+            help: "widen the range, or write the address explicitly".to_owned(),
         }
     }
 }

@@ -24,7 +24,10 @@ struct Visible {
 
 impl VirtualServiceIndex {
     /// `all` come oldest first.
-    pub fn build(all: &[Arc<Resource<VirtualService>>], settings: &MeshSettings) -> VirtualServiceIndex {
+    pub(super) fn build(
+        all: &[Arc<Resource<VirtualService>>],
+        settings: &MeshSettings,
+    ) -> VirtualServiceIndex {
         let mut by_gateway: BTreeMap<String, Vec<Visible>> = BTreeMap::new();
         let complete: Vec<_> = all.iter().map(|resource| completed(resource, settings)).collect();
         let delegates: Delegates<'_> = complete.iter().collect();
@@ -43,14 +46,14 @@ impl VirtualServiceIndex {
     }
 
     /// Every one once, whatever it is bound to.
-    pub fn all(&self) -> Vec<Arc<Resource<VirtualService>>> {
+    pub(super) fn all(&self) -> Vec<Arc<Resource<VirtualService>>> {
         let mut seen = BTreeSet::new();
         let all = self.by_gateway.values().flatten().map(|visible| &visible.resource);
         all.filter(|resource| seen.insert(Arc::as_ptr(resource))).cloned().collect()
     }
 
     /// Those bound to `gateway` (`ns/name` or `mesh`) that a proxy in `namespace` sees.
-    pub fn bound_to(&self, gateway: &str, namespace: &str) -> Vec<Arc<Resource<VirtualService>>> {
+    pub(super) fn bound_to(&self, gateway: &str, namespace: &str) -> Vec<Arc<Resource<VirtualService>>> {
         let bound = self.by_gateway.get(gateway).into_iter().flatten();
         let seen = bound.filter(|one| one.export_to.admits(&one.resource.meta.namespace, namespace));
         seen.map(|one| one.resource.clone()).collect()

@@ -20,7 +20,7 @@ pub(crate) struct WorkloadIndex {
 }
 
 impl WorkloadIndex {
-    pub fn build(inventory: &Inventory, settings: &MeshSettings) -> WorkloadIndex {
+    pub(crate) fn build(inventory: &Inventory, settings: &MeshSettings) -> WorkloadIndex {
         let running = inventory.pods.iter().filter(|pod| !is_finished(&pod.spec));
         let pods = running.map(|pod| of_pod(pod, settings));
         let entries = inventory.workload_entries.iter().map(|entry| of_entry(entry, settings));
@@ -37,21 +37,24 @@ impl WorkloadIndex {
         index
     }
 
-    pub fn all(&self) -> &[Arc<Workload>] {
+    pub(crate) fn all(&self) -> &[Arc<Workload>] {
         &self.all
     }
 
     /// Those that have all of these labels, in any namespace.
-    pub fn selected_by(&self, labels: &BTreeMap<String, String>) -> impl Iterator<Item = &Arc<Workload>> {
+    pub(crate) fn selected_by(
+        &self,
+        labels: &BTreeMap<String, String>,
+    ) -> impl Iterator<Item = &Arc<Workload>> {
         let candidates = self.by_label.candidates(labels).map(|position| &self.all[position]);
         candidates.filter(move |workload| labels_match(labels, &workload.labels))
     }
 
-    pub fn by_name(&self, namespace: &str, name: &str) -> Option<&Arc<Workload>> {
+    pub(crate) fn by_name(&self, namespace: &str, name: &str) -> Option<&Arc<Workload>> {
         self.by_name.get(&(namespace.to_owned(), name.to_owned())).map(|position| &self.all[*position])
     }
 
-    pub fn by_ip(&self, address: IpAddr) -> Option<&Arc<Workload>> {
+    pub(crate) fn by_ip(&self, address: IpAddr) -> Option<&Arc<Workload>> {
         self.by_ip.get(&address).map(|position| &self.all[*position])
     }
 }

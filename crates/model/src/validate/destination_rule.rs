@@ -179,8 +179,8 @@ fn client_tls(field: &str, tls: &ClientTlsSettings, check: &mut Checker<'_>) {
             for (name, path) in &files[..2] {
                 if path.is_empty() {
                     let reason = format!("mode MUTUAL needs `{name}`");
-                    let mend = format!("add `{name}`, or use `credentialName` or ISTIO_MUTUAL");
-                    check.error(codes::MISSING_FIELD, &format!("{field}.{name}"), reason, &mend);
+                    let help = format!("add `{name}`, or use `credentialName` or ISTIO_MUTUAL");
+                    check.error(codes::MISSING_FIELD, &format!("{field}.{name}"), reason, &help);
                 }
             }
         }

@@ -58,8 +58,8 @@ fn check_server(field: &str, server: &Server, check: &mut Checker<'_>) {
             "" => "the port's protocol is missing".to_owned(),
             word => format!("a gateway cannot serve the protocol `{word}`"),
         };
-        let mend = "use HTTP, HTTPS, GRPC, HTTP2, MONGO, TCP or TLS";
-        check.error(codes::UNKNOWN_VALUE, &format!("{field}.port.protocol"), reason, mend);
+        let help = "use HTTP, HTTPS, GRPC, HTTP2, MONGO, TCP or TLS";
+        check.error(codes::UNKNOWN_VALUE, &format!("{field}.port.protocol"), reason, help);
     }
     tls(field, server, protocol, check);
 }
@@ -88,8 +88,8 @@ fn tls(field: &str, server: &Server, protocol: Protocol, check: &mut Checker<'_>
             return;
         }
         let reason = format!("a server of protocol {protocol} has no TLS");
-        let mend = "set the port's protocol to HTTPS or TLS, or remove `tls`";
-        check.error(codes::CONTRADICTION, &field, reason, mend);
+        let help = "set the port's protocol to HTTPS or TLS, or remove `tls`";
+        check.error(codes::CONTRADICTION, &field, reason, help);
         return;
     }
     let named = !tls.credential_name.is_empty()
@@ -113,8 +113,8 @@ fn tls(field: &str, server: &Server, protocol: Protocol, check: &mut Checker<'_>
             for (name, path) in files {
                 if path.is_empty() {
                     let reason = format!("TLS is opened here, but `{name}` is missing");
-                    let mend = format!("add `{name}`, or `credentialName`");
-                    check.error(codes::MISSING_FIELD, &format!("{field}.{name}"), reason, &mend);
+                    let help = format!("add `{name}`, or `credentialName`");
+                    check.error(codes::MISSING_FIELD, &format!("{field}.{name}"), reason, &help);
                 }
             }
             if tls.mode != ServerTlsMode::Simple && tls.ca_certificates.is_empty() {

@@ -4,7 +4,6 @@ use std::net::IpAddr;
 
 use super::checker::{Checker, repeated};
 use crate::diagnostic::codes;
-use crate::resource::Meta;
 use crate::resources::*;
 
 pub(super) fn service(spec: &KubernetesService, check: &mut Checker<'_>) {
@@ -67,8 +66,8 @@ pub(super) fn endpoints(spec: &Endpoints, check: &mut Checker<'_>) {
     }
 }
 
-pub(super) fn endpoint_slice(spec: &EndpointSlice, meta: &Meta, check: &mut Checker<'_>) {
-    if !meta.labels.contains_key(SERVICE_NAME_LABEL) {
+pub(super) fn endpoint_slice(spec: &EndpointSlice, check: &mut Checker<'_>) {
+    if !check.meta().labels.contains_key(SERVICE_NAME_LABEL) {
         let reason = format!("without the label `{SERVICE_NAME_LABEL}` the slice belongs to no Service");
         check.warning(codes::NO_EFFECT, "metadata.labels", reason, "add the label");
     }

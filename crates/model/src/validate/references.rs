@@ -37,20 +37,20 @@ pub(super) type Asked = BTreeSet<(String, String)>;
 pub(crate) fn references(around: &Surroundings<'_>, found: &mut Vec<Diagnostic>) {
     let asked = virtual_service::asked(around);
     for resource in &around.inventory.virtual_services {
-        let mut check = Checker::new(&resource.meta, found);
+        let mut check = Checker::new(&resource.meta, around.settings, found);
         virtual_service::bindings(resource, around, &mut check);
         virtual_service::delegates(resource, around, &asked, &mut check);
         virtual_service::destinations(resource, around, &mut check);
     }
     for resource in &around.inventory.destination_rules {
-        let mut check = Checker::new(&resource.meta, found);
+        let mut check = Checker::new(&resource.meta, around.settings, found);
         let wanted = around.settings.resolve_host(&resource.spec.host, &resource.meta.namespace);
         if !around.hosts.overlaps(&wanted) {
             unknown_host(&resource.meta, "spec.host", &wanted, around, &mut check);
         }
     }
     for resource in &around.inventory.gateways {
-        let mut check = Checker::new(&resource.meta, found);
+        let mut check = Checker::new(&resource.meta, around.settings, found);
         let reason = "the selector matches no workload, so no proxy serves this Gateway";
         if !around.selects_any(None, &resource.spec.selector) {
             check.warning(
@@ -62,15 +62,15 @@ pub(crate) fn references(around: &Surroundings<'_>, found: &mut Vec<Diagnostic>)
         }
     }
     for resource in &around.inventory.gateways {
-        gateway::credentials(resource, around, &mut Checker::new(&resource.meta, found));
+        gateway::credentials(resource, around, &mut Checker::new(&resource.meta, around.settings, found));
     }
     for resource in &around.inventory.peer_authentications {
-        let mut check = Checker::new(&resource.meta, found);
+        let mut check = Checker::new(&resource.meta, around.settings, found);
         let labels = resource.spec.selector.as_ref().map(|selector| &selector.match_labels);
         unmatched("spec.selector", labels, Some(&resource.meta.namespace), around, &mut check);
     }
     for resource in &around.inventory.authorization_policies {
-        let mut check = Checker::new(&resource.meta, found);
+        let mut check = Checker::new(&resource.meta, around.settings, found);
         let labels = resource.spec.selector.as_ref().map(|selector| &selector.match_labels);
         let of_mesh = resource.meta.namespace == around.settings.root_namespace;
         unmatched(
@@ -82,7 +82,7 @@ pub(crate) fn references(around: &Surroundings<'_>, found: &mut Vec<Diagnostic>)
         );
     }
     for resource in &around.inventory.service_entries {
-        let mut check = Checker::new(&resource.meta, found);
+        let mut check = Checker::new(&resource.meta, around.settings, found);
         let labels = resource.spec.workload_selector.as_ref().map(|selector| &selector.labels);
         unmatched("spec.workloadSelector", labels, Some(&resource.meta.namespace), around, &mut check);
         for (number, endpoint) in resource.spec.endpoints.iter().enumerate() {
@@ -130,7 +130,7 @@ fn unmatched(
 
 fn unknown_host(meta: &Meta, field: &str, full: &str, around: &Surroundings<'_>, check: &mut Checker<'_>) {
     let hidden = around.services.of_host(full).next();
-    let (reason, mend) = match hidden {
+    let (reason, help) = match hidden {
         Some(service) => (
             format!("`{full}` is not exported to the namespace `{}`", meta.namespace),
             format!("add the namespace to `exportTo` of {}", service.meta.resource_name()),
@@ -140,5 +140,5 @@ fn unknown_host(meta: &Meta, field: &str, full: &str, around: &Surroundings<'_>,
             "declare the host, or correct it".to_owned(),
         ),
     };
-    check.warning(codes::UNKNOWN_HOST, field, reason, &mend);
+    check.warning(codes::UNKNOWN_HOST, field, reason, &help);
 }

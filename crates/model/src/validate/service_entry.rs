@@ -41,21 +41,25 @@ pub(super) fn check(spec: &ServiceEntry, check: &mut Checker<'_>) {
     let names: BTreeSet<&str> = spec.ports.iter().map(|port| port.name.as_str()).collect();
     for (number, endpoint) in spec.endpoints.iter().enumerate() {
         let field = format!("spec.endpoints[{number}]");
-        workload_entry(endpoint, &field, check);
+        checked_endpoint(endpoint, &field, check);
         for (name, port) in &endpoint.ports {
             if !names.contains(name.as_str()) {
                 // So many are enough to choose from.
                 let declared: Vec<String> = names.iter().take(10).map(|name| format!("`{name}`")).collect();
                 let reason = format!("the ServiceEntry has no port named `{name}` (port {port})");
-                let mend = format!("use one of {}", declared.join(", "));
-                check.error(codes::UNKNOWN_PORT, &format!("{field}.ports.{name}"), reason, &mend);
+                let help = format!("use one of {}", declared.join(", "));
+                check.error(codes::UNKNOWN_PORT, &format!("{field}.ports.{name}"), reason, &help);
             }
         }
     }
 }
 
 /// A WorkloadEntry, or an endpoint in the same words.
-pub(super) fn workload_entry(entry: &WorkloadEntry, field: &str, check: &mut Checker<'_>) {
+pub(super) fn workload_entry(entry: &WorkloadEntry, check: &mut Checker<'_>) {
+    checked_endpoint(entry, "spec", check);
+}
+
+fn checked_endpoint(entry: &WorkloadEntry, field: &str, check: &mut Checker<'_>) {
     let address = format!("{field}.address");
     if entry.address.is_empty() {
         check.missing(&address, "the address");
@@ -135,8 +139,8 @@ fn ports(spec: &ServiceEntry, check: &mut Checker<'_>) {
         if protocol.is_auto() && !port.protocol.is_empty() {
             let reason =
                 format!("`{}` is no protocol; it will be found out from the first bytes", port.protocol);
-            let mend = "use HTTP, HTTP2, GRPC, GRPC-WEB, HTTPS, TLS, TCP, MONGO or UDP";
-            check.warning(codes::UNKNOWN_VALUE, &format!("{field}.protocol"), reason, mend);
+            let help = "use HTTP, HTTP2, GRPC, GRPC-WEB, HTTPS, TLS, TCP, MONGO or UDP";
+            check.warning(codes::UNKNOWN_VALUE, &format!("{field}.protocol"), reason, help);
         }
     }
 }

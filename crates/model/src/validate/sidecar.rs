@@ -58,8 +58,8 @@ fn ingress(field: &str, listener: &IstioIngressListener, check: &mut Checker<'_>
     }
     if !listener.default_endpoint.is_empty() && listener.endpoint().is_none() {
         let reason = format!("`{}` is no local endpoint", listener.default_endpoint);
-        let mend = "write `127.0.0.1:PORT`, `0.0.0.0:PORT` or `unix:///path`";
-        check.error(codes::BAD_FORM, &format!("{field}.defaultEndpoint"), reason, mend);
+        let help = "write `127.0.0.1:PORT`, `0.0.0.0:PORT` or `unix:///path`";
+        check.error(codes::BAD_FORM, &format!("{field}.defaultEndpoint"), reason, help);
     }
     if listener.tls.is_some() {
         let reason = "Carrick does not end an application's own TLS in sidecars yet";

@@ -13,7 +13,7 @@ fn a_line_that_is_too_long_to_read_is_shown_around_the_place() {
         resource: None,
         field: "spec.hosts[10000]".into(),
         reason: "no name".into(),
-        mend: String::new(),
+        help: String::new(),
     };
     let shown = render(&vec![found; 1200], &[SourceFile::new("a.yaml", text)]);
     assert!(shown.contains("bad_name"), "{shown}");

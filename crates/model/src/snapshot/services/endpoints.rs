@@ -12,7 +12,7 @@ use crate::snapshot::workload::{TLS_MODE_LABEL, Workload};
 use crate::snapshot::workloads::WorkloadIndex;
 
 /// Endpoints per port. Those that are not ready are there too, marked unhealthy: their proxies need listeners.
-pub fn of_kubernetes(
+pub(super) fn of_kubernetes(
     service: &Resource<KubernetesService>,
     ports: &[ServicePort],
     inventory: &Inventory,
@@ -61,7 +61,7 @@ fn of_pods(
 }
 
 /// A workload's port as an endpoint.
-pub fn of_workload(workload: &Workload, address: IpAddr, port: u16) -> Endpoint {
+pub(super) fn of_workload(workload: &Workload, address: IpAddr, port: u16) -> Endpoint {
     let meshed = workload.labels.get(TLS_MODE_LABEL).is_some_and(|mode| mode == "istio");
     Endpoint {
         address: EndpointAddress::Ip(address),

@@ -20,7 +20,7 @@ use crate::snapshot::workloads::WorkloadIndex;
 use crate::visibility::ExportTo;
 
 /// One service per host.
-pub fn services(
+pub(super) fn services(
     resource: &Resource<ServiceEntry>,
     workloads: &WorkloadIndex,
     inventory: &Inventory,

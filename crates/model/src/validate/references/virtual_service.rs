@@ -28,7 +28,7 @@ pub(super) fn bindings(
         let Some(gateway) = around.gateways.get(name) else {
             let elsewhere =
                 around.gateways.all().iter().find(|other| name.ends_with(&format!("/{}", other.meta.name)));
-            let mend = match elsewhere {
+            let help = match elsewhere {
                 Some(other) => format!("did you mean `{}/{}`?", other.meta.namespace, other.meta.name),
                 None => "define the Gateway, or correct the name".to_owned(),
             };
@@ -36,9 +36,9 @@ pub(super) fn bindings(
                 false => {
                     let reason =
                         format!("there is no Gateway {name}, so the VirtualService binds to nothing");
-                    check.error(codes::DANGLING, &field, reason, &mend);
+                    check.error(codes::DANGLING, &field, reason, &help);
                 }
-                true => check.warning(codes::DANGLING, &field, format!("there is no Gateway {name}"), &mend),
+                true => check.warning(codes::DANGLING, &field, format!("there is no Gateway {name}"), &help),
             }
             continue;
         };
@@ -55,8 +55,8 @@ pub(super) fn bindings(
                 }
                 Some(written) => {
                     let reason = format!("{reason} from the namespace `{namespace}` (`{written}`)");
-                    let mend = "write the host without a namespace in the Gateway, or with this one";
-                    check.warning(codes::NO_EFFECT, &field, reason, mend);
+                    let help = "write the host without a namespace in the Gateway, or with this one";
+                    check.warning(codes::NO_EFFECT, &field, reason, help);
                 }
             }
         }
@@ -167,16 +167,16 @@ fn destination(
         let reason =
             format!("{} has no port {}; requests will be answered with 503", service.host, port.number);
         let known: Vec<String> = service.ports.iter().map(|port| port.number.to_string()).collect();
-        let mend = format!("use one of {}", known.join(", "));
-        check.warning(codes::UNKNOWN_PORT, &format!("{field}.port.number"), reason, &mend);
+        let help = format!("use one of {}", known.join(", "));
+        check.warning(codes::UNKNOWN_PORT, &format!("{field}.port.number"), reason, &help);
     }
     if !subset.is_empty() && !has_subset(service, subset, around) {
         let reason = format!(
             "no DestinationRule for {} defines the subset `{subset}`; requests will be answered with 503",
             service.host
         );
-        let mend = "define it in `subsets` of a DestinationRule, or correct the name";
-        check.warning(codes::NO_SUBSET, &format!("{field}.subset"), reason, mend);
+        let help = "define it in `subsets` of a DestinationRule, or correct the name";
+        check.warning(codes::NO_SUBSET, &format!("{field}.subset"), reason, help);
     }
 }
 

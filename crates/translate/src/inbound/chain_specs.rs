@@ -8,14 +8,14 @@ use crate::tls::{ALPN_HTTP, ALPN_IN_MESH, ALPN_MESH_ALL, ALPN_MESH_HTTP, ALPN_PL
 
 /// What a chain does with the bytes inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Inner {
+pub(super) enum Inner {
     Http,
     Bytes,
 }
 
 impl Inner {
     /// What TLS around it offers.
-    pub fn alpn(self) -> &'static [&'static str] {
+    pub(super) fn alpn(self) -> &'static [&'static str] {
         match self {
             Inner::Http => &ALPN_HTTP,
             Inner::Bytes => &ALPN_TCP,
@@ -25,7 +25,7 @@ impl Inner {
 
 /// One chain of a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shape {
+pub(super) struct ChainSpec {
     pub transport: &'static str,
     pub alpn: &'static [&'static str],
     /// Whether mutual TLS ends here. TLS that does not is the application's own.
@@ -33,24 +33,24 @@ pub struct Shape {
     pub inner: Inner,
 }
 
-impl Shape {
+impl ChainSpec {
     const fn mutual(alpn: &'static [&'static str], inner: Inner) -> Self {
-        Shape { transport: TLS, alpn, terminates: true, inner }
+        ChainSpec { transport: TLS, alpn, terminates: true, inner }
     }
 
     const fn plain(alpn: &'static [&'static str], inner: Inner) -> Self {
-        Shape { transport: RAW, alpn, terminates: false, inner }
+        ChainSpec { transport: RAW, alpn, terminates: false, inner }
     }
 
     /// TLS of the application, passed on unopened.
-    const FOREIGN_TLS: Self = Shape { transport: TLS, alpn: &[], terminates: false, inner: Inner::Bytes };
+    const FOREIGN_TLS: Self = ChainSpec { transport: TLS, alpn: &[], terminates: false, inner: Inner::Bytes };
 
-    pub fn is_tls(&self) -> bool {
+    pub(super) fn is_tls(&self) -> bool {
         self.transport == TLS
     }
 
     /// Whether plain text must be looked at to tell HTTP from other bytes.
-    pub fn sniffs_http(&self) -> bool {
+    pub(super) fn sniffs_http(&self) -> bool {
         self.transport == RAW && !self.alpn.is_empty()
     }
 }
@@ -65,7 +65,7 @@ enum Class {
 
 /// The chains of a port, in Istio's order. `legacy`: PERMISSIVE came from a MeshPolicy or Policy, where any TLS is mutual TLS,
 /// whatever its ALPN.
-pub fn of(protocol: Protocol, mode: MtlsMode, legacy: bool) -> Vec<Shape> {
+pub(super) fn chain_specs(protocol: Protocol, mode: MtlsMode, legacy: bool) -> Vec<ChainSpec> {
     use Inner::{Bytes, Http};
     let class = match protocol {
         protocol if protocol.is_http() => Class::Http,
@@ -74,40 +74,44 @@ pub fn of(protocol: Protocol, mode: MtlsMode, legacy: bool) -> Vec<Shape> {
     };
     let any: &[&str] = &[];
     match (class, mode) {
-        (Class::Http, MtlsMode::Strict) => vec![Shape::mutual(any, Http)],
-        (Class::Bytes, MtlsMode::Strict) => vec![Shape::mutual(any, Bytes)],
+        (Class::Http, MtlsMode::Strict) => vec![ChainSpec::mutual(any, Http)],
+        (Class::Bytes, MtlsMode::Strict) => vec![ChainSpec::mutual(any, Bytes)],
         (Class::Either, MtlsMode::Strict) => {
-            vec![Shape::mutual(&ALPN_MESH_HTTP, Http), Shape::mutual(any, Bytes)]
+            vec![ChainSpec::mutual(&ALPN_MESH_HTTP, Http), ChainSpec::mutual(any, Bytes)]
         }
         (Class::Http, MtlsMode::Permissive) if legacy => {
-            vec![Shape::mutual(any, Http), Shape::plain(any, Http)]
+            vec![ChainSpec::mutual(any, Http), ChainSpec::plain(any, Http)]
         }
         (Class::Bytes, MtlsMode::Permissive) if legacy => {
-            vec![Shape::mutual(any, Bytes), Shape::plain(any, Bytes)]
+            vec![ChainSpec::mutual(any, Bytes), ChainSpec::plain(any, Bytes)]
         }
         (Class::Either, MtlsMode::Permissive) if legacy => vec![
-            Shape::mutual(&ALPN_MESH_HTTP, Http),
-            Shape::plain(&ALPN_PLAIN_HTTP, Http),
-            Shape::mutual(any, Bytes),
-            Shape::plain(any, Bytes),
+            ChainSpec::mutual(&ALPN_MESH_HTTP, Http),
+            ChainSpec::plain(&ALPN_PLAIN_HTTP, Http),
+            ChainSpec::mutual(any, Bytes),
+            ChainSpec::plain(any, Bytes),
         ],
         (Class::Http, MtlsMode::Permissive) => {
-            vec![Shape::mutual(&ALPN_MESH_ALL, Http), Shape::plain(any, Http)]
+            vec![ChainSpec::mutual(&ALPN_MESH_ALL, Http), ChainSpec::plain(any, Http)]
         }
         (Class::Bytes, MtlsMode::Permissive) => {
-            vec![Shape::mutual(&ALPN_MESH_ALL, Bytes), Shape::FOREIGN_TLS, Shape::plain(any, Bytes)]
+            vec![
+                ChainSpec::mutual(&ALPN_MESH_ALL, Bytes),
+                ChainSpec::FOREIGN_TLS,
+                ChainSpec::plain(any, Bytes),
+            ]
         }
         (Class::Either, MtlsMode::Permissive) => vec![
-            Shape::mutual(&ALPN_MESH_HTTP, Http),
-            Shape::plain(&ALPN_PLAIN_HTTP, Http),
-            Shape::mutual(&ALPN_IN_MESH, Bytes),
-            Shape::plain(any, Bytes),
-            Shape::FOREIGN_TLS,
+            ChainSpec::mutual(&ALPN_MESH_HTTP, Http),
+            ChainSpec::plain(&ALPN_PLAIN_HTTP, Http),
+            ChainSpec::mutual(&ALPN_IN_MESH, Bytes),
+            ChainSpec::plain(any, Bytes),
+            ChainSpec::FOREIGN_TLS,
         ],
-        (Class::Http, MtlsMode::Disable) => vec![Shape::plain(any, Http)],
-        (Class::Bytes, MtlsMode::Disable) => vec![Shape::plain(any, Bytes)],
+        (Class::Http, MtlsMode::Disable) => vec![ChainSpec::plain(any, Http)],
+        (Class::Bytes, MtlsMode::Disable) => vec![ChainSpec::plain(any, Bytes)],
         (Class::Either, MtlsMode::Disable) => {
-            vec![Shape::plain(&ALPN_PLAIN_HTTP, Http), Shape::plain(any, Bytes)]
+            vec![ChainSpec::plain(&ALPN_PLAIN_HTTP, Http), ChainSpec::plain(any, Bytes)]
         }
     }
 }
