@@ -122,6 +122,17 @@ impl CaCerts {
         Ok(this)
     }
 
+    /// The same CA, bound to a trust domain that its certificate need not name.
+    ///
+    /// # Errors
+    /// If the CA, or one above it, is for another trust domain, by its name or by its constraints.
+    pub fn bound_to(self, trust_domain: &TrustDomain, now: SystemTime) -> Result<Self, CaCertsError> {
+        let authority = self.authority.bound_to(trust_domain).map_err(CaCertsError::Authority)?;
+        let bound = Self { authority, ..self };
+        bound.check_trust(now)?;
+        Ok(bound)
+    }
+
     /// The policy with its default cut to what is left of the CA's chain, as Istio does at start-up.
     pub fn lifetimes(&self, policy: TtlPolicy, now: SystemTime) -> Result<TtlPolicy, TtlError> {
         let own = [self.authority.certificate()];
@@ -134,6 +145,8 @@ impl CaCerts {
         self.lifetimes(TtlPolicy::default(), now).map_err(CaCertsError::Expired)?;
         let trust_domain = match self.authority.trust_domain() {
             Some(own) => own.clone(),
+            // Constraints are asked when the trust domain is known.
+            None if self.authority.is_bound_for_verifiers() => return Ok(()),
             None => TrustDomain::new("trial")?,
         };
         let id = crate::SpiffeId::workload(&trust_domain, "trial", "trial")?;

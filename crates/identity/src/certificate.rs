@@ -1,9 +1,12 @@
 //! A certificate, parsed once: what it says, in types that the rest can reason about. Parsing is strict where
 //! a lenient reading could hide a name or a constraint. Must not know whether the certificate is to be believed.
 
+mod constraints;
 mod facts;
 #[cfg(test)]
 mod tests;
+
+pub use constraints::NameConstraints;
 
 use crate::key::pem_block;
 use crate::spiffe::{SpiffeError, SpiffeId, printable};
@@ -40,6 +43,18 @@ pub struct SubjectAltNames {
     pub dns_names: Vec<String>,
     pub ips: Vec<IpAddr>,
     pub emails: Vec<String>,
+    /// The tags of names of all other kinds (RFC 5280 section 4.2.1.6), on which nothing in a mesh matches.
+    pub others: Vec<u8>,
+}
+
+impl SubjectAltNames {
+    /// Whether there is a name that is no URI.
+    pub fn has_more_than_uris(&self) -> bool {
+        !(self.dns_names.is_empty()
+            && self.ips.is_empty()
+            && self.emails.is_empty()
+            && self.others.is_empty())
+    }
 }
 
 /// What the certificate says about signing other certificates.
@@ -61,6 +76,13 @@ pub struct KeyUsage {
     pub crl_sign: bool,
 }
 
+/// The uses of the extendedKeyUsage extension that a mesh has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExtendedKeyUsage {
+    pub server_auth: bool,
+    pub client_auth: bool,
+}
+
 /// A parsed certificate together with its DER bytes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Certificate {
@@ -75,11 +97,14 @@ pub struct Certificate {
     names: SubjectAltNames,
     ca: CaRole,
     key_usage: Option<KeyUsage>,
+    extended_key_usage: Option<ExtendedKeyUsage>,
+    constraints: Option<NameConstraints>,
+    unknown_critical: Option<String>,
 }
 
 impl Certificate {
-    /// Parses DER. Refuses trailing bytes, repeated or unreadable constraint and name extensions, and alternative
-    /// names with characters outside printable ASCII.
+    /// Parses DER. Refuses trailing bytes, repeated or unreadable constraint and name extensions, alternative names
+    /// with characters outside printable ASCII, and DNS names that are no host names.
     pub fn from_der(der: impl Into<CertificateDer<'static>>) -> Result<Self, CertificateError> {
         let der = der.into();
         if der.len() > MAX_CERTIFICATE {
@@ -112,6 +137,9 @@ impl Certificate {
             names: facts.names,
             ca: facts.ca,
             key_usage: facts.key_usage,
+            extended_key_usage: facts.extended_key_usage,
+            constraints: facts.constraints,
+            unknown_critical: facts.unknown_critical,
             der: der.clone(),
         })
     }
@@ -167,6 +195,22 @@ impl Certificate {
     /// `None` if the certificate does not restrict the use of its key.
     pub fn key_usage(&self) -> Option<KeyUsage> {
         self.key_usage
+    }
+
+    /// `None` if the certificate is good for every use.
+    pub fn extended_key_usage(&self) -> Option<ExtendedKeyUsage> {
+        self.extended_key_usage
+    }
+
+    /// What this CA's certificate allows the certificates below it to be called; `None`: anything.
+    pub fn name_constraints(&self) -> Option<&NameConstraints> {
+        self.constraints.as_ref()
+    }
+
+    /// The OID of a critical extension whose meaning is not known here: such a certificate must not be believed
+    /// (RFC 5280 section 4.2).
+    pub(crate) fn unknown_critical(&self) -> Option<&str> {
+        self.unknown_critical.as_deref()
     }
 
     /// The DER SubjectPublicKeyInfo.

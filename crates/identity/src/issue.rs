@@ -2,10 +2,11 @@
 //!
 //! Everything in a certificate but the public key comes from the caller, who authenticated the subject.
 
+mod constraints;
 #[cfg(test)]
 mod tests;
 
-use crate::certificate::{CaRole, Certificate, CertificateError};
+use crate::certificate::{CaRole, Certificate, CertificateError, NameConstraints};
 use crate::key::{KeyError, PrivateKey, PublicKey};
 use crate::spiffe::{SpiffeId, TrustDomain};
 use crate::validity::{Standing, date_time, rfc3339, unix_seconds};
@@ -45,6 +46,10 @@ pub enum IssueError {
         "the subject of the CA certificate {certificate} cannot be repeated exactly as issuer: {reason}; use a CA whose subject has each attribute once"
     )]
     Subject { certificate: String, reason: String },
+    #[error(
+        "the trust domain {trust_domain} cannot be written as a name constraint; use the form of a host name that is no address, such as cluster1.example"
+    )]
+    Unconstrainable { trust_domain: TrustDomain },
     #[error("{id} is not an identity of a workload; its path is empty")]
     NotAWorkload { id: SpiffeId },
     #[error("a certificate from {from} for {seconds} s cannot be dated; set the clock right or ask for less")]
@@ -131,13 +136,40 @@ impl CertificateAuthority {
         &self.chain
     }
 
-    /// The trust domain that the CA's certificate binds it to; `None` for a root.
+    /// The trust domain that the CA is bound to, by its certificate or by its holder; `None` for a root.
     pub fn trust_domain(&self) -> Option<&TrustDomain> {
         self.trust_domain.as_ref()
     }
 
-    /// Issues an intermediate: CA:TRUE, pathlen 0, with `spiffe://TD` as its URI name, by which every Carrick
-    /// verifier holds it to identities of that trust domain. NotAfter is cut to this CA's own.
+    /// The same authority, issuing for this trust domain only: for CAs of others, whose certificates name none.
+    ///
+    /// # Errors
+    /// If its certificate names another.
+    pub fn bound_to(self, trust_domain: &TrustDomain) -> Result<Self, IssueError> {
+        match &self.trust_domain {
+            Some(own) if own != trust_domain => Err(IssueError::ForeignTrustDomain {
+                signer: self.certificate.to_string(),
+                own: own.clone(),
+                wanted: trust_domain.id(),
+            }),
+            _ => Ok(Self { trust_domain: Some(trust_domain.clone()), ..self }),
+        }
+    }
+
+    /// Whether verifiers can see, by a name or by constraints in the CA's chain, which trust domain the CA is for. Of one where they
+    /// cannot, every peer that trusts the same root believes any identity.
+    pub fn is_bound_for_verifiers(&self) -> bool {
+        let binds = |certificate: &Certificate| {
+            matches!(certificate.spiffe_id(), Ok(Some(_)))
+                || certificate.name_constraints().is_some_and(NameConstraints::limit_uris)
+        };
+        [&self.certificate].into_iter().chain(&self.chain).any(binds)
+    }
+
+    /// Issues an intermediate: CA:TRUE, pathlen 0, bound to its trust domain twice. `spiffe://TD` is its URI name, by which
+    /// every Carrick verifier holds it to identities of that trust domain; and its name constraints permit URIs of that
+    /// host only, and no DNS, mail or address names, which others enforce too (BoringSSL in Envoy, OpenSSL, Go). NotAfter is
+    /// cut to this CA's own.
     pub fn issue_cluster_ca(
         &self,
         key: &PublicKey,
@@ -152,6 +184,7 @@ impl CertificateAuthority {
         let mut params = self.subject_params(&id, lifetime, now)?;
         params.distinguished_name = distinguished_name("Carrick cluster CA");
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.custom_extensions.push(constraints::only(trust_domain)?);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         self.sign(&params, key)
     }
@@ -252,4 +285,10 @@ fn random_serial() -> Result<SerialNumber, IssueError> {
 
 fn write_error(e: rcgen::Error) -> IssueError {
     IssueError::Write(e.to_string())
+}
+
+/// A cluster CA's constraints, for CAs that tests make by hand.
+#[cfg(test)]
+pub(crate) fn only_for_tests(trust_domain: &TrustDomain) -> rcgen::CustomExtension {
+    constraints::only(trust_domain).unwrap()
 }

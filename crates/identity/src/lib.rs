@@ -18,6 +18,8 @@ pub mod csr;
 
 pub mod issue;
 
+pub mod forged;
+
 pub mod ttl;
 
 pub mod bundle;

@@ -1,23 +1,25 @@
 //! Whether to believe a peer's certificate chain, at a given time, for a given use.
 //!
-//! webpki builds the path and checks signatures, dates, CA flags, path lengths and extended key usages up to the
-//! trust anchor. Carrick adds what webpki leaves out: the root's own dates, CA flag and path length, the keyUsage
-//! of signers, and the SPIFFE rules (X509-SVID.md sections 2 to 5), above all that a CA which names a trust
-//! domain vouches for that trust domain only. Must not know about TLS sessions or configuration.
+//! webpki judges the peer's own certificate against its issuer: signature, dates, extended key usage, extensions that it
+//! does not know. The CAs above are judged here ([`path`]), since webpki refuses every chain with a CA that constrains
+//! URIs, as cluster CAs do. Carrick adds the SPIFFE rules (X509-SVID.md sections 2 to 5), above all that a CA which names
+//! a trust domain vouches for that trust domain only. Must not know about TLS sessions or configuration.
 
 mod error;
+mod names;
+mod path;
+mod signature;
 #[cfg(test)]
 mod tests;
 
 pub use error::{Holder, VerifyError};
 
-use crate::bundle::{Root, TrustBundle};
+use crate::bundle::TrustBundle;
 use crate::certificate::{CaRole, Certificate};
 use crate::spiffe::SpiffeId;
-use crate::validity::{Standing, rfc3339, unix_seconds};
-use rustls_pki_types::{CertificateDer, UnixTime};
-use std::time::{Duration, SystemTime};
-use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage};
+use path::Search;
+use rustls_pki_types::CertificateDer;
+use std::time::SystemTime;
 
 /// The most certificates that a peer may send. Istio's chains have two or three.
 pub const MAX_CHAIN: usize = 10;
@@ -96,28 +98,27 @@ pub fn verify_chain(
     if matches!(leaf.ca(), CaRole::Authority { .. }) {
         return Err(VerifyError::LeafIsCa { certificate: leaf.to_string() });
     }
+    // One that cannot be read is no link of any path.
+    let sent: Vec<_> =
+        intermediates.iter().enumerate().filter_map(|(i, der)| read(der, i + 1).ok()).collect();
+    let mut search = Search::new(&leaf, &sent, usage, now);
     // One root at a time, so that each path ends at a certificate whose dates and limits are known, and a root
     // that was issued anew under the same name and key is judged on its own.
     let mut refusal: Option<VerifyError> = None;
     for root in bundle.roots() {
-        let outcome = path_to(root, &leaf, leaf_der, intermediates, usage, now)
-            .and_then(|path| judge(&leaf, path, root, now));
-        match outcome {
+        match search.path_to(root) {
             Ok(peer) => return Ok(peer),
-            Err(VerifyError::UnknownIssuer { .. }) => {}
-            Err(e) if refusal.as_ref().is_none_or(|known| e.tells_more_than(known)) => refusal = Some(e),
-            Err(_) => {}
+            Err(e) => VerifyError::keep_the_more_telling(&mut refusal, e),
         }
     }
-    Err(refusal.unwrap_or_else(|| unknown_issuer(&leaf, intermediates, bundle)))
+    match refusal {
+        Some(refusal) if !matches!(refusal, VerifyError::UnknownIssuer { .. }) => Err(refusal),
+        _ => Err(unknown_issuer(&leaf, sent, bundle)),
+    }
 }
 
-fn unknown_issuer(
-    leaf: &Certificate,
-    intermediates: &[CertificateDer<'_>],
-    bundle: &TrustBundle,
-) -> VerifyError {
-    let last = last_issued(leaf, intermediates);
+fn unknown_issuer(leaf: &Certificate, sent: Vec<Certificate>, bundle: &TrustBundle) -> VerifyError {
+    let last = last_issued(leaf, sent);
     VerifyError::UnknownIssuer {
         certificate: last.to_string(),
         issuer: last.issuer().to_owned(),
@@ -130,132 +131,10 @@ fn read(der: &CertificateDer<'_>, place: usize) -> Result<Certificate, VerifyErr
 }
 
 /// The certificate of the chain nearest to a root, by following issuers' names: the one whose issuer is missing.
-fn last_issued(leaf: &Certificate, intermediates: &[CertificateDer<'_>]) -> Certificate {
-    let mut sent: Vec<_> = intermediates.iter().filter_map(|der| read(der, 0).ok()).collect();
+fn last_issued(leaf: &Certificate, mut sent: Vec<Certificate>) -> Certificate {
     let mut last = leaf.clone();
     while let Some(at) = sent.iter().position(|candidate| candidate.subject_der() == last.issuer_der()) {
         last = sent.swap_remove(at);
     }
     last
-}
-
-/// The intermediates between the leaf and this root, as webpki found and checked them.
-fn path_to(
-    root: &Root,
-    leaf: &Certificate,
-    leaf_der: &CertificateDer<'_>,
-    intermediates: &[CertificateDer<'_>],
-    usage: Usage,
-    now: SystemTime,
-) -> Result<Vec<Certificate>, VerifyError> {
-    let time = UnixTime::since_unix_epoch(Duration::from_secs(unix_seconds(now).unwrap_or(0)));
-    let key_usage = match usage {
-        Usage::ClientAuth => KeyUsage::client_auth(),
-        Usage::ServerAuth => KeyUsage::server_auth(),
-    };
-    let sent = || intermediates.iter().enumerate().filter_map(|(i, der)| read(der, i + 1).ok());
-    let explain = |e| VerifyError::from_webpki(e, leaf, sent(), usage, now);
-    let end_entity = EndEntityCert::try_from(leaf_der).map_err(explain)?;
-    let anchors = std::slice::from_ref(&root.anchor);
-    let path = end_entity
-        .verify_for_usage(ALL_VERIFICATION_ALGS, anchors, intermediates, time, key_usage, None, None)
-        .map_err(explain)?;
-    path.intermediate_certificates().enumerate().map(|(i, cert)| read(&cert.der(), i + 1)).collect()
-}
-
-/// Carrick's own rules on a path that webpki has accepted.
-fn judge(
-    leaf: &Certificate,
-    path: Vec<Certificate>,
-    root: &Root,
-    now: SystemTime,
-) -> Result<VerifiedPeer, VerifyError> {
-    let root = &root.certificate;
-    check_root_dates(root, now)?;
-    // A self-signed server certificate may be its own root; then it signs nothing else.
-    if root != leaf {
-        for (below, signer) in path.iter().chain([root]).enumerate() {
-            check_signer(signer, below, signer == root)?;
-        }
-    }
-    let id = check_names(leaf, path.iter().chain([root]).filter(|signer| *signer != leaf))?;
-    Ok(VerifiedPeer { leaf: leaf.clone(), id, intermediates: path, root: root.clone() })
-}
-
-fn check_root_dates(root: &Certificate, now: SystemTime) -> Result<(), VerifyError> {
-    let (holder, certificate) = (Holder::Root, root.to_string());
-    match root.validity().standing(now) {
-        Standing::Valid => Ok(()),
-        Standing::Expired => {
-            let not_after = rfc3339(root.validity().not_after);
-            Err(VerifyError::Expired { holder, certificate, not_after, now: rfc3339(now) })
-        }
-        Standing::NotYetValid => {
-            let not_before = rfc3339(root.validity().not_before);
-            Err(VerifyError::NotYetValid { holder, certificate, not_before, now: rfc3339(now) })
-        }
-    }
-}
-
-/// `below` counts the CAs between this signer and the leaf (RFC 5280 section 4.2.1.9).
-fn check_signer(signer: &Certificate, below: usize, is_root: bool) -> Result<(), VerifyError> {
-    let limit = match signer.ca() {
-        CaRole::Authority { path_len } => path_len,
-        CaRole::Unstated if is_root => None,
-        _ => return Err(VerifyError::NotACa { certificate: signer.to_string() }),
-    };
-    if signer.key_usage().is_some_and(|usage| !usage.key_cert_sign) {
-        return Err(VerifyError::NotACa { certificate: signer.to_string() });
-    }
-    match limit {
-        Some(limit) if below > limit as usize => {
-            Err(VerifyError::PathTooLong { certificate: signer.to_string(), limit, below })
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The SPIFFE rules. A signer that names a trust domain vouches for workloads of that trust domain and nothing
-/// else, names without a trust domain included: those could be matched where a SPIFFE ID is expected.
-fn check_names<'a>(
-    leaf: &Certificate,
-    signers: impl Iterator<Item = &'a Certificate>,
-) -> Result<Option<SpiffeId>, VerifyError> {
-    let named = |certificate: &Certificate| {
-        certificate.spiffe_id().map_err(|reason| VerifyError::BadIdentity {
-            certificate: certificate.to_string(),
-            reason: reason.to_string(),
-        })
-    };
-    let id = named(leaf)?;
-    if let Some(id) = &id {
-        check_svid_leaf(leaf, id)?;
-    }
-    for signer in signers {
-        let Some(own) = named(signer)? else { continue };
-        if id.as_ref().is_none_or(|id| id.trust_domain() != own.trust_domain()) {
-            return Err(VerifyError::ForeignTrustDomain {
-                certificate: leaf.to_string(),
-                signer: signer.to_string(),
-                own: own.trust_domain().clone(),
-            });
-        }
-    }
-    Ok(id)
-}
-
-/// X509-SVID sections 4.1 and 4.3: a leaf has a path, may sign messages, and may not sign certificates or CRLs.
-fn check_svid_leaf(leaf: &Certificate, id: &SpiffeId) -> Result<(), VerifyError> {
-    let bad =
-        |reason: &str| VerifyError::BadIdentity { certificate: leaf.to_string(), reason: reason.to_owned() };
-    if id.path().is_empty() {
-        return Err(bad("it is the ID of a whole trust domain, not of a workload"));
-    }
-    match leaf.key_usage() {
-        Some(usage) if usage.key_cert_sign || usage.crl_sign => {
-            Err(bad("its keyUsage lets it sign certificates or CRLs"))
-        }
-        Some(usage) if !usage.digital_signature => Err(bad("its keyUsage lacks digitalSignature")),
-        _ => Ok(()),
-    }
 }

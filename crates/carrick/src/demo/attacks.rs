@@ -6,6 +6,7 @@
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
+use carrick_identity::forged::{self, Claim};
 use carrick_identity::{CertificateAuthority, PrivateKey, SpiffeId};
 use serde::Serialize;
 
@@ -18,6 +19,8 @@ use crate::probe::{self, HttpOrder, Order, Outcome, Step, TlsOrder};
 const SERVER: &str = "server.ns2.svc.cluster.global";
 const INGRESS: &str = "203.0.113.21:80";
 const CLIENT: &str = "spiffe://cluster1.example/ns/default/sa/client";
+/// Of the other cluster, so that cluster1's CA must not be able to issue it.
+const NEIGHBOUR: &str = "spiffe://cluster2.example/ns/ns2/sa/admin";
 const TIMEOUT_MS: u64 = 5000;
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -68,7 +71,10 @@ fn plain(address: &str, host: &str) -> Order {
 
 /// Makes all attempts.
 pub async fn run(federation: &Federation, state: &StateDir) -> Result<Vec<Check>> {
-    let good = certificate(&cluster_ca(state)?)?;
+    let stolen = cluster_ca(state)?;
+    let good = certificate(&stolen)?;
+    let neighbour = forged(&stolen, &[Claim::Uri(NEIGHBOUR)])?;
+    let disguised = forged(&stolen, &[Claim::Uri(CLIENT), Claim::Dns(NEIGHBOUR)])?;
     let foreign = certificate(&CertificateAuthority::new_root("another root", HOUR, SystemTime::now())?)?;
     let server = federation.find("cluster2/server").await?;
     let client = federation.find("cluster1/client").await?.name();
@@ -96,6 +102,12 @@ pub async fn run(federation: &Federation, state: &StateDir) -> Result<Vec<Check>
         ("a cluster-local service", From::Stranger, tls("ledger.ns2.svc.cluster.local", Some(&good))),
         ("a client without a certificate", From::Stranger, tls(SERVER, None)),
         ("a certificate from another root", From::Stranger, tls(SERVER, Some(&foreign))),
+        ("an identity of cluster2, signed by cluster1's CA", From::Stranger, tls(SERVER, Some(&neighbour))),
+        (
+            "an identity of cluster2 as a second name, signed by cluster1's CA",
+            From::Stranger,
+            tls(SERVER, Some(&disguised)),
+        ),
         ("a wrong SNI", From::Stranger, tls("wrong.ns2.svc.cluster.global", Some(&good))),
         ("a pod address of the other cluster", From::Pod(egress), plain(&direct, SERVER)),
         ("plain HTTP to a gateway's TLS port", From::Stranger, plain(INGRESS, SERVER)),
@@ -163,9 +175,18 @@ fn certificate(authority: &CertificateAuthority) -> Result<(String, String)> {
     let key = PrivateKey::generate()?;
     let leaf =
         authority.issue_workload(key.public_key(), &SpiffeId::parse(CLIENT)?, HOUR, SystemTime::now())?;
-    let chain =
-        std::iter::once(&leaf).chain(authority.chain()).map(carrick_identity::Certificate::pem).collect();
-    Ok((chain, key.expose_pem().to_string()))
+    Ok((chain(leaf.pem(), authority), key.expose_pem().to_string()))
+}
+
+/// A certificate that says whatever a thief of the authority's key wants.
+fn forged(authority: &CertificateAuthority, claims: &[Claim<'_>]) -> Result<(String, String)> {
+    let key = PrivateKey::generate()?;
+    let leaf = forged::leaf(authority, key.public_key(), claims, SystemTime::now())?;
+    Ok((chain(leaf, authority), key.expose_pem().to_string()))
+}
+
+fn chain(leaf: String, authority: &CertificateAuthority) -> String {
+    std::iter::once(leaf).chain(authority.chain().iter().map(carrick_identity::Certificate::pem)).collect()
 }
 
 fn describe_attempt(from: &From, order: &Order) -> String {

@@ -77,6 +77,11 @@ pub fn everything_is_refused_by_whom_it_should(report: &Value) {
             ("a cluster-local service", "ingress gateway cluster2/istio-ingressgateway-0"),
             ("a client without a certificate", "sidecar cluster2/server-v1-0"),
             ("a certificate from another root", "sidecar cluster2/server-v1-0"),
+            ("an identity of cluster2, signed by cluster1's CA", "sidecar cluster2/server-v1-0"),
+            (
+                "an identity of cluster2 as a second name, signed by cluster1's CA",
+                "sidecar cluster2/server-v1-0"
+            ),
             ("a wrong SNI", "ingress gateway cluster2/istio-ingressgateway-0"),
             ("a pod address of the other cluster", "the network"),
             ("plain HTTP to a gateway's TLS port", "ingress gateway cluster2/istio-ingressgateway-0"),

@@ -35,6 +35,9 @@ pub enum CaError {
         dir.display()
     )]
     OtherDomain { dir: PathBuf, own: TrustDomain, wanted: TrustDomain, reason: Box<CaError> },
+    /// By its name constraints, or those of a CA above it.
+    #[error("the CA in {} cannot be used for {wanted}: {reason}", dir.display())]
+    Foreign { dir: PathBuf, wanted: TrustDomain, reason: CaCertsError },
     #[error("there is no CA in {} and no enrolment token to get one; pass --token", dir.display())]
     NoToken { dir: PathBuf },
     #[error("the root CA's answer cannot be used: {0}")]

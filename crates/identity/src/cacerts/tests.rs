@@ -136,3 +136,92 @@ fn istios_makefile_puts_the_root_into_the_chain_and_that_is_well() {
     assert_eq!(cacerts.authority.chain().len(), 2);
     assert_eq!(cacerts.authority.trust_domain(), None);
 }
+
+/// A CA as a company's own PKI makes it, from the text of an extension file.
+fn plugged_in(openssl: &OpenSsl, extensions: &str) -> (CaCertsFiles, SystemTime) {
+    openssl.ok("req -x509 -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout root.key -subj /O=Company/CN=Root -days 3650 -out root.pem -addext keyUsage=critical,keyCertSign");
+    openssl.ok(
+        "req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -subj /O=Company/CN=Mesh-CA -out ca.csr",
+    );
+    openssl.write(
+        "ext",
+        format!(
+            "basicConstraints=critical,CA:true,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign\n{extensions}"
+        ),
+    );
+    openssl.ok(
+        "x509 -req -in ca.csr -CA root.pem -CAkey root.key -set_serial 2 -days 730 -extfile ext -out ca.pem",
+    );
+    let own = openssl.read("ca.pem");
+    let made = Certificate::all_from_pem(&own).unwrap()[0].validity().not_before;
+    let files = CaCertsFiles {
+        cert_chain: Some(own.clone()),
+        ca_cert: Some(own),
+        ca_key: Some(Zeroizing::new(openssl.read("ca.key"))),
+        root_cert: Some(openssl.read("root.pem")),
+    };
+    (files, made + DAY)
+}
+
+#[test]
+fn a_ca_that_names_no_trust_domain_is_bound_by_its_holder() {
+    let (files, at) = plugged_in(&OpenSsl::new(), "subjectAltName=DNS:istiod.istio-system.svc\n");
+    let cacerts = CaCerts::load(files, at).unwrap().unwrap().bound_to(&domain("a.example"), at).unwrap();
+    assert!(!cacerts.authority.is_bound_for_verifiers());
+    let key = PrivateKey::generate().unwrap();
+    let issue = |name| cacerts.authority.issue_workload(key.public_key(), &workload_id(name), DAY, at);
+    assert!(issue("a.example").is_ok());
+    assert!(matches!(issue("b.example"), Err(IssueError::ForeignTrustDomain { .. })));
+}
+
+/// The extensions that docs/security.md recommends.
+fn recommended() -> String {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/security.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let begin = "subjectAltName=URI:spiffe://cluster1.example\n";
+    let at = page.find(begin).expect("docs/security.md shows the extensions of a CA of one's own");
+    page[at..].split("```").next().unwrap().to_owned()
+}
+
+#[test]
+fn a_ca_with_the_extensions_that_the_documentation_recommends_is_held_to_its_trust_domain_by_all() {
+    let openssl = OpenSsl::new();
+    let (files, at) = plugged_in(&openssl, &recommended());
+    let cacerts = CaCerts::load(files, at).unwrap().unwrap();
+    assert!(cacerts.authority.is_bound_for_verifiers());
+    assert_eq!(cacerts.authority.trust_domain(), Some(&domain("cluster1.example")));
+    let theirs = crate::issue::only_for_tests(&domain("cluster1.example"));
+    let own = cacerts.authority.certificate().name_constraints().unwrap();
+    assert_eq!(
+        own,
+        &crate::certificate::NameConstraints::from_der_for_tests(theirs.content()),
+        "the same as those of the CAs that the root CA makes"
+    );
+    let cacerts = cacerts.bound_to(&domain("cluster1.example"), at).unwrap();
+    let key = PrivateKey::generate().unwrap();
+    let leaf = cacerts.authority.issue_workload(key.public_key(), &workload_id("cluster1.example"), DAY, at);
+    openssl.write("leaf.pem", leaf.unwrap().pem());
+    let at = at.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    openssl.ok(&format!("verify -x509_strict -attime {at} -CAfile root.pem -untrusted ca.pem leaf.pem"));
+}
+
+#[test]
+fn constraints_alone_bind_too_and_another_trust_domain_is_refused_at_the_start() {
+    let (files, at) = plugged_in(&OpenSsl::new(), "nameConstraints=critical,permitted;URI:a.example\n");
+    let load = || {
+        CaCerts::load(
+            CaCertsFiles {
+                ca_cert: files.ca_cert.clone(),
+                ca_key: files.ca_key.clone(),
+                root_cert: files.root_cert.clone(),
+                cert_chain: files.cert_chain.clone(),
+            },
+            at,
+        )
+        .unwrap()
+        .unwrap()
+    };
+    assert!(load().bound_to(&domain("a.example"), at).is_ok());
+    let e = load().bound_to(&domain("b.example"), at).unwrap_err();
+    assert!(matches!(e, CaCertsError::Untrusted(VerifyError::Constrained { .. })), "{e}");
+}

@@ -75,6 +75,49 @@ fn constraints_and_names_that_cannot_be_read_are_not_taken_for_absent() {
 }
 
 #[test]
+fn a_dns_name_is_a_host_name() {
+    let mesh = Mesh::new();
+    let key = PrivateKey::generate().unwrap();
+    let with = |name: &[u8]| {
+        let san = [&[0x30, name.len() as u8 + 2, 0x82, name.len() as u8], name].concat();
+        let mut params = CertificateParams::default();
+        params.custom_extensions.push(CustomExtension::from_oid_content(&[2, 5, 29, 17], san));
+        let issuer =
+            rcgen::Issuer::from_ca_cert_der(mesh.root.certificate().der(), mesh.root.key().pair()).unwrap();
+        Certificate::from_der(params.signed_by(key.pair(), &issuer).unwrap().der().clone())
+    };
+    for good in ["localhost", "a.example", "*.a.example", "_x.A-b.example", "xn--bcher-kva.example", "1.2"] {
+        assert_eq!(with(good.as_bytes()).unwrap().names().dns_names, [good]);
+    }
+    let long = [b'a'; 64];
+    for bad in [
+        &b"spiffe://victim.example/ns/ns2/sa/admin"[..],
+        b"",
+        b".",
+        b"*",
+        b"*.",
+        b"a.",
+        b".a",
+        b"a..b",
+        b"a*.example",
+        b"a.*.example",
+        b"*.*.example",
+        b"a b",
+        b"a/b",
+        b"a:80",
+        b"a@b",
+        b"a,b",
+        b"a;URI=spiffe:",
+        b"a%2eb",
+        b"a\0.b",
+        "b\u{fc}cher.example".as_bytes(),
+        &long,
+    ] {
+        assert!(with(bad).is_err(), "{}", String::from_utf8_lossy(bad));
+    }
+}
+
+#[test]
 fn a_spiffe_uri_in_any_case_is_held_to_the_strict_rules() {
     let ca = Mesh::new().root;
     let key = PrivateKey::generate().unwrap();

@@ -58,7 +58,17 @@ fn a_cluster_ca_is_bound_to_its_trust_domain_and_may_sign_leaves_only() {
     let ca = Mesh::new().cluster("cluster1.example");
     openssl.write("ca.pem", ca.certificate().pem());
     let text = openssl.ok("x509 -in ca.pem -noout -text");
-    for part in ["CA:TRUE, pathlen:0", "URI:spiffe://cluster1.example\n", "Certificate Sign, CRL Sign"] {
+    for part in [
+        "CA:TRUE, pathlen:0",
+        "URI:spiffe://cluster1.example\n",
+        "Certificate Sign, CRL Sign",
+        "X509v3 Name Constraints: critical\n",
+        "URI:cluster1.example\n",
+        "email:.invalid\n",
+        "DNS:\n",
+        "IP:0.0.0.0/0.0.0.0\n",
+        "IP:0:0:0:0:0:0:0:0/0:0:0:0:0:0:0:0\n",
+    ] {
         assert!(text.contains(part), "missing {part:?} in\n{text}");
     }
     assert_eq!(ca.trust_domain(), Some(&domain("cluster1.example")));
@@ -162,4 +172,22 @@ fn parts_that_do_not_fit_make_no_authority() {
     let key = PrivateKey::from_pem(&openssl.read("key.pem")).unwrap();
     let e = CertificateAuthority::from_parts(certificate, key, Vec::new()).unwrap_err();
     assert!(matches!(e, IssueError::Subject { .. }), "{e}");
+}
+
+#[test]
+fn a_trust_domain_that_is_no_host_name_cannot_be_constrained() {
+    let mesh = Mesh::new();
+    let key = PrivateKey::generate().unwrap();
+    for name in [".example", "example.", "a..b", ".", "10.0.0.1"] {
+        let refused = mesh.root.issue_cluster_ca(key.public_key(), &domain(name), DAY, now());
+        assert!(matches!(refused, Err(IssueError::Unconstrainable { .. })), "{name}");
+    }
+    let longest = format!("{}.example", "a".repeat(247));
+    for name in ["a", "under_score.example", &longest] {
+        let key = PrivateKey::generate().unwrap();
+        let ca = mesh.root.issue_cluster_ca(key.public_key(), &domain(name), DAY, now()).unwrap();
+        let ca = CertificateAuthority::from_parts(ca.clone(), key, vec![ca]).unwrap();
+        let chain = crate::scene::workload_chain(&ca, &workload_id(name));
+        crate::verify_svid(&chain, &mesh.bundle(), crate::Usage::ClientAuth, now()).unwrap();
+    }
 }

@@ -3,7 +3,7 @@
 use super::Usage;
 use crate::certificate::{Certificate, CertificateError};
 use crate::spiffe::TrustDomain;
-use crate::validity::{Standing, rfc3339};
+use crate::validity::rfc3339;
 use std::fmt;
 use std::time::SystemTime;
 use thiserror::Error;
@@ -58,10 +58,6 @@ pub enum VerifyError {
         "the CA certificate {certificate} allows {limit} further CAs below it, but {below} are in the chain; issue from it directly"
     )]
     PathTooLong { certificate: String, limit: u32, below: usize },
-    #[error(
-        "the chain of the certificate {certificate} has more CAs in it than one of them allows (pathlen); issue from a CA nearer to the root"
-    )]
-    PathLimit { certificate: String },
     #[error("the certificate {certificate} is not meant for {usage}; issue it with that extended key usage")]
     WrongUsage { certificate: String, usage: Usage },
     #[error(
@@ -76,66 +72,57 @@ pub enum VerifyError {
         "the certificate {certificate} was issued by {signer}, which speaks for the trust domain {own} only; have it issued by the CA of its own trust domain"
     )]
     ForeignTrustDomain { certificate: String, signer: String, own: TrustDomain },
+    #[error(
+        "the certificate {certificate} has names besides its SPIFFE ID, but was issued by {signer}, which speaks for SPIFFE IDs of {own} only; have it issued with one URI name and nothing else"
+    )]
+    FurtherNames { certificate: String, signer: String, own: TrustDomain },
+    #[error(
+        "the certificate {certificate} was issued below {signer}, whose name constraints forbid it: {reason}; have it issued by the CA of its own trust domain"
+    )]
+    Constrained { certificate: String, signer: String, reason: String },
     #[error("the chain of the certificate {certificate} is refused: {reason}")]
     Refused { certificate: String, reason: String },
 }
 
 impl VerifyError {
-    /// Turns webpki's reason, which names no certificate, into one that does.
+    /// Turns webpki's reason for refusing a leaf into one that names it.
     pub(super) fn from_webpki(
         error: webpki::Error,
         leaf: &Certificate,
-        intermediates: impl Iterator<Item = Certificate>,
         usage: Usage,
         now: SystemTime,
     ) -> Self {
         use webpki::Error as E;
-        let certificate = leaf.to_string();
+        let (certificate, validity, now) = (leaf.to_string(), leaf.validity(), rfc3339(now));
         match error {
-            E::CertExpired { .. } | E::CertNotValidYet { .. } => {
-                let holders = [(Holder::Leaf, leaf.clone())]
-                    .into_iter()
-                    .chain(intermediates.map(|certificate| (Holder::Intermediate, certificate)));
-                Self::out_of_date(holders, now)
-                    .unwrap_or_else(|| Self::Refused { certificate, reason: error.to_string() })
+            E::CertExpired { .. } => {
+                let not_after = rfc3339(validity.not_after);
+                Self::Expired { holder: Holder::Leaf, certificate, not_after, now }
             }
-            E::UnknownIssuer => {
-                Self::UnknownIssuer { certificate, issuer: leaf.issuer().to_owned(), roots: String::new() }
+            E::CertNotValidYet { .. } => {
+                let not_before = rfc3339(validity.not_before);
+                Self::NotYetValid { holder: Holder::Leaf, certificate, not_before, now }
             }
             E::InvalidSignatureForPublicKey => Self::BadSignature { certificate },
             E::CaUsedAsEndEntity => Self::LeafIsCa { certificate },
-            E::PathLenConstraintViolated => Self::PathLimit { certificate },
             E::RequiredEkuNotFoundContext(_) | E::EmptyEkuExtension => {
                 Self::WrongUsage { certificate, usage }
             }
-            E::EndEntityUsedAsCa => Self::NotACa {
-                certificate: intermediates
-                    .into_iter()
-                    .find(|signer| signer.ca() == crate::certificate::CaRole::EndEntity)
-                    .map_or(certificate, |signer| signer.to_string()),
-            },
             other => Self::Refused { certificate, reason: other.to_string() },
         }
     }
 
-    fn out_of_date(
-        mut holders: impl Iterator<Item = (Holder, Certificate)>,
-        now: SystemTime,
-    ) -> Option<Self> {
-        let (holder, stale) =
-            holders.find(|(_, certificate)| certificate.validity().standing(now) != Standing::Valid)?;
-        let (validity, certificate) = (stale.validity(), stale.to_string());
-        let now_text = rfc3339(now);
-        Some(if validity.standing(now) == Standing::Expired {
-            Self::Expired { holder, certificate, not_after: rfc3339(validity.not_after), now: now_text }
-        } else {
-            Self::NotYetValid { holder, certificate, not_before: rfc3339(validity.not_before), now: now_text }
-        })
-    }
-
-    /// Of the refusals for several roots, the one to show: a wrong signature may only mean two roots of one name.
-    pub(super) fn tells_more_than(&self, other: &Self) -> bool {
-        matches!(other, Self::BadSignature { .. }) && !matches!(self, Self::BadSignature { .. })
+    /// Of the refusals of several paths, the one to show: the first of those that say most. A wrong signature may only mean two
+    /// CAs of one name, an unknown issuer that the path leads elsewhere.
+    pub(super) fn keep_the_more_telling(kept: &mut Option<Self>, other: Self) {
+        let says = |e: &Self| match e {
+            Self::UnknownIssuer { .. } => 0,
+            Self::BadSignature { .. } => 1,
+            _ => 2,
+        };
+        if kept.as_ref().is_none_or(|kept| says(&other) > says(kept)) {
+            *kept = Some(other);
+        }
     }
 }
 

@@ -22,12 +22,20 @@ pub(super) enum Condition {
     DestinationPorts(Range<u32>),
     /// The SNI; empty if there was none.
     ServerName(StringMatcher),
-    /// The peer showed a certificate that was accepted; with a matcher, one of its names is like this.
-    Authenticated(Option<StringMatcher>),
+    /// The peer showed a certificate that was accepted; with a name, it is called so.
+    Authenticated(Option<PeerName>),
     /// The socket's peer.
     DirectRemoteIp(Cidr),
     /// The client behind trusted proxies.
     RemoteIp(Cidr),
+}
+
+/// How a peer must be called.
+#[derive(Debug)]
+pub(super) struct PeerName {
+    pub(super) matcher: StringMatcher,
+    /// Whether the matcher speaks of SPIFFE IDs.
+    pub(super) is_spiffe_id: bool,
 }
 
 impl Condition {
@@ -62,9 +70,15 @@ fn server_name<'a>(subject: &Subject<'a>) -> &'a str {
     of_hello.or_else(of_tls).unwrap_or_default()
 }
 
-/// URI names are tried first, then DNS names, then the subject (Envoy docs, `Principal.Authenticated`).
-fn is_authenticated(tls: &TlsFacts, matcher: Option<&StringMatcher>) -> bool {
-    let Some(matcher) = matcher else { return tls.peer_certificate_sha256.is_some() };
-    let names = tls.peer_uri_sans.iter().chain(&tls.peer_dns_sans).chain([&tls.peer_subject]);
-    tls.peer_certificate_sha256.is_some() && names.into_iter().any(|name| matcher.matches(name.as_bytes()))
+/// URI names are tried first, then DNS names, then the subject (Envoy docs, `Principal.Authenticated`). But a SPIFFE ID is a URI
+/// name: no other name is compared with one, and a peer that has one is called by nothing else.
+fn is_authenticated(tls: &TlsFacts, name: Option<&PeerName>) -> bool {
+    if tls.peer_certificate_sha256.is_none() {
+        return false;
+    }
+    let Some(name) = name else { return true };
+    let is_called = |text: &String| name.matcher.matches(text.as_bytes());
+    let only_uris = name.is_spiffe_id || tls.peer_uri_sans.iter().any(|uri| uri.starts_with("spiffe:"));
+    tls.peer_uri_sans.iter().any(is_called)
+        || (!only_uris && tls.peer_dns_sans.iter().chain([&tls.peer_subject]).any(is_called))
 }

@@ -8,10 +8,11 @@ use carrick_xds::pb::envoy::config::rbac::v3::principal::Identifier;
 use carrick_xds::pb::envoy::config::rbac::v3::rbac::{Action as ActionPb, AuditLoggingOptions};
 use carrick_xds::pb::envoy::config::route::v3::HeaderMatcher as HeaderMatcherPb;
 use carrick_xds::pb::envoy::r#type::matcher::v3::path_matcher::Rule as PathRule;
+use carrick_xds::pb::envoy::r#type::matcher::v3::string_matcher::MatchPattern;
 use carrick_xds::pb::envoy::r#type::matcher::v3::{PathMatcher, StringMatcher as StringMatcherPb};
 use carrick_xds::pb::envoy::r#type::v3::Int32Range;
 
-use super::condition::Condition;
+use super::condition::{Condition, PeerName};
 use super::{Action, Policy, Rules};
 use crate::config::address::Cidr;
 use crate::http::matcher::{HeaderMatcher, StringMatcher};
@@ -125,7 +126,7 @@ fn principal(pb: &pb::Principal, layer: Layer) -> Result<Condition, FieldError> 
         Some(Identifier::Any(any)) => always(*any)?,
         Some(Identifier::Authenticated(pb)) => {
             let name = pb.principal_name.as_ref();
-            let name = name.map(|pb| text(pb, "principal_name")).transpose();
+            let name = name.map(peer_name).transpose();
             Condition::Authenticated(name.map_err(|error| error.within("authenticated"))?)
         }
         Some(Identifier::SourceIp(pb)) => Condition::DirectRemoteIp(range(pb, "source_ip")?),
@@ -169,6 +170,16 @@ fn url_path(pb: &PathMatcher, layer: Layer) -> Result<Condition, FieldError> {
 
 fn text(pb: &StringMatcherPb, field: &str) -> Result<StringMatcher, FieldError> {
     StringMatcher::from_proto(pb).map_err(|error| error.within(field))
+}
+
+fn peer_name(pb: &StringMatcherPb) -> Result<PeerName, FieldError> {
+    let pattern = match pb.match_pattern.as_ref() {
+        Some(MatchPattern::Exact(text) | MatchPattern::Prefix(text)) => text.as_str(),
+        Some(MatchPattern::SafeRegex(regex)) => regex.regex.as_str(),
+        _ => "",
+    };
+    let is_spiffe_id = pattern.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("spiffe:"));
+    Ok(PeerName { matcher: text(pb, "principal_name")?, is_spiffe_id })
 }
 
 fn range(pb: &CidrRange, field: &str) -> Result<Cidr, FieldError> {

@@ -43,8 +43,12 @@ fn allows(rules: &str, info: &ConnectionInfo) -> bool {
     rules.judge(&Subject { connection: info, client: info.remote, head: None }).allowed
 }
 
+fn principal(matcher: &str) -> String {
+    format!(r#"{{"authenticated": {{"principal_name": {{{matcher}}}}}}}"#)
+}
+
 #[test]
-fn peers_are_known_by_any_of_their_names() {
+fn a_peer_with_a_spiffe_id_is_known_by_that_alone() {
     let info = peer("spiffe://td/ns/a/sa/b");
     for (matcher, expected) in [
         (r#""exact": "spiffe://td/ns/a/sa/b""#, true),
@@ -55,12 +59,38 @@ fn peers_are_known_by_any_of_their_names() {
         // An expression must match the whole name.
         (r#""safe_regex": {"regex": "/ns/a/"}"#, false),
         (r#""safe_regex": {"regex": ".+"}"#, true),
-        (r#""exact": "client.test""#, true),
-        (r#""exact": "CN=client""#, true),
+        (r#""exact": "client.test""#, false),
+        (r#""suffix": ".test""#, false),
+        (r#""exact": "CN=client""#, false),
+        (r#""safe_regex": {"regex": "CN=.*"}"#, false),
     ] {
-        let principal = format!(r#"{{"authenticated": {{"principal_name": {{{matcher}}}}}}}"#);
+        let principal = principal(matcher);
         assert_eq!(allows(&policy(ANY, &principal), &info), expected, "{matcher}");
         assert!(!allows(&policy(ANY, &principal), &connection()), "{matcher}");
+    }
+}
+
+#[test]
+fn a_peer_without_a_spiffe_id_is_known_by_any_of_its_names_but_as_no_spiffe_id() {
+    let tls = TlsFacts {
+        peer_uri_sans: vec!["https://client.test/".to_owned()],
+        // Neither is read from a certificate; were they, nothing would come of it.
+        peer_dns_sans: vec!["client.test".into(), "spiffe://td/ns/a/sa/b".into()],
+        peer_subject: "spiffe://td/ns/a/sa/c".into(),
+        peer_certificate_sha256: Some("00".into()),
+        ..TlsFacts::default()
+    };
+    let info = ConnectionInfo { tls: Some(Arc::new(tls)), ..connection() };
+    for (matcher, expected) in [
+        (r#""exact": "https://client.test/""#, true),
+        (r#""exact": "client.test""#, true),
+        (r#""exact": "CLIENT.TEST", "ignore_case": true"#, true),
+        (r#""exact": "spiffe://td/ns/a/sa/b""#, false),
+        (r#""exact": "SPIFFE://td/ns/a/sa/b", "ignore_case": true"#, false),
+        (r#""prefix": "spiffe://td/""#, false),
+        (r#""safe_regex": {"regex": "spiffe://.+/ns/a/sa/c"}"#, false),
+    ] {
+        assert_eq!(allows(&policy(ANY, &principal(matcher)), &info), expected, "{matcher}");
     }
 }
 

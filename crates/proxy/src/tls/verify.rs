@@ -135,7 +135,12 @@ fn check_digests(validation: &Validation, certificate: &Certificate) -> Result<(
 }
 
 fn matches(matcher: &NameMatcher, names: &SubjectAltNames) -> bool {
-    let of_kind = |kind| matcher.kind.is_none_or(|wanted| wanted == kind);
+    // A SPIFFE ID is a URI name, also to a matcher that leaves the kind open.
+    let is_spiffe_id = matcher.matcher.exact().is_some_and(|exact| exact.starts_with("spiffe:"));
+    let of_kind = |kind| match matcher.kind {
+        Some(wanted) => wanted == kind,
+        None => kind == NameKind::Uri || !is_spiffe_id,
+    };
     let any = |values: &[String]| values.iter().any(|value| matcher.matcher.matches(value));
     (of_kind(NameKind::Uri) && any(&names.uris))
         || (of_kind(NameKind::Dns)

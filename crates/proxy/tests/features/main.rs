@@ -12,6 +12,7 @@ mod access;
 mod authority;
 mod cors;
 mod faults;
+mod forgeries;
 mod hashing;
 mod health;
 mod identities;
