@@ -4,7 +4,7 @@
 //! Pure. It looks at snapshots, and at the federation file for what lies between clusters. It must not know Envoy, nor where files
 //! come from. `translate` does what is written; this says what its author will regret.
 //!
-//! Reading order: [`rule`] (what a rule is), `cluster` and `listener` (one cluster as rules see it), `call`,
+//! Reading order: [`Rule`] (what a rule is), `cluster` and `chains` (one cluster as rules see it), `call`,
 //! `path` and `verdict` (who calls, where that goes, what is wrong with it), then the other rules, a file for each topic.
 
 mod authorization;
@@ -13,9 +13,8 @@ mod chains;
 mod cluster;
 mod egress;
 mod gateways;
-mod listener;
 mod path;
-pub mod rule;
+mod rule;
 mod subsets;
 mod tls;
 mod verdict;
@@ -29,7 +28,44 @@ use crate::snapshot::MeshSnapshot;
 use cluster::Cluster;
 use rule::Findings;
 
-pub use rule::{RULES, Rule};
+pub use rule::Rule;
+
+/// All rules in the order of their codes.
+pub const RULES: &[&Rule] = &[
+    &tls::NO_IDENTITY_PINNED,
+    &tls::VERIFICATION_OFF,
+    &verdict::NO_MESH_PROTOCOL,
+    &verdict::WRONG_TRUST_DOMAIN,
+    &verdict::IDENTITY_NOBODY_HAS,
+    &verdict::ONE_SIDE_PLAIN,
+    &gateways::ENCRYPTED_TWICE,
+    &verdict::NOBODY_ENDS_TLS,
+    &verdict::NO_CLIENT_CERTIFICATE,
+    &authorization::PRINCIPAL_OF_NOBODY,
+    &egress::UNKNOWN_NAMES_LEAVE,
+    &egress::ORIGINAL_DESTINATION,
+    &egress::SENDS_TO_ITSELF,
+    &subsets::SUBSET_OUT_OF_SIGHT,
+    &authorization::NAMESPACE_OF_EVERY_CLUSTER,
+    &gateways::SNI_WIDER_THAN_GATEWAY,
+    &gateways::TLS_HOST_TAKEN,
+    &gateways::PORT_CONTRADICTED,
+    &gateways::PORT_NEVER_SEEN,
+    &gateways::ROUTES_OF_WRONG_KIND,
+    &gateways::SERVER_WITHOUT_ROUTES,
+    &gateways::SNI_TAKEN,
+    &gateways::BY_WILDCARD,
+    &gateways::TCP_TAKEN,
+    &verdict::NOT_EXPOSED,
+    &verdict::NO_SUCH_INGRESS,
+    &verdict::SNI_REFUSED,
+    &verdict::PORT_CLOSED,
+    &verdict::NO_SERVICE_PORT,
+    &verdict::PAST_THE_EGRESS_GATEWAY,
+    &gateways::NOT_EXPORTED_TO_GATEWAY,
+    &gateways::HOST_NOT_ADMITTED,
+    &gateways::PORT_OF_NO_SERVICE,
+];
 
 /// A federation with its clusters, as the rules see it.
 struct View<'a> {

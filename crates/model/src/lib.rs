@@ -5,8 +5,8 @@
 //!
 //! Reading order: [`source`] and [`diagnostic`] (where, and what is wrong), [`resource`] and [`resources`]
 //! (what an operator can write), [`parse`] (text -> resources), [`federation`] (which cluster gets what),
-//! [`mesh`] and [`addresses`] (settings and address allocation), `validate` and [`snapshot`] (resources ->
-//! [`MeshSnapshot`]), [`analyze`](mod@analyze) (what is wrong with the whole).
+//! [`mesh`] and [`addresses`] (settings and address allocation), [`snapshot`] (what can be asked of a mesh),
+//! `validate` and [`build()`](build()) (resources -> [`MeshSnapshot`]), [`analyze`](mod@analyze) (what is wrong with the whole).
 
 pub mod source;
 
@@ -34,9 +34,12 @@ mod validate;
 
 pub mod snapshot;
 
+mod build;
+
 pub mod analyze;
 
 pub use addresses::AddressTable;
+pub use build::build;
 pub use cidr::Cidr;
 pub use diagnostic::{Colour, Diagnostic, Severity, render, render_with};
 pub use federation::{ClusterConfig, ClusterRuntime, FederatedCluster, Federation, parse_federation};
@@ -45,7 +48,7 @@ pub use parse::{ParseCache, ParsedFile, parse, parse_with};
 pub use resource::{AnyResource, Kind, Meta, Resource, ResourceName};
 pub use snapshot::{
     EffectiveDestinationRule, EffectivePolicy, Endpoint, EndpointAddress, MeshSnapshot, MtlsMode, NameEntry,
-    Protocol, Resolution, Service, ServiceKind, ServicePort, Workload, build,
+    Protocol, Resolution, Service, ServiceKind, ServicePort, Workload,
 };
 pub use source::{Location, SourceFile};
 pub use visibility::ExportTo;

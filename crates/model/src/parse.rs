@@ -11,8 +11,6 @@ mod irrelevant;
 mod kinds;
 mod metadata;
 mod mistakes;
-mod node;
-mod positions;
 mod reader;
 mod resource;
 mod substitute;
@@ -26,7 +24,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use cache::ParseCache;
-pub use positions::Positions;
 
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::resource::AnyResource;

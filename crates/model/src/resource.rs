@@ -12,8 +12,7 @@ use time::OffsetDateTime;
 pub use any::AnyResource;
 pub use kind::Kind;
 
-use crate::parse::Positions;
-use crate::source::Location;
+use crate::source::{Location, Positions};
 
 /// The name of a resource, unique in a cluster. Cluster-scoped kinds have an empty namespace.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

@@ -1,10 +1,9 @@
 //! The validated whole of one cluster's mesh, and the questions that can be asked of it.
 //!
-//! A [`MeshSnapshot`] comes only from [`build`]; it never changes. Each index answers one kind of question by the
+//! A [`MeshSnapshot`] comes only from [`crate::build`]; it never changes. Each index answers one kind of question by the
 //! rules of one part of Istio's semantics: the file's first line says which.
 
 mod authorization;
-mod build;
 mod client_labels;
 mod delegates;
 mod destination_rules;
@@ -14,6 +13,7 @@ mod mtls;
 mod names;
 mod policy;
 mod protocol;
+mod route_match;
 mod service;
 mod services;
 mod sidecars;
@@ -28,30 +28,35 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-pub use build::build;
-pub use gateways::{bound_hosts, server_hosts};
+pub use gateways::{
+    Conflict, GatewayListener, GatewayListeners, GatewayProxy, GatewayServer, LeftOut, ListenerProtocol,
+    ServerKind, SniClaim, SniTaken, SniTarget, TcpClaim, admits_namespace, bound_hosts, server_hosts,
+};
 pub use mtls::{MtlsMode, ServerMtls};
 pub use names::{NameEntry, Registry};
 pub use policy::{EffectiveDestinationRule, EffectivePolicy};
 pub use protocol::Protocol;
+pub use route_match::MatchContext;
 pub use service::{
     Endpoint, EndpointAddress, Resolution, Service, ServiceKind, ServicePort, TargetPort, TlsCapability,
+    sni_key,
 };
 pub use sidecars::SidecarScope;
 pub use workload::{NETNS_ANNOTATION, OWNER_ANNOTATION, TLS_MODE_LABEL, Workload};
 
 pub(crate) use delegates::{find as find_delegate, is_delegate, merged as merged_with_delegate};
 pub(crate) use destination_rules::DestinationRuleIndex;
-pub(crate) use gateways::GatewayIndex;
+pub(crate) use gateways::{GatewayIndex, missing_credentials};
 pub(crate) use inventory::Inventory;
 pub(crate) use services::ServiceIndex;
-pub(crate) use virtual_services::{VirtualServiceIndex, gateway_name};
+pub(crate) use virtual_services::gateway_name;
 pub(crate) use workloads::WorkloadIndex;
 
 use crate::mesh::MeshSettings;
 use crate::resource::{AnyResource, Meta, Resource};
 use crate::resources::*;
 use mtls::AuthenticationIndex;
+use virtual_services::VirtualServiceIndex;
 
 /// One cluster's mesh at one moment.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,7 +72,31 @@ pub struct MeshSnapshot {
     client_label_keys: BTreeSet<String>,
 }
 
+/// What is indexed before it is known which VirtualServices are refused.
+pub(crate) struct Indexes {
+    pub workloads: WorkloadIndex,
+    pub services: ServiceIndex,
+    pub destination_rules: DestinationRuleIndex,
+    pub gateways: GatewayIndex,
+}
+
 impl MeshSnapshot {
+    /// Of checked resources only; see [`crate::build`].
+    pub(crate) fn new(settings: MeshSettings, inventory: Inventory, indexes: Indexes) -> MeshSnapshot {
+        let Indexes { workloads, services, destination_rules, gateways } = indexes;
+        MeshSnapshot {
+            virtual_services: VirtualServiceIndex::build(&inventory.virtual_services, &settings),
+            authentication: AuthenticationIndex::build(&inventory, &settings),
+            client_label_keys: client_labels::keys(&inventory),
+            settings,
+            inventory,
+            workloads,
+            services,
+            destination_rules,
+            gateways,
+        }
+    }
+
     pub fn settings(&self) -> &MeshSettings {
         &self.settings
     }
@@ -248,7 +277,7 @@ impl MeshSnapshot {
     }
 
     /// The AuthorizationPolicies for a workload of `namespace` with these labels: the mesh's, then the namespace's, each oldest first.
-    /// Some of them may have been refused (see [`build`]).
+    /// Some of them may have been refused (see [`crate::build`]).
     pub fn authorization_policies_for<'a>(
         &'a self,
         namespace: &'a str,

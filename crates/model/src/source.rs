@@ -1,9 +1,15 @@
 //! Texts that an operator wrote, and places in them. Knows nothing of what the texts mean.
 
+mod node;
+mod positions;
+
 use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
+
+pub(crate) use node::{Entry, Node, Value};
+pub use positions::Positions;
 
 /// One file of configuration, already read.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,43 +1,69 @@
 //! What this proxy would say to a resource, without taking it.
 //!
-//! It must not know who asks: tests of what a control plane sends, for one.
+//! It must not know who asks: tests of what a control plane sends, for one, or who wants a bootstrap validated.
 
 use carrick_xds::pb::envoy::config::cluster::v3::Cluster;
 use carrick_xds::pb::envoy::config::endpoint::v3::ClusterLoadAssignment;
-use carrick_xds::pb::envoy::config::listener::v3::Listener;
+use carrick_xds::pb::envoy::config::listener::v3::Listener as ListenerPb;
 use carrick_xds::pb::envoy::config::route::v3::RouteConfiguration;
 use carrick_xds::pb::envoy::extensions::transport_sockets::tls::v3::Secret as SecretPb;
 use carrick_xds::{FieldError, ResourceType};
-use prost::Message;
 use prost_types::Any;
 
+use crate::bootstrap::Bootstrap;
+use crate::cluster::UpstreamCluster;
 use crate::config::cluster::ClusterConfig;
 use crate::config::endpoint::Assignment;
-use crate::config::listener::ListenerConfig;
+use crate::config::resource;
 use crate::config::socket::SocketSettings;
-use crate::config::supported;
 use crate::http::RouteTable;
-use crate::secrets::Secret;
+use crate::listener::Listener;
+use crate::listener::config::ListenerConfig;
+use crate::registry::Registry;
+use crate::secrets::{Secret, Secrets};
 
 /// Whether a resource is one that this proxy obeys in all of its fields.
 ///
 /// # Errors
 /// The field that it does not obey, as in its NACK.
 pub fn accepts(kind: ResourceType, body: &Any) -> Result<(), FieldError> {
-    supported::check(body)?;
-    match kind {
-        ResourceType::Cluster => {
-            ClusterConfig::from_proto(&decode::<Cluster>(body)?, &SocketSettings::default()).map(drop)
+    judge(kind, body, &SocketSettings::default())
+}
+
+impl Bootstrap {
+    /// Judges the static resources as loading them would, without opening a socket.
+    ///
+    /// # Errors
+    /// The place of the resource in the bootstrap, and the field of it that is not obeyed.
+    pub fn check_resources(&self) -> Result<(), FieldError> {
+        for (kind, _, body, place) in self.static_resources() {
+            judge(kind, &body, &self.default_sockets).map_err(|error| error.within(place))?;
         }
-        ResourceType::Listener => ListenerConfig::from_proto(&decode::<Listener>(body)?).map(drop),
-        ResourceType::Endpoint => {
-            Assignment::from_proto(&decode::<ClusterLoadAssignment>(body)?, false).map(drop)
-        }
-        ResourceType::Route => RouteTable::from_proto(&decode::<RouteConfiguration>(body)?).map(drop),
-        ResourceType::Secret => Secret::from_proto(&decode::<SecretPb>(body)?).map(drop),
+        Ok(())
     }
 }
 
-fn decode<M: Message + Default>(body: &Any) -> Result<M, FieldError> {
-    M::decode(body.value.as_slice()).map_err(|error| FieldError::new("", error.to_string()))
+/// Goes as far as loading it would, TLS contexts with their inline secrets included.
+fn judge(kind: ResourceType, body: &Any, default_sockets: &SocketSettings) -> Result<(), FieldError> {
+    match kind {
+        ResourceType::Cluster => {
+            let config = ClusterConfig::from_proto(&resource::<Cluster>(body)?, default_sockets)?;
+            UpstreamCluster::new(config, &Secrets::default()).map(drop)
+        }
+        ResourceType::Listener => {
+            let config = ListenerConfig::from_proto(&resource::<ListenerPb>(body)?)?;
+            let Registry { env, routes, .. } = Registry::new(String::new());
+            Listener::new(config, None, &env.secrets, &routes, &env.stats, &env.drain).map(drop)
+        }
+        ResourceType::Endpoint => {
+            Assignment::from_proto(&resource::<ClusterLoadAssignment>(body)?, false).map(drop)
+        }
+        ResourceType::Route => RouteTable::from_proto(&resource::<RouteConfiguration>(body)?).map(drop),
+        ResourceType::Secret => Secret::from_proto(&resource::<SecretPb>(body)?).map(drop),
+    }
 }
+
+#[cfg(test)]
+mod fields;
+#[cfg(test)]
+mod tests;

@@ -6,16 +6,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use tokio::io::{AsyncRead, AsyncWrite};
-
-use crate::drain::Drain;
-use crate::env::ProxyEnv;
-
-/// A connection's bytes, after listener filters and TLS. Plain TCP, TLS, or bytes that were read ahead and are given back first.
-pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
-pub type Stream = Box<dyn Io>;
-
 /// The TLS ClientHello's facts, as far as a party that cannot decrypt may see them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClientHello {
@@ -75,17 +65,15 @@ pub struct ConnectionInfo {
     pub tls: Option<Arc<TlsFacts>>,
     /// Time that the downstream TLS handshake took.
     pub handshake_micros: Option<u64>,
-    /// Begins when the process drains, or when this connection's listener was replaced or removed.
-    pub drain: Drain,
 }
 
 impl ConnectionInfo {
     /// Stands for the downstream side where there is none: connections that the proxy makes for itself.
-    pub(crate) fn own(env: &ProxyEnv) -> Self {
+    pub(crate) fn own(started: SystemTime) -> Self {
         let nowhere = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
         Self {
             id: 0,
-            started: SystemTime::now(),
+            started,
             listener: String::new(),
             filter_chain: String::new(),
             rule: None,
@@ -96,7 +84,6 @@ impl ConnectionInfo {
             client_hello: None,
             tls: None,
             handshake_micros: None,
-            drain: env.drain.clone(),
         }
     }
 }

@@ -1,18 +1,14 @@
-//! What every connection of this process shares: clusters, routes, secrets, records, counters, and the drain signal.
+//! What every connection of this process shares: clusters, secrets, records, counters, and the drain signal.
 //!
 //! Readers only: configuration is written by `store` alone. It must not know how any of the parts works.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
 
 use tokio_util::task::TaskTracker;
 
 use crate::cluster::ClusterSet;
 use crate::drain::Drain;
 use crate::flow::FlowRing;
-use crate::http::RouteTables;
-use crate::listener::ListenerSet;
-use crate::resources::ResourceLog;
 use crate::secrets::Secrets;
 use crate::stats::Stats;
 
@@ -24,16 +20,11 @@ pub struct ProxyEnv {
     /// `node.id` of the bootstrap; empty if it has none.
     pub node_id: String,
     pub clusters: ClusterSet,
-    pub routes: RouteTables,
     pub secrets: Secrets,
-    pub listeners: ListenerSet,
-    /// Every resource as it was received, for `/config_dump`.
-    pub resources: ResourceLog,
     pub flows: FlowRing,
     pub stats: Stats,
-    /// Begins when the process is asked to stop. Connections look at their own `ConnectionInfo::drain`, which follows this one.
+    /// Begins when the process is asked to stop. Connections look at that of their filter chain, which follows this one.
     pub drain: Drain,
-    pub started: SystemTime,
     /// Downstream connections, which the process lets finish before it ends.
     pub connections: TaskTracker,
     connection_ids: AtomicU64,
@@ -44,14 +35,10 @@ impl ProxyEnv {
         Self {
             node_id,
             clusters: ClusterSet::default(),
-            routes: RouteTables::default(),
             secrets: Secrets::default(),
-            listeners: ListenerSet::default(),
-            resources: ResourceLog::default(),
             flows: FlowRing::new(FLOW_RECORDS),
             stats: Stats::default(),
             drain: Drain::default(),
-            started: SystemTime::now(),
             connections: TaskTracker::new(),
             connection_ids: AtomicU64::new(1),
         }

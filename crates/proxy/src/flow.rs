@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::access_log::LogEntry;
 use crate::connection::{ClientHello, ConnectionInfo, TlsFacts};
-use crate::env::ProxyEnv;
 
 /// One TCP connection, HTTP request, or refused attempt, as this proxy saw it. Times are microseconds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -75,13 +74,13 @@ pub struct FlowTls {
 
 impl FlowRecord {
     /// A record with all that is known of the downstream side.
-    pub fn of_connection(kind: &str, env: &ProxyEnv, info: &ConnectionInfo) -> Self {
+    pub fn of_connection(kind: &str, node: &str, info: &ConnectionInfo) -> Self {
         let started = info.started.duration_since(UNIX_EPOCH).unwrap_or_default();
         let passing = info.client_hello.as_deref().map(FlowTls::of_hello);
         Self {
             started_micros: started.as_micros() as u64,
             kind: kind.to_owned(),
-            node: env.node_id.clone(),
+            node: node.to_owned(),
             listener: info.listener.clone(),
             filter_chain: info.filter_chain.clone(),
             connection_id: info.id,

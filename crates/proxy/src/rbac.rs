@@ -5,15 +5,17 @@
 
 mod condition;
 mod convert;
+mod network;
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use crate::connection::ConnectionInfo;
-use crate::http::head::RequestHead;
+use crate::head::RequestHead;
 use condition::Condition;
 
 pub(crate) use convert::Layer;
+pub use network::NetworkRbac;
 
 /// An `RBAC` message, converted.
 #[derive(Debug)]

@@ -13,6 +13,7 @@ use tracing::{info, warn};
 use crate::admin::AdminListener;
 use crate::bootstrap::Bootstrap;
 use crate::env::ProxyEnv;
+use crate::registry::Registry;
 use crate::resolver::{Resolver, SystemFiles};
 use crate::resources::Origin;
 use crate::session;
@@ -69,7 +70,7 @@ pub async fn run(options: ProxyOptions, shutdown: impl Future<Output = ()>) -> R
 
 /// A proxy that runs.
 pub struct Proxy {
-    env: Arc<ProxyEnv>,
+    registry: Arc<Registry>,
     store: Store,
     drain_time: Duration,
     /// Tasks that live as long as the proxy.
@@ -82,21 +83,26 @@ impl Proxy {
         raise_descriptor_limit();
         let bootstrap = options.bootstrap;
         let node = bootstrap.node.clone();
-        let env = Arc::new(ProxyEnv::new(node.id.clone()));
+        let registry = Arc::new(Registry::new(node.id.clone()));
+        let env = Arc::clone(&registry.env);
         env.stats.server.state.set(BEFORE_INITIALIZATION);
         let workers =
             options.concurrency.or_else(|| std::thread::available_parallelism().ok().map(Into::into));
         env.stats.server.concurrency.set(workers.unwrap_or(1) as i64);
         let resolver = Resolver::new(SystemFiles::read());
-        let store =
-            Store::new(Arc::clone(&env), resolver, bootstrap.default_sockets.clone(), options.drain_time);
-        let mut proxy = Self { env, store, drain_time: options.drain_time, tasks: Vec::new() };
-        let (env, store) = (Arc::clone(&proxy.env), proxy.store.clone());
+        let store = Store::new(
+            Arc::clone(&registry),
+            resolver,
+            bootstrap.default_sockets.clone(),
+            options.drain_time,
+        );
+        let mut proxy = Self { registry, store, drain_time: options.drain_time, tasks: Vec::new() };
+        let (registry, store) = (Arc::clone(&proxy.registry), proxy.store.clone());
 
         // The admin interface comes first: it can tell what the rest is waiting for.
         if let Some(address) = bootstrap.message.admin.as_ref().and_then(|admin| admin.address.as_ref()) {
             let admin = AdminListener::bind(address).await.map_err(StartError::Admin)?;
-            proxy.spawn(admin.serve(Arc::clone(&env), Arc::clone(&bootstrap.message)));
+            proxy.spawn(admin.serve(Arc::clone(&registry), Arc::clone(&bootstrap.message)));
         }
 
         // What the bootstrap itself has. It must be good as a whole.
@@ -105,7 +111,7 @@ impl Proxy {
             let outcome = store.apply(kind, Origin::Static, &name, "", &body);
             outcome.map_err(|error| StartError::Resource { place, error })?;
         }
-        check_bound(&env)?;
+        check_bound(&registry)?;
         proxy.spawn(store.clone().keep_settling());
 
         // What comes from elsewhere, for as long as the process lives.
@@ -121,7 +127,11 @@ impl Proxy {
     }
 
     pub fn env(&self) -> &Arc<ProxyEnv> {
-        &self.env
+        &self.registry.env
+    }
+
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.registry
     }
 
     /// Returns when everything that the proxy started with is in use: what `/ready` says.
@@ -132,7 +142,7 @@ impl Proxy {
     /// Lets connections end by themselves: HTTP is told to go, nothing new is begun, and what takes longer than the time to drain is
     /// cut.
     pub async fn drain(self) {
-        let env = &self.env;
+        let env = &self.registry.env;
         env.stats.server.state.set(DRAINING);
         env.stats.server.live.set(0);
         env.drain.begin();
@@ -141,7 +151,7 @@ impl Proxy {
         let over = tokio::time::Instant::now() + self.drain_time;
         // Ends early if nobody is there to be told.
         let _ = tokio::time::timeout(LAST_CALL.min(self.drain_time), env.connections.wait()).await;
-        crate::listener::stop_all(&env.listeners);
+        crate::listener::stop_all(&self.registry.listeners);
         if tokio::time::timeout_at(over, env.connections.wait()).await.is_err() {
             warn!(connections = env.connections.len(), "the time to drain is over");
         }
@@ -155,14 +165,14 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        crate::listener::stop_all(&self.env.listeners);
+        crate::listener::stop_all(&self.registry.listeners);
         self.tasks.iter().for_each(AbortHandle::abort);
     }
 }
 
 /// A static listener whose port is taken is an error at the start, as in Envoy.
-fn check_bound(env: &ProxyEnv) -> Result<(), StartError> {
-    for (name, _, listener) in env.resources.of(ResourceType::Listener) {
+fn check_bound(registry: &Registry) -> Result<(), StartError> {
+    for (name, _, listener) in registry.resources.of(ResourceType::Listener) {
         if let Some((_, reason)) = listener.refused {
             return Err(StartError::Listener(format!("listener {name:?}: {reason}")));
         }

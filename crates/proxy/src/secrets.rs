@@ -99,12 +99,7 @@ impl Secrets {
         servers.collect()
     }
 
-    /// Rises with every secret that is new or renewed: a connection made before may rest on a secret that is gone.
-    pub(crate) fn version(&self) -> u64 {
-        *self.changes.borrow()
-    }
-
-    /// Changes whenever a fetched secret does.
+    /// Rises with every fetched secret that is new or renewed.
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }

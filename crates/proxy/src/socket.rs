@@ -37,6 +37,11 @@ impl Socket {
     }
 }
 
+/// A connection's bytes, after listener filters and TLS. Plain TCP, TLS, or bytes that were read ahead and are given back first.
+pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+pub type Stream = Box<dyn Io>;
+
 const UNSPECIFIED: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
 
 impl AsyncRead for Socket {

@@ -17,17 +17,17 @@ use carrick_xds::pb::envoy::config::listener::v3::Listener as ListenerPb;
 use carrick_xds::pb::envoy::config::route::v3::RouteConfiguration;
 use carrick_xds::pb::envoy::extensions::transport_sockets::tls::v3::Secret as SecretPb;
 use carrick_xds::{FieldError, ResourceType};
-use prost::Message;
 use prost_types::Any;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use crate::config::endpoint::Assignment;
+use crate::config::resource;
 use crate::config::socket::SocketSettings;
 use crate::config::source::Source;
-use crate::config::supported;
-use crate::env::ProxyEnv;
+
 use crate::http::RouteTable;
+use crate::registry::Registry;
 use crate::resolver::Resolver;
 use crate::resources::{LoadedVersion, Origin};
 use crate::secrets::Secret;
@@ -49,7 +49,7 @@ struct Inner {
 }
 
 struct State {
-    env: Arc<ProxyEnv>,
+    registry: Arc<Registry>,
     resolver: Resolver,
     default_sockets: SocketSettings,
     /// How long connections of a replaced listener may go on.
@@ -70,14 +70,14 @@ const A_LIFETIME: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
 impl Store {
     pub fn new(
-        env: Arc<ProxyEnv>,
+        registry: Arc<Registry>,
         resolver: Resolver,
         default_sockets: SocketSettings,
         drain_time: Duration,
     ) -> Self {
         let wake = Arc::new(Notify::new());
         let state = State {
-            env,
+            registry,
             resolver,
             default_sockets,
             drain_time,
@@ -114,7 +114,7 @@ impl Store {
             LoadedVersion { version: version.to_owned(), at: SystemTime::now(), body: body.clone() };
         let outcome = state.apply(kind, origin, name, &version);
         if let Err(error) = &outcome {
-            state.env.resources.refuse(kind, name, origin, shown(kind, version), error.to_string());
+            state.registry.resources.refuse(kind, name, origin, shown(kind, version), error.to_string());
         }
         state.settle();
         drop(state);
@@ -155,7 +155,7 @@ impl Store {
         match kind {
             ResourceType::Endpoint => state.clusters.wanted_assignments(),
             ResourceType::Route => state.listeners.wanted_routes(),
-            ResourceType::Secret => state.env.secrets.wanted(&Source::Ads),
+            ResourceType::Secret => state.registry.env.secrets.wanted(&Source::Ads),
             ResourceType::Cluster | ResourceType::Listener => BTreeSet::new(),
         }
     }
@@ -173,7 +173,7 @@ impl Store {
 
     /// Lets warming resources take over when what they wait for comes, or does not come in time. Runs until the process ends.
     pub async fn keep_settling(self) {
-        let mut secrets = self.lock().env.secrets.changes();
+        let mut secrets = self.lock().registry.env.secrets.changes();
         loop {
             let deadline = self.lock().settle();
             let late = async {
@@ -206,35 +206,36 @@ impl State {
         version: &LoadedVersion,
     ) -> Result<(), FieldError> {
         let body = &version.body;
-        supported::check(body)?;
         match kind {
-            ResourceType::Cluster => self.apply_cluster(decode::<Cluster>(body)?, origin, name, version),
-            ResourceType::Listener => self.apply_listener(decode::<ListenerPb>(body)?, origin, name, version),
+            ResourceType::Cluster => self.apply_cluster(resource::<Cluster>(body)?, origin, name, version),
+            ResourceType::Listener => {
+                self.apply_listener(resource::<ListenerPb>(body)?, origin, name, version)
+            }
             ResourceType::Endpoint => {
-                let pb: ClusterLoadAssignment = decode(body)?;
+                let pb: ClusterLoadAssignment = resource(body)?;
                 same_name(&pb.cluster_name, name, "cluster_name")?;
                 let assignment = Assignment::from_proto(&pb, false)?;
                 self.clusters.assign(name, &assignment);
                 self.assignments.insert(name.to_owned(), assignment);
-                self.env.resources.activate(kind, name, origin, version.clone());
+                self.registry.resources.activate(kind, name, origin, version.clone());
                 Ok(())
             }
             ResourceType::Route => {
-                let pb: RouteConfiguration = decode(body)?;
+                let pb: RouteConfiguration = resource(body)?;
                 same_name(&pb.name, name, "name")?;
-                self.env.routes.replace(name, RouteTable::from_proto(&pb)?);
-                self.env.resources.activate(kind, name, origin, version.clone());
+                self.registry.routes.replace(name, RouteTable::from_proto(&pb)?);
+                self.registry.resources.activate(kind, name, origin, version.clone());
                 Ok(())
             }
             ResourceType::Secret => {
-                let pb: SecretPb = decode(body)?;
+                let pb: SecretPb = resource(body)?;
                 same_name(&pb.name, name, "name")?;
                 let secret = Secret::from_proto(&pb)?;
                 match origin {
-                    Origin::Static => self.env.secrets.add_fixed(name, secret),
-                    Origin::Dynamic => self.env.secrets.set(&Source::Ads, name, secret),
+                    Origin::Static => self.registry.env.secrets.add_fixed(name, secret),
+                    Origin::Dynamic => self.registry.env.secrets.set(&Source::Ads, name, secret),
                 }
-                self.env.resources.activate(kind, name, origin, shown(kind, version.clone()));
+                self.registry.resources.activate(kind, name, origin, shown(kind, version.clone()));
                 Ok(())
             }
         }
@@ -272,10 +273,6 @@ fn shown(kind: ResourceType, version: LoadedVersion) -> LoadedVersion {
         }
         _ => version,
     }
-}
-
-fn decode<M: Message + Default>(body: &Any) -> Result<M, FieldError> {
-    M::decode(body.value.as_slice()).map_err(|error| FieldError::new("", error.to_string()))
 }
 
 fn same_name(inner: &str, outer: &str, field: &str) -> Result<(), FieldError> {

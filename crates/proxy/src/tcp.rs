@@ -15,11 +15,13 @@ use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
 use crate::access_log::ResponseFlag;
-use crate::cluster::{Address, ConnectError, PickContext, Picked, Upstream, UpstreamCluster, xxh64};
+use crate::address::Address;
+use crate::cluster::{ConnectError, PickContext, Picked, Upstream, UpstreamCluster};
 use crate::config::tcp_proxy::TcpProxyConfig;
 use crate::connection::ConnectionInfo;
 use crate::env::ProxyEnv;
 use crate::socket::{Prefixed, Socket};
+use crate::xxhash::xxh64;
 use record::Journal;
 use relay::{Ended, relay};
 

@@ -4,6 +4,7 @@
 //! A request passes the filters in this order: what is logged, what is denied, what is allowed. What Carrick cannot express never opens
 //! anything: an ALLOW rule with it allows nothing, a DENY rule without it denies more, CUSTOM denies everything.
 
+mod clause;
 mod matchers;
 mod permissions;
 mod principals;
@@ -21,7 +22,7 @@ use crate::envoy::listener::Filter;
 use crate::envoy::rbac::{Policy, Rbac, rbac::Action};
 use crate::filters;
 use crate::node::ProxyNode;
-use rules::Layer;
+use clause::{Layer, Scope};
 
 /// Policies with this annotation only say what they would have done (Istio docs, "Dry Run").
 const DRY_RUN: &str = "istio.io/dry-run";
@@ -111,7 +112,7 @@ fn rules_of(
         return [("default-deny-all-due-to-bad-CUSTOM-action".to_owned(), rules::always())].into();
     }
     let strict = spec.action == AuthorizationAction::Allow;
-    let scope = rules::Scope { settings, namespace: &meta.namespace, layer, strict };
+    let scope = Scope { settings, namespace: &meta.namespace, layer, strict };
     let name = |index: usize| format!("ns[{}]-policy[{}]-rule[{index}]", meta.namespace, meta.name);
     let said = spec
         .rules

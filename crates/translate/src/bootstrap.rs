@@ -18,12 +18,8 @@ use crate::envoy::core::{
     grpc_service, socket_option,
 };
 use crate::filters::ads;
+use crate::names::{SDS_CLUSTER, XDS_CLUSTER};
 use crate::node::ProxyNode;
-
-/// The control plane's ADS server, by Istio's name for it.
-pub const XDS_CLUSTER: &str = "xds-grpc";
-/// The agent's SDS server, by Istio's name for it.
-pub const SDS_CLUSTER: &str = "sds-grpc";
 
 /// Where Envoy's admin interface listens, on loopback only.
 pub const ADMIN_PORT: u16 = 15000;

@@ -4,9 +4,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use carrick_model::resources::VirtualService;
+use carrick_model::resources::{MESH_GATEWAY, VirtualService};
 use carrick_model::snapshot::{
-    EffectiveDestinationRule, MeshSnapshot, Service, ServicePort, SidecarScope, Workload,
+    EffectiveDestinationRule, GatewayProxy, MatchContext, MeshSnapshot, Service, ServicePort, SidecarScope,
+    Workload,
 };
 use carrick_model::{MeshSettings, OutboundPolicy, Resource};
 
@@ -78,6 +79,25 @@ impl<'a> Context<'a> {
     pub fn workload(&self) -> Option<&'a Arc<Workload>> {
         let by_name = self.snapshot.workload_by_pod(&self.node.namespace, &self.node.name);
         by_name.or_else(|| self.snapshot.workload_by_ip(IpAddr::V4(self.node.ip)))
+    }
+
+    /// This proxy as conditions of the mesh's VirtualServices see it, for calls to a port.
+    pub fn in_mesh(&self, port: u16) -> MatchContext<'a> {
+        MatchContext {
+            gateway: MESH_GATEWAY,
+            port,
+            labels: &self.node.labels,
+            namespace: &self.node.namespace,
+        }
+    }
+
+    /// This proxy as Gateways and VirtualServices look at it.
+    pub fn gateway_proxy(&self) -> GatewayProxy<'a> {
+        GatewayProxy {
+            namespace: &self.node.namespace,
+            labels: &self.node.labels,
+            workload: self.workload().map(Arc::as_ref),
+        }
     }
 
     /// The DestinationRule that this proxy uses for a service.

@@ -1,14 +1,16 @@
 //! A gateway: listeners from `Gateway` servers, filled by the VirtualServices that are bound to them
-//! (`pilot/pkg/networking/core/gateway.go`, `model/gateway.go`; semantics document, section 8).
+//! (`pilot/pkg/networking/core/gateway.go`; semantics document, section 8). Which servers and routes these are, the model decides.
 
 mod auto_passthrough;
 mod http;
 mod server_tls;
-mod servers;
 mod streams;
 
 use std::collections::BTreeSet;
 
+use carrick_model::snapshot::{
+    GatewayListener, GatewayServer, ListenerProtocol, ServerKind, SniClaim, SniTarget, server_hosts,
+};
 use carrick_xds::ProxyResources;
 
 use crate::access_log;
@@ -20,7 +22,6 @@ use crate::envoy::core::TrafficDirection;
 use crate::envoy::listener::{FilterChain, Listener};
 use crate::filters::listener::tls_inspector;
 use crate::names;
-use servers::{BoundServer, Class, GatewayPort, Kind};
 
 /// How long a client may take to say where it wants to go. Envoy's default is 15 s and Istio leaves it at that; half-open
 /// connections cost an edge memory, and a ClientHello is the first thing that an honest client sends.
@@ -29,11 +30,12 @@ const CLIENT_HELLO_SECONDS: i64 = 5;
 pub fn add(context: &Context<'_>, resources: &mut ProxyResources) {
     clusters::outbound::add_all(context, resources);
     resources.add_cluster(&clusters::fixed::black_hole());
-    let ports = servers::ports(context);
-    if ports.iter().flat_map(|port| &port.servers).any(|bound| bound.kind == Kind::AutoPassthrough) {
+    let listeners = context.snapshot.gateway_listeners(context.gateway_proxy()).listeners;
+    let mut servers = listeners.iter().flat_map(|port| &port.servers);
+    if servers.any(|server| server.kind == ServerKind::AutoPassthrough) {
         clusters::outbound::add_all_by_sni(context, resources);
     }
-    for port in &ports {
+    for port in &listeners {
         let filter_chains = chains(context, port, resources);
         // Without a chain nobody could get in: the port stays closed.
         if !filter_chains.is_empty() {
@@ -42,47 +44,57 @@ pub fn add(context: &Context<'_>, resources: &mut ProxyResources) {
     }
 }
 
-/// The chains of one port, and, along the way, the route tables that they name.
-fn chains(context: &Context<'_>, port: &GatewayPort, resources: &mut ProxyResources) -> Vec<FilterChain> {
-    if port.class == Class::Http {
-        resources.add_route(&http::plain_routes(context, port));
-        return vec![http::plain_chain(context, port)];
-    }
-    let mut chains = Vec::new();
-    let mut taken = BTreeSet::new();
-    for bound in &port.servers {
-        let tls = bound.server().tls.as_ref();
-        if tls.is_some_and(|tls| !credentials::provide_for_server(context, tls, resources)) {
-            // Without its certificate it cannot answer; its neighbours can.
-            continue;
+/// The chains of one port, and, along the way, the route tables and secrets that they name.
+fn chains(context: &Context<'_>, port: &GatewayListener, resources: &mut ProxyResources) -> Vec<FilterChain> {
+    match port.protocol {
+        ListenerProtocol::Http => {
+            resources.add_route(&http::plain_routes(context, port));
+            vec![http::plain_chain(context, port)]
         }
-        match bound.kind {
-            Kind::Https => {
-                resources.add_route(&http::tls_routes(context, port, bound));
-                chains.push(http::tls_chain(context, port, bound));
-            }
-            Kind::Passthrough => chains.extend(streams::passthrough(context, bound, &mut taken)),
-            Kind::AutoPassthrough => chains.extend(auto_passthrough::chains(context, bound, &mut taken)),
-            Kind::TlsTerminated => chains.extend(streams::terminated(context, bound)),
-            Kind::Tcp => chains.extend(streams::opaque(context, bound)),
-            Kind::Http => {}
+        ListenerProtocol::Tcp => {
+            port.servers.iter().filter_map(|server| streams::opaque(context, server)).collect()
+        }
+        ListenerProtocol::Tls => {
+            let claims = context.snapshot.sni_claims(context.gateway_proxy(), port);
+            // Envoy refuses a listener in which two chains have one name: the older claim has it.
+            let valid = claims.iter().filter(|claim| claim.taken.is_none());
+            valid.filter_map(|claim| tls_chain(context, port, claim, resources)).collect()
         }
     }
-    // Envoy refuses a listener in which two chains have the same conditions: the older one has them.
-    let mut distinct: Vec<FilterChain> = Vec::new();
-    for chain in chains {
-        if distinct.iter().all(|known| known.filter_chain_match != chain.filter_chain_match) {
-            distinct.push(chain);
-        }
-    }
-    distinct
 }
 
-fn listener(context: &Context<'_>, port: &GatewayPort, filter_chains: Vec<FilterChain>) -> Listener {
-    let inspects = port.class == Class::Tls;
+fn tls_chain(
+    context: &Context<'_>,
+    port: &GatewayListener,
+    claim: &SniClaim,
+    resources: &mut ProxyResources,
+) -> Option<FilterChain> {
+    let server = &port.servers[claim.server];
+    match &claim.target {
+        SniTarget::Terminated => {
+            let tls = server.server().tls.as_ref()?;
+            if !credentials::provide_for_server(context, tls, resources) {
+                return None;
+            }
+            if server.kind == ServerKind::TlsTerminated {
+                return streams::terminated(context, server, tls);
+            }
+            resources.add_route(&http::tls_routes(context, port, server));
+            Some(http::tls_chain(context, port, server, tls))
+        }
+        SniTarget::Route { resource, .. } => {
+            let (wanted, destinations) = claim.target.route()?;
+            streams::passthrough(context, server, resource, wanted, destinations)
+        }
+        SniTarget::Service { .. } => Some(auto_passthrough::chain_for(context, server, &claim.names)),
+    }
+}
+
+fn listener(context: &Context<'_>, port: &GatewayListener, filter_chains: Vec<FilterChain>) -> Listener {
+    let inspects = port.protocol == ListenerProtocol::Tls;
     Listener {
-        name: names::bound(&port.bind, port.number),
-        address: Some(address::tcp(&port.bind, port.number)),
+        name: names::bound(&port.bind, port.port),
+        address: Some(address::tcp(&port.bind, port.port)),
         traffic_direction: TrafficDirection::Outbound as i32,
         filter_chains,
         listener_filters: if inspects { vec![tls_inspector()] } else { vec![] },
@@ -94,7 +106,7 @@ fn listener(context: &Context<'_>, port: &GatewayPort, filter_chains: Vec<Filter
 }
 
 /// The server's names as chain conditions. Envoy takes no bare `*`: any name is no condition.
-fn server_names(bound: &BoundServer) -> Vec<String> {
-    let hosts: BTreeSet<&str> = carrick_model::snapshot::server_hosts(bound.server()).collect();
+fn server_names(server: &GatewayServer) -> Vec<String> {
+    let hosts: BTreeSet<&str> = server_hosts(server.server()).collect();
     if hosts.contains("*") { vec![] } else { hosts.into_iter().map(str::to_owned).collect() }
 }

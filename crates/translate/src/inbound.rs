@@ -1,6 +1,7 @@
 //! A sidecar's inbound side: who may call the application, and how (`pilot/pkg/networking/core/listener_inbound.go`,
 //! `filterchain_options.go`; semantics document, section 7).
 
+mod clusters;
 mod ports;
 mod shapes;
 
@@ -12,7 +13,7 @@ use carrick_xds::ProxyResources;
 use crate::access_log;
 use crate::address;
 use crate::chains::{self, When, caused_by, chain, encrypted, guarded};
-use crate::clusters;
+use crate::clusters::fixed;
 use crate::context::Context;
 use crate::envoy::core::TrafficDirection;
 use crate::envoy::listener::{Filter, FilterChain, Listener};
@@ -25,7 +26,7 @@ use crate::names;
 use crate::routes;
 use crate::rule;
 use crate::tls::{ServerTls, server_socket};
-pub use ports::InboundPort;
+use ports::InboundPort;
 use shapes::{Inner, Shape};
 
 pub fn add(context: &Context<'_>, resources: &mut ProxyResources) {
@@ -33,11 +34,11 @@ pub fn add(context: &Context<'_>, resources: &mut ProxyResources) {
     for port in &ports {
         // Ports that nothing speaks of share the one cluster below.
         if port.cluster() != names::INBOUND_PASSTHROUGH {
-            let cluster = clusters::inbound::of(context, port);
+            let cluster = clusters::inbound_cluster(context, port);
             resources.add_cluster(&cluster);
         }
     }
-    resources.add_cluster(&clusters::fixed::inbound_passthrough());
+    resources.add_cluster(&fixed::inbound_passthrough());
     resources.add_listener(&virtual_inbound(context, &ports));
 }
 

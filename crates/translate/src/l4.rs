@@ -1,12 +1,8 @@
 //! TLS and TCP routes of VirtualServices: which bytes go where, without a look inside (`pilot/pkg/networking/core/tls.go`,
 //! `networkfilter.go`; semantics document, section 9). It must not know whether a sidecar or a gateway asks.
 
-use std::collections::BTreeMap;
-
-use carrick_model::resources::{
-    L4MatchAttributes, RouteDestination, TcpRoute, TlsMatchAttributes, VirtualService, labels_match,
-};
-use carrick_model::snapshot::{Service, ServicePort};
+use carrick_model::resources::{L4MatchAttributes, RouteDestination, TcpRoute, VirtualService};
+use carrick_model::snapshot::{MatchContext, Service, ServicePort};
 use carrick_model::{Cidr, Resource};
 
 use crate::address;
@@ -17,7 +13,6 @@ use crate::envoy::listener::Filter;
 use crate::filters;
 use crate::filters::tcp::Options;
 use crate::names::outbound_cluster;
-use crate::routes::Side;
 
 /// Sends bytes to a route's destinations. Statistics are named after the only cluster, or after the rule.
 pub fn to_destinations(
@@ -58,33 +53,12 @@ fn options(context: &Context<'_>, service: &Service, port: u16, subset: &str) ->
     }
 }
 
-/// Whether a TLS match holds on this side. Unlike for HTTP, gateways and sources must both agree.
-pub fn tls_match_holds(wanted: &TlsMatchAttributes, side: Side<'_>) -> bool {
-    holds(wanted.port, &wanted.gateways, &wanted.source_labels, &wanted.source_namespace, side)
-}
-
-/// The first alternative of a TCP route that holds on this side: `Some(None)` if the route has none and so always holds.
-pub fn tcp_matches<'a>(route: &'a TcpRoute, side: Side<'_>) -> Vec<Option<&'a L4MatchAttributes>> {
+/// The alternatives of a TCP route that hold on this side; `None` stands for a route that has none and so always holds.
+pub fn tcp_matches<'a>(route: &'a TcpRoute, side: MatchContext<'_>) -> Vec<Option<&'a L4MatchAttributes>> {
     if route.matches.is_empty() {
         return vec![None];
     }
-    let holding = route.matches.iter().filter(|wanted| {
-        holds(wanted.port, &wanted.gateways, &wanted.source_labels, &wanted.source_namespace, side)
-    });
-    holding.map(Some).collect()
-}
-
-fn holds(
-    port: Option<u16>,
-    gateways: &[String],
-    labels: &BTreeMap<String, String>,
-    namespace: &str,
-    side: Side<'_>,
-) -> bool {
-    port.is_none_or(|port| port == side.port)
-        && (gateways.is_empty() || gateways.iter().any(|gateway| gateway == side.gateway))
-        && labels_match(labels, side.labels)
-        && (namespace.is_empty() || namespace == side.namespace)
+    route.matches.iter().filter(|wanted| side.admits_tcp(wanted)).map(Some).collect()
 }
 
 /// Written subnets as ranges; the model has checked that they are some.

@@ -17,6 +17,7 @@ mod clusters;
 mod context;
 mod credentials;
 mod destination;
+mod duration;
 mod envoy;
 mod filters;
 mod gateway;

@@ -20,6 +20,11 @@ pub const VIRTUAL_INBOUND: &str = "virtualInbound";
 pub const VIRTUAL_INBOUND_BLACK_HOLE: &str = "virtualInbound-blackhole";
 pub const VIRTUAL_INBOUND_CATCH_ALL_HTTP: &str = "virtualInbound-catchall-http";
 
+/// The control plane's ADS server.
+pub const XDS_CLUSTER: &str = "xds-grpc";
+/// The agent's SDS server.
+pub const SDS_CLUSTER: &str = "sds-grpc";
+
 /// Where captured outbound connections arrive.
 pub const OUTBOUND_CAPTURE_PORT: u16 = 15001;
 /// Where captured inbound connections arrive.
@@ -40,9 +45,7 @@ pub fn outbound_cluster(port: u16, subset: &str, host: &str) -> String {
 }
 
 /// The same key in the form that is fit for SNI: `outbound_.80_.v1_.host`.
-pub fn outbound_sni(port: u16, subset: &str, host: &str) -> String {
-    format!("outbound_.{port}_.{subset}_.{host}")
-}
+pub use carrick_model::snapshot::sni_key as outbound_sni;
 
 /// `inbound|8080||`, by target port.
 pub fn inbound_cluster(target_port: u16) -> String {

@@ -13,8 +13,8 @@ mod retry;
 use std::collections::BTreeMap;
 
 use carrick_model::Resource;
-use carrick_model::resources::{HttpMatchRequest, HttpRoute, VirtualService, labels_match};
-use carrick_model::snapshot::{Service, ServicePort};
+use carrick_model::resources::{HttpMatchRequest, HttpRoute, VirtualService};
+use carrick_model::snapshot::{MatchContext, Service, ServicePort};
 
 use crate::context::Context;
 use crate::envoy::any;
@@ -31,42 +31,17 @@ use carrick_xds::pb::envoy::r#type::v3::{FractionalPercent, fractional_percent::
 pub use matching::catches_all;
 pub use retry::{default_policy, inbound_policy};
 
-/// The proxy's side of a rule's conditions: what does not depend on the request.
-#[derive(Debug, Clone, Copy)]
-pub struct Side<'a> {
-    /// `mesh`, or the Gateway as `ns/name`.
-    pub gateway: &'a str,
-    /// The port that was called, as declared: by the service in the mesh, by the server at a gateway.
-    pub port: u16,
-    pub labels: &'a BTreeMap<String, String>,
-    pub namespace: &'a str,
-}
-
-impl Side<'_> {
-    /// Whether a match can ever hold here. Once a match names gateways, it says nothing about sources any more.
-    fn admits(&self, condition: &HttpMatchRequest) -> bool {
-        if condition.port.is_some_and(|port| port != self.port) {
-            return false;
-        }
-        if !condition.gateways.is_empty() {
-            return condition.gateways.iter().any(|gateway| gateway == self.gateway);
-        }
-        labels_match(&condition.source_labels, self.labels)
-            && (condition.source_namespace.is_empty() || condition.source_namespace == self.namespace)
-    }
-}
-
 /// The routes of a VirtualService, in order; they end with the first that catches everything.
 pub fn of_virtual_service(
     context: &Context<'_>,
     resource: &Resource<VirtualService>,
-    side: Side<'_>,
+    side: MatchContext<'_>,
 ) -> Vec<Route> {
     let mut routes = Vec::new();
     let metadata = rule::config(&resource.meta.config_path());
     for http in &resource.spec.http {
         for condition in conditions(http) {
-            if condition.is_some_and(|condition| !side.admits(condition)) {
+            if condition.is_some_and(|condition| !side.admits_http(condition)) {
                 continue;
             }
             let Some(action) = action::of(context, http, side.port) else { continue };

@@ -14,6 +14,7 @@ mod envoy;
 mod fleet;
 mod hostile;
 mod identity;
+mod layers;
 mod original;
 mod tidy;
 mod world;

@@ -86,7 +86,7 @@ fn bind(certs: CaCerts, dir: &Path, trust_domain: &TrustDomain) -> Result<CaCert
     let bound = certs.bound_to(trust_domain, SystemTime::now()).map_err(|reason| CaError::Foreign {
         dir: dir.to_owned(),
         wanted: trust_domain.clone(),
-        reason,
+        reason: Box::new(reason),
     })?;
     if !bound.authority.is_bound_for_verifiers() {
         tracing::warn!(
@@ -135,7 +135,8 @@ async fn request(trust_domain: &TrustDomain, root: &RootClient, token: &str) -> 
         chain.extend(Certificate::all_from_pem(pem.as_bytes())?);
     }
     let bundle = TrustBundle::from_pem(answer.roots.concat().as_bytes())?;
-    CaCerts::new(certificate, key, chain, bundle, SystemTime::now()).map_err(CaError::Answer)
+    CaCerts::new(certificate, key, chain, bundle, SystemTime::now())
+        .map_err(|error| CaError::Answer(Box::new(error)))
 }
 
 fn load(dir: &Path) -> Result<Option<CaCerts>, CaError> {
@@ -150,7 +151,8 @@ fn load(dir: &Path) -> Result<Option<CaCerts>, CaError> {
         root_cert: read(ROOT_CERT)?,
         cert_chain: read(CERT_CHAIN)?,
     };
-    CaCerts::load(found, SystemTime::now()).map_err(|reason| CaError::Damaged { dir: dir.to_owned(), reason })
+    CaCerts::load(found, SystemTime::now())
+        .map_err(|reason| CaError::Damaged { dir: dir.to_owned(), reason: Box::new(reason) })
 }
 
 fn store(dir: &Path, certs: &CaCerts) -> Result<(), CaError> {

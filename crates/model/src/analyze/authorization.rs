@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use super::cluster::Cluster;
-use super::listener::{Kind, sni_routes};
 use super::rule::{Findings, Rule};
 use crate::diagnostic::Severity;
 use crate::resource::Resource;
@@ -115,15 +114,13 @@ fn selects(cluster: &Cluster<'_>, policy: &Resource<AuthorizationPolicy>, worklo
 fn exposed<'a>(cluster: &'a Cluster<'_>) -> Vec<&'a Arc<Workload>> {
     let mut found = Vec::new();
     for proxy in &cluster.gateways {
-        let servers = proxy.listeners.iter().flat_map(|listener| &listener.servers);
-        for bound in servers.filter(|bound| bound.kind == Kind::Passthrough) {
-            for route in sni_routes(cluster.snapshot, &proxy.workload, bound) {
-                let hosts =
-                    route.destinations.iter().filter_map(|to| to.destination.as_ref()).map(|to| &to.host);
-                let services = hosts.filter_map(|host| cluster.service(&proxy.workload.namespace, host));
-                let endpoints = services.flat_map(|service| service.endpoints.iter().flatten());
-                found.extend(endpoints.filter_map(|endpoint| cluster.workload_of(endpoint)));
-            }
+        let claims = proxy.listeners.iter().flat_map(|listener| &listener.claims);
+        let valid = claims.filter(|claim| claim.taken.is_none());
+        for (_, destinations) in valid.filter_map(|claim| claim.target.route()) {
+            let hosts = destinations.iter().filter_map(|to| to.destination.as_ref()).map(|to| &to.host);
+            let services = hosts.filter_map(|host| cluster.service(&proxy.workload.namespace, host));
+            let endpoints = services.flat_map(|service| service.endpoints.iter().flatten());
+            found.extend(endpoints.filter_map(|endpoint| cluster.workload_of(endpoint)));
         }
     }
     found

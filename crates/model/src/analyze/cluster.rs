@@ -1,20 +1,24 @@
 //! One cluster as the rules see it: who calls, and which gateway proxies stand at its edge.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::listener::{Listener, listeners};
+use super::chains::Chains;
 use crate::federation::FederatedCluster;
 use crate::mesh::OutboundPolicy;
 use crate::resource::AnyResource;
 use crate::resources::labels_match;
-use crate::snapshot::{Endpoint, EndpointAddress, MeshSnapshot, Service, TLS_MODE_LABEL, Workload};
+use crate::snapshot::{
+    Endpoint, EndpointAddress, GatewayListener, GatewayProxy, GatewayServer, LeftOut, ListenerProtocol,
+    MeshSnapshot, Service, SniClaim, TLS_MODE_LABEL, Workload,
+};
 
 pub(super) struct Cluster<'a> {
     pub written: &'a FederatedCluster,
     pub snapshot: &'a MeshSnapshot,
     pub clients: Vec<Client>,
-    pub gateways: Vec<GatewayProxy>,
+    pub gateways: Vec<GatewayPod>,
 }
 
 /// Sidecars that get the same configuration: of their labels only those count that some rule asks for.
@@ -25,9 +29,51 @@ pub(super) struct Client {
 }
 
 /// Gateway proxies that get the same configuration, and one pod that stands for them.
-pub(super) struct GatewayProxy {
+pub(super) struct GatewayPod {
     pub workload: Arc<Workload>,
     pub listeners: Vec<Listener>,
+    /// Servers of its Gateways that it does not have.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// One port of a gateway proxy, with what its servers do by SNI.
+pub(super) struct Listener {
+    pub port: GatewayListener,
+    pub claims: Vec<SniClaim>,
+    /// The claims that are valid, found by name; made when somebody asks.
+    pub chains: OnceCell<Chains>,
+}
+
+impl Listener {
+    pub fn is_tls(&self) -> bool {
+        self.port.protocol == ListenerProtocol::Tls
+    }
+}
+
+impl GatewayPod {
+    fn new(snapshot: &MeshSnapshot, workload: &Arc<Workload>) -> GatewayPod {
+        let proxy = GatewayProxy::in_pod(workload);
+        let found = snapshot.gateway_listeners(proxy);
+        let listener = |port: GatewayListener| {
+            let claims = snapshot.sni_claims(proxy, &port);
+            Listener { port, claims, chains: OnceCell::new() }
+        };
+        GatewayPod {
+            workload: workload.clone(),
+            listeners: found.listeners.into_iter().map(listener).collect(),
+            left_out: found.left_out,
+        }
+    }
+
+    /// This proxy as Gateways and VirtualServices look at it.
+    pub fn proxy(&self) -> GatewayProxy<'_> {
+        GatewayProxy::in_pod(&self.workload)
+    }
+
+    /// Every server that the proxy has.
+    pub fn servers(&self) -> impl Iterator<Item = &GatewayServer> {
+        self.listeners.iter().flat_map(|listener| &listener.port.servers)
+    }
 }
 
 impl<'a> Cluster<'a> {
@@ -36,10 +82,7 @@ impl<'a> Cluster<'a> {
             snapshot.workloads().iter().partition(|workload| is_gateway(snapshot, workload));
         let mut seen = BTreeSet::new();
         let distinct = gateways.into_iter().filter(|w| seen.insert((w.namespace.clone(), w.labels.clone())));
-        let proxies = distinct.map(|workload| GatewayProxy {
-            listeners: listeners(snapshot, workload),
-            workload: workload.clone(),
-        });
+        let proxies = distinct.map(|workload| GatewayPod::new(snapshot, workload));
         Cluster { written, snapshot, clients: clients(snapshot, &others), gateways: proxies.collect() }
     }
 
@@ -58,7 +101,7 @@ impl<'a> Cluster<'a> {
     }
 
     /// The gateway proxy that has this endpoint's address.
-    pub fn gateway_at(&self, endpoint: &Endpoint) -> Option<&GatewayProxy> {
+    pub fn gateway_at(&self, endpoint: &Endpoint) -> Option<&GatewayPod> {
         let workload = self.workload_of(endpoint)?;
         self.gateways.iter().find(|proxy| {
             proxy.workload.namespace == workload.namespace && proxy.workload.labels == workload.labels
@@ -66,8 +109,8 @@ impl<'a> Cluster<'a> {
     }
 
     /// The gateway proxy behind the cluster's ingress address.
-    pub fn ingress(&self) -> Option<&GatewayProxy> {
-        let is_ingress = |proxy: &&GatewayProxy| {
+    pub fn ingress(&self) -> Option<&GatewayPod> {
+        let is_ingress = |proxy: &&GatewayPod| {
             proxy.workload.labels.get("istio").is_some_and(|name| name == "ingressgateway")
         };
         self.gateways.iter().find(is_ingress)
@@ -91,7 +134,7 @@ impl<'a> Cluster<'a> {
     }
 
     /// Whether connections to a service come to the gateway proxy that makes them.
-    pub fn leads_back(&self, proxy: &GatewayProxy, service: &Service) -> bool {
+    pub fn leads_back(&self, proxy: &GatewayPod, service: &Service) -> bool {
         let endpoints = service.endpoints.iter().flatten();
         let mut reached = endpoints.flat_map(|endpoint| self.reached_by(&proxy.workload.namespace, endpoint));
         reached.any(|endpoint| {

@@ -4,13 +4,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use super::View;
-use super::cluster::{Cluster, GatewayProxy};
-use super::listener::{Kind, bound_services, sni_routes, tcp_match_holds};
+use super::cluster::{Cluster, GatewayPod, Listener};
 use super::rule::{Findings, Rule};
 use crate::diagnostic::Severity;
 use crate::resource::Resource;
 use crate::resources::{Destination, VirtualService};
-use crate::snapshot::{Resolution, ServiceKind};
+use crate::snapshot::{GatewayServer, Resolution, ServiceKind, SniTarget};
 
 pub(super) const UNKNOWN_NAMES_LEAVE: Rule = Rule {
     code: "CRK111",
@@ -51,8 +50,13 @@ pub(super) fn check(cluster: &Cluster<'_>, view: &View<'_>, findings: &mut Findi
         written_addresses(cluster, findings);
     }
     for proxy in &cluster.gateways {
-        for bound in proxy.listeners.iter().flat_map(|listener| &listener.servers) {
-            for (resource, field, destination) in destinations(cluster, proxy, bound) {
+        for listener in &proxy.listeners {
+            let mut onward_to = by_sni(listener);
+            for server in &listener.port.servers {
+                onward_to.extend(by_http(cluster, proxy, server));
+                onward_to.extend(by_tcp(cluster, proxy, server));
+            }
+            for (resource, field, destination) in onward_to {
                 onward(cluster, proxy, &resource, &field, &destination, findings);
             }
         }
@@ -106,41 +110,36 @@ fn is_real(address: IpAddr) -> bool {
 
 type Onward = (Arc<Resource<VirtualService>>, String, Destination);
 
-/// Where a server's routes lead, with the field of each destination.
-fn destinations(cluster: &Cluster<'_>, proxy: &GatewayProxy, bound: &super::listener::Bound) -> Vec<Onward> {
+/// Where the TLS routes of a port lead, with the field of each destination.
+fn by_sni(listener: &Listener) -> Vec<Onward> {
     let mut found = Vec::new();
-    let mut add = |resource: &Arc<Resource<VirtualService>>, field: String, to: Option<&Destination>| {
-        found.extend(to.map(|to| (resource.clone(), field, to.clone())));
-    };
-    if bound.kind == Kind::Passthrough {
-        for route in sni_routes(cluster.snapshot, &proxy.workload, bound) {
-            for (number, to) in route.destinations.iter().enumerate() {
-                let field = format!("{}.route[{number}].destination", route.field);
-                add(&route.resource, field, to.destination.as_ref());
-            }
+    for claim in listener.claims.iter().filter(|claim| claim.taken.is_none()) {
+        let (SniTarget::Route { resource, route, .. }, Some((_, destinations))) =
+            (&claim.target, claim.target.route())
+        else {
+            continue;
+        };
+        for (number, to) in destinations.iter().enumerate() {
+            let field = format!("spec.tls[{route}].route[{number}].destination");
+            found.extend(to.destination.clone().map(|to| (resource.clone(), field, to)));
         }
-        return found;
     }
-    for resource in bound_services(cluster.snapshot, &proxy.workload.namespace, bound) {
-        let gateway = bound.gateway_name();
+    found
+}
+
+/// Where a server's HTTP routes lead, if it looks at any.
+fn by_http(cluster: &Cluster<'_>, proxy: &GatewayPod, server: &GatewayServer) -> Vec<Onward> {
+    if server.kind.routes_field() != Some("http") {
+        return Vec::new();
+    }
+    let context = server.match_context(proxy.proxy());
+    let mut found = Vec::new();
+    for resource in cluster.snapshot.virtual_services_at(proxy.proxy(), server) {
         for (number, route) in resource.spec.http.iter().enumerate() {
-            let here = |gateways: &[String], port: Option<u16>| {
-                (gateways.is_empty() || gateways.contains(&gateway))
-                    && port.is_none_or(|port| port == bound.declared)
-            };
-            if route.matches.is_empty() || route.matches.iter().any(|m| here(&m.gateways, m.port)) {
+            if route.matches.is_empty() || route.matches.iter().any(|wanted| context.admits_http(wanted)) {
                 for (position, to) in route.route.iter().enumerate() {
                     let field = format!("spec.http[{number}].route[{position}].destination");
-                    add(&resource, field, to.destination.as_ref());
-                }
-            }
-        }
-        for (number, route) in resource.spec.tcp.iter().enumerate() {
-            let holds = |m| tcp_match_holds(m, &proxy.workload, bound);
-            if route.matches.is_empty() || route.matches.iter().any(holds) {
-                for (position, to) in route.route.iter().enumerate() {
-                    let field = format!("spec.tcp[{number}].route[{position}].destination");
-                    add(&resource, field, to.destination.as_ref());
+                    found.extend(to.destination.clone().map(|to| (resource.clone(), field, to)));
                 }
             }
         }
@@ -148,9 +147,24 @@ fn destinations(cluster: &Cluster<'_>, proxy: &GatewayProxy, bound: &super::list
     found
 }
 
+/// Where a server's TCP route leads, if it looks at any.
+fn by_tcp(cluster: &Cluster<'_>, proxy: &GatewayPod, server: &GatewayServer) -> Vec<Onward> {
+    if server.kind.routes_field() != Some("tcp") {
+        return Vec::new();
+    }
+    let claims = cluster.snapshot.tcp_claims(proxy.proxy(), server);
+    let Some(first) = claims.first() else { return Vec::new() };
+    let mut found = Vec::new();
+    for (position, to) in first.route().route.iter().enumerate() {
+        let field = format!("spec.tcp[{}].route[{position}].destination", first.index);
+        found.extend(to.destination.clone().map(|to| (first.resource.clone(), field, to)));
+    }
+    found
+}
+
 fn onward(
     cluster: &Cluster<'_>,
-    proxy: &GatewayProxy,
+    proxy: &GatewayPod,
     resource: &Resource<VirtualService>,
     field: &str,
     destination: &Destination,

@@ -1,11 +1,17 @@
 //! Servers of gateways that are not served, routes that no server takes, and doors that stand wider open than they look.
 
+mod bindings;
 mod exposure;
+mod ports;
 mod routes;
 mod servers;
 
+pub(super) use bindings::{
+    HOST_NOT_ADMITTED, NOT_EXPORTED_TO_GATEWAY, PORT_NEVER_SEEN, ROUTES_OF_WRONG_KIND,
+};
 pub(super) use exposure::{BY_WILDCARD, ENCRYPTED_TWICE, SNI_WIDER_THAN_GATEWAY};
-pub(super) use routes::{PORT_NEVER_SEEN, ROUTES_OF_WRONG_KIND, SERVER_WITHOUT_ROUTES, SNI_TAKEN};
+pub(super) use ports::PORT_OF_NO_SERVICE;
+pub(super) use routes::{SERVER_WITHOUT_ROUTES, SNI_TAKEN, TCP_TAKEN};
 pub(super) use servers::{PORT_CONTRADICTED, TLS_HOST_TAKEN};
 
 use super::cluster::Cluster;
@@ -13,11 +19,12 @@ use super::rule::Findings;
 
 pub(super) fn check(cluster: &Cluster<'_>, findings: &mut Findings) {
     for proxy in &cluster.gateways {
+        servers::check(proxy, findings);
+        ports::check(cluster, proxy, findings);
         for listener in &proxy.listeners {
-            servers::check(listener, findings);
-            routes::check_listener(cluster, proxy, listener, findings);
+            routes::check(cluster, proxy, listener, findings);
             exposure::check(cluster, proxy, listener, findings);
         }
     }
-    routes::check_bindings(cluster, findings);
+    bindings::check(cluster, findings);
 }

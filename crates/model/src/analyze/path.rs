@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use super::View;
 use super::call::{Call, Site};
-use super::chains::{Chains, LeadsTo};
-use super::cluster::{Cluster, GatewayProxy};
-use super::listener::{Kind, Listener};
+use super::chains::Chains;
+use super::cluster::{Cluster, GatewayPod, Listener};
 use crate::host;
 use crate::resource::Meta;
 use crate::resources::{ClientTlsMode, RouteDestination};
-use crate::snapshot::{Endpoint, EndpointAddress, Service};
+use crate::snapshot::{Endpoint, EndpointAddress, ListenerProtocol, Service, SniTarget};
 
 /// A call that passes more gateways than this goes round.
 const MAX_HOPS: usize = 8;
@@ -128,19 +127,19 @@ impl<'w> Walk<'w> {
         all.find(|(_, cluster)| IpAddr::V4(cluster.written.runtime.ingress) == address)
     }
 
-    fn reach_gateway(&mut self, cluster: usize, proxy: &'w GatewayProxy, port: u16, hops: usize) {
+    fn reach_gateway(&mut self, cluster: usize, proxy: &'w GatewayPod, port: u16, hops: usize) {
         let here = &self.view.clusters[cluster];
         let Some(listener) = listening(here, proxy, port) else {
-            let mut open: Vec<u16> = proxy.listeners.iter().flat_map(declared).collect();
+            let mut open: Vec<u16> = proxy.servers().map(|server| server.port).collect();
             open.sort_unstable();
             open.dedup();
             self.ends.push(End::Closed { cluster, port, open });
             return;
         };
-        let (encrypted, is_tls) = (self.call.mode().is_some(), listener.kind.is_tls());
+        let (encrypted, is_tls) = (self.call.mode().is_some(), listener.is_tls());
         if encrypted != is_tls {
             // A plain TCP server passes TLS on as it passes anything on.
-            if listener.kind != Kind::Tcp {
+            if listener.port.protocol != ListenerProtocol::Tcp {
                 self.ends.push(End::OtherLanguage { cluster, port, gateway_is_tls: is_tls });
             }
             return;
@@ -154,31 +153,36 @@ impl<'w> Walk<'w> {
     fn by_sni(
         &mut self,
         cluster: usize,
-        proxy: &'w GatewayProxy,
+        proxy: &'w GatewayPod,
         listener: &'w Listener,
         port: u16,
         hops: usize,
     ) {
-        let here = &self.view.clusters[cluster];
-        let chains = listener.chains.get_or_init(|| Chains::of(here, proxy, listener));
+        let chains = listener.chains.get_or_init(|| Chains::from_claims(&listener.claims));
         let sni = self.call.sni();
         let has_alpn = self.call.mode() == Some(ClientTlsMode::IstioMutual);
-        match chains.find(&sni, has_alpn) {
-            None if !has_alpn && chains.find(&sni, true).is_some() => {
-                self.ends.push(End::NeedsAlpn { cluster, port });
+        let Some(claim) = chains.find(&sni, has_alpn) else {
+            self.ends.push(match !has_alpn && chains.find(&sni, true).is_some() {
+                true => End::NeedsAlpn { cluster, port },
+                false => End::NoRoute { cluster, port, names: chains.names().cloned().collect() },
+            });
+            return;
+        };
+        match &claim.target {
+            // What comes after is another connection.
+            SniTarget::Terminated => {}
+            SniTarget::Service { service, port, .. } => {
+                self.reach_service(cluster, &proxy.workload.namespace, service, *port, None, hops + 1);
             }
-            None => self.ends.push(End::NoRoute { cluster, port, names: chains.names().cloned().collect() }),
-            Some(LeadsTo::Unknown) => {}
-            Some(LeadsTo::Service(service, index)) => {
-                self.reach_service(cluster, &proxy.workload.namespace, service, *index, None, hops + 1);
-            }
-            Some(LeadsTo::Route { resource, field, destinations, called }) => {
-                for (number, to) in destinations.iter().enumerate() {
+            SniTarget::Route { resource, route, .. } => {
+                let called = listener.port.servers[claim.server].port;
+                let destinations = claim.target.route().map(|(_, destinations)| destinations);
+                for (number, to) in destinations.unwrap_or_default().iter().enumerate() {
                     let site = Site {
                         meta: resource.meta.clone(),
-                        field: format!("{field}.route[{number}].destination"),
+                        field: format!("spec.tls[{route}].route[{number}].destination"),
                     };
-                    self.reach_destination(cluster, proxy, to, *called, &site, hops);
+                    self.reach_destination(cluster, proxy, to, called, &site, hops);
                 }
             }
         }
@@ -187,7 +191,7 @@ impl<'w> Walk<'w> {
     fn reach_destination(
         &mut self,
         cluster: usize,
-        proxy: &'w GatewayProxy,
+        proxy: &'w GatewayPod,
         to: &RouteDestination,
         called: u16,
         site: &Site,
@@ -209,16 +213,12 @@ impl<'w> Walk<'w> {
 }
 
 /// The listener behind a port, called directly or as a port of the gateway's Service.
-fn listening<'a>(cluster: &Cluster<'_>, proxy: &'a GatewayProxy, port: u16) -> Option<&'a Listener> {
+fn listening<'a>(cluster: &Cluster<'_>, proxy: &'a GatewayPod, port: u16) -> Option<&'a Listener> {
     let services = cluster.snapshot.services_of(&proxy.workload);
     let target = services.iter().find(|(service, index, _)| service.ports[*index].number == port);
     let behind = target.map(|(_, _, target)| *target);
-    let with_routes = |listener: &&Listener| listener.number == port || Some(listener.number) == behind;
+    let with_routes = |listener: &&Listener| listener.port.port == port || Some(listener.port.port) == behind;
     proxy.listeners.iter().find(with_routes)
-}
-
-fn declared(listener: &Listener) -> impl Iterator<Item = u16> + '_ {
-    listener.servers.iter().map(|bound| bound.declared)
 }
 
 /// Where an endpoint of a ServiceEntry is written.

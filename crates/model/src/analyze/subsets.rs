@@ -49,10 +49,10 @@ fn followers<'a>(cluster: &'a Cluster<'_>) -> Vec<Follower<'a>> {
         }
     }
     for proxy in &cluster.gateways {
-        for bound in proxy.listeners.iter().flat_map(|listener| &listener.servers) {
+        for server in proxy.servers() {
             let (namespace, labels) = (proxy.workload.namespace.as_str(), &proxy.workload.labels);
-            for resource in snapshot.virtual_services_for_gateway(namespace, &bound.gateway_name()) {
-                found.push(Follower { namespace, labels, gateway: bound.gateway_name(), resource });
+            for resource in snapshot.virtual_services_for_gateway(namespace, &server.gateway_name) {
+                found.push(Follower { namespace, labels, gateway: server.gateway_name.clone(), resource });
             }
         }
     }

@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use serde::de::DeserializeOwned;
 
 use super::mistakes::{Mistake, Step};
-use super::node::{Node, Value};
 use super::reader::Reader;
+use crate::source::{Node, Value};
 
 /// How many mistakes of one document are worth reporting.
 const MAX_MISTAKES: usize = 20;

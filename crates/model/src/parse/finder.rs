@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use super::mistakes::{Mistake, path_text};
-use super::node::Node;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::resource::ResourceName;
-use crate::source::Location;
+use crate::source::{Location, Node};
 
 /// Where a document's findings go and which document it is.
 pub(super) struct Finder<'a> {

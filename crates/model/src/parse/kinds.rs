@@ -2,9 +2,9 @@
 
 use super::finder::Finder;
 use super::mistakes::mend_word;
-use super::node::{Node, Value};
 use crate::diagnostic::codes;
 use crate::resource::Kind;
+use crate::source::{Node, Value};
 
 /// Kubernetes kinds that mean nothing to a mesh: accepted, and passed over.
 const IRRELEVANT_KINDS: &[&str] = &[

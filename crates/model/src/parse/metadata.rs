@@ -8,12 +8,10 @@ use time::format_description::well_known::Rfc3339;
 
 use super::decode::{Decoded, decode};
 use super::finder::Finder;
-use super::node::{Node, Value};
-use super::positions::Positions;
 use crate::diagnostic::{Severity, codes};
 use crate::host;
 use crate::resource::{Kind, Meta, ResourceName};
-use crate::source::Location;
+use crate::source::{Location, Node, Positions, Value};
 
 /// `metadata`, as far as Carrick reads it.
 #[derive(Debug, Default, Deserialize)]

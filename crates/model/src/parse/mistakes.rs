@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde::de;
 
-use super::node::{Node, Value};
 use super::suggest;
 use crate::diagnostic::codes;
+use crate::source::{Node, Value};
 
 /// A value that does not fit its type. Placed at the innermost node that was being read.
 #[derive(Debug, Clone, PartialEq)]

@@ -13,8 +13,8 @@ use serde::forward_to_deserialize_any;
 
 use super::irrelevant;
 use super::mistakes::{Mistake, Place, Step, mend_word};
-use super::node::{Entry, Node, Value};
 use crate::diagnostic::codes;
+use crate::source::{Entry, Node, Value};
 
 /// The way from the root to a node, built on the stack.
 enum Path<'a> {

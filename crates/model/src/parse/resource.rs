@@ -9,10 +9,9 @@ use super::finder::Finder;
 use super::kinds::kind_of;
 use super::metadata::meta_of;
 use super::mistakes::mend_word;
-use super::node::{Entry, Node, Value};
-use super::positions::Positions;
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::resource::{AnyResource, Kind, Meta, Resource};
+use crate::source::{Entry, Node, Positions, Value};
 
 /// Reads one document, or every item of a `List`.
 pub(crate) fn read(

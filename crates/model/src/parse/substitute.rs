@@ -1,8 +1,7 @@
 //! Replaces texts inside string scalars, as an operator would with `sed`, but never in keys or structure.
 
+use crate::source::{Node, Value};
 use std::collections::BTreeMap;
-
-use super::node::{Node, Value};
 
 pub(crate) fn replace(node: &mut Node, substitutions: &BTreeMap<String, String>) {
     if substitutions.is_empty() {

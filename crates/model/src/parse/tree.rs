@@ -7,7 +7,7 @@ use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{Options, Spanned};
 
 use super::documents::Document;
-use super::node::{Entry, Node, Value};
+use crate::source::{Entry, Node, Value};
 
 /// Why a text is no tree, and where. 1-based.
 #[derive(Debug, Clone, PartialEq, Eq)]

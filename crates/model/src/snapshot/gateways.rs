@@ -1,74 +1,69 @@
-//! Which Gateways configure a proxy, and which hosts a VirtualService gets of a server (Istio `model/gateway.go`).
+//! What Gateways make of a proxy: which of them configure it, which of their servers it has and which not, and which routes of
+//! VirtualServices each server takes (Istio `model/gateway.go`, `core/gateway.go`).
+//!
+//! The one reading of these rules: translation says in Envoy's words what is decided here, and analysis tells the author
+//! what was left out. It must not know Envoy, nor what an author regrets.
+
+mod credentials;
+mod hosts;
+mod index;
+mod merge;
+mod server;
+mod sni;
+mod tcp;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::host;
+pub(crate) use credentials::missing_credentials;
+pub use hosts::{admits_namespace, bound_hosts, server_hosts};
+pub(crate) use index::GatewayIndex;
+pub use merge::{Conflict, GatewayListener, GatewayListeners, LeftOut};
+pub use server::{GatewayServer, ListenerProtocol, ServerKind};
+pub use sni::{SniClaim, SniTaken, SniTarget};
+pub use tcp::TcpClaim;
+
+use super::MeshSnapshot;
+use super::workload::Workload;
 use crate::resource::Resource;
-use crate::resources::{Gateway, Server, labels_match};
+use crate::resources::VirtualService;
 
-/// Gateways with complete host namespaces, oldest first.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct GatewayIndex {
-    all: Vec<Arc<Resource<Gateway>>>,
+/// A gateway proxy, as far as Gateways and VirtualServices look at it.
+#[derive(Debug, Clone, Copy)]
+pub struct GatewayProxy<'a> {
+    pub namespace: &'a str,
+    pub labels: &'a BTreeMap<String, String>,
+    /// The pod that the proxy stands in, where it is known: its Services say which port is behind a declared one.
+    pub workload: Option<&'a Workload>,
 }
 
-impl GatewayIndex {
-    /// `all` come oldest first.
-    pub fn build(all: &[Arc<Resource<Gateway>>]) -> GatewayIndex {
-        let complete = |gateway: &Arc<Resource<Gateway>>| {
-            let mut complete = Resource::clone(gateway);
-            let namespace = complete.meta.namespace.clone();
-            let hosts = complete.spec.servers.iter_mut().flat_map(|server| &mut server.hosts);
-            hosts.for_each(|written| *written = complete_host(written, &namespace));
-            Arc::new(complete)
+impl<'a> GatewayProxy<'a> {
+    pub fn in_pod(workload: &'a Workload) -> GatewayProxy<'a> {
+        GatewayProxy { namespace: &workload.namespace, labels: &workload.labels, workload: Some(workload) }
+    }
+}
+
+impl MeshSnapshot {
+    /// The addresses and ports on which a gateway proxy listens, with the servers of each, and the servers that it does not have.
+    pub fn gateway_listeners(&self, proxy: GatewayProxy<'_>) -> GatewayListeners {
+        let services = proxy.workload.map(|workload| self.services_of(workload)).unwrap_or_default();
+        // The target port of the oldest Service of the pod that has the declared port, else that port itself.
+        let target = |declared: u16| {
+            let behind = services.iter().find(|(service, index, _)| service.ports[*index].number == declared);
+            behind.map_or(declared, |(_, _, target)| *target)
         };
-        GatewayIndex { all: all.iter().map(complete).collect() }
+        merge::merged(self.gateways_for(proxy.labels), target)
     }
 
-    pub fn all(&self) -> &[Arc<Resource<Gateway>>] {
-        &self.all
+    /// The VirtualServices that bind to a server, oldest first: exported to the proxy's namespace, naming the Gateway, and
+    /// with a host that one of the server's overlaps with.
+    pub fn virtual_services_at(
+        &self,
+        proxy: GatewayProxy<'_>,
+        server: &GatewayServer,
+    ) -> Vec<Arc<Resource<VirtualService>>> {
+        let mut all = self.virtual_services_for_gateway(proxy.namespace, &server.gateway_name);
+        all.retain(|one| !bound_hosts(server.server(), &one.meta.namespace, &one.spec.hosts).is_empty());
+        all
     }
-
-    pub fn get(&self, name: &str) -> Option<&Arc<Resource<Gateway>>> {
-        let (namespace, name) = name.split_once('/')?;
-        self.all.iter().find(|gateway| gateway.meta.namespace == namespace && gateway.meta.name == name)
-    }
-
-    /// Those that select a proxy with these labels, from any namespace.
-    pub fn selecting(&self, labels: &BTreeMap<String, String>) -> Vec<Arc<Resource<Gateway>>> {
-        self.all.iter().filter(|gateway| labels_match(&gateway.spec.selector, labels)).cloned().collect()
-    }
-}
-
-/// `./h` becomes `ns/h`; hosts are lower case.
-fn complete_host(written: &str, namespace: &str) -> String {
-    match written.split_once('/') {
-        Some((".", name)) => format!("{namespace}/{}", host::canonical(name)),
-        Some((of, name)) => format!("{of}/{}", host::canonical(name)),
-        None => host::canonical(written),
-    }
-}
-
-/// The hosts of a server without their namespaces.
-pub fn server_hosts(server: &Server) -> impl Iterator<Item = &str> {
-    server.hosts.iter().map(|written| written.split_once('/').map_or(written.as_str(), |(_, name)| name))
-}
-
-/// The hosts that a VirtualService of `namespace` with `hosts` serves at a server: of each overlapping pair the
-/// narrower. Empty: the VirtualService does not bind to the server at all.
-pub fn bound_hosts(server: &Server, namespace: &str, hosts: &[String]) -> Vec<String> {
-    let admitted = server.hosts.iter().filter_map(|written| match written.split_once('/') {
-        Some((of, name)) => (of == "*" || of == namespace).then_some(name),
-        None => Some(written.as_str()),
-    });
-    let mut bound: Vec<String> = Vec::new();
-    for declared in admitted {
-        for narrower in hosts.iter().filter_map(|wanted| host::narrower(wanted, declared)) {
-            if !bound.iter().any(|known| known == narrower) {
-                bound.push(narrower.to_owned());
-            }
-        }
-    }
-    bound
 }

@@ -141,6 +141,12 @@ impl Service {
     }
 }
 
+/// The key of a service's port and subset in the form that is fit for SNI, `outbound_.80_.v1_.host`; without a subset
+/// `outbound_.80_._.host` (Istio `model/service.go`, `BuildDNSSrvSubsetKey`).
+pub fn sni_key(port: u16, subset: &str, host: &str) -> String {
+    format!("outbound_.{port}_.{subset}_.{host}")
+}
+
 impl fmt::Display for EndpointAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

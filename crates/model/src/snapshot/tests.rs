@@ -11,7 +11,8 @@ mod virtual_services;
 
 use carrick_identity::TrustDomain;
 
-use super::{MeshSnapshot, build};
+use super::MeshSnapshot;
+use crate::build;
 use crate::{AddressTable, Diagnostic, MeshSettings, SourceFile};
 
 fn settings() -> MeshSettings {

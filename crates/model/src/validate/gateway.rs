@@ -1,5 +1,7 @@
 //! Gateway, on its own (Istio `validation.ValidateGateway`).
 
+use std::net::IpAddr;
+
 use super::checker::Checker;
 use crate::diagnostic::codes;
 use crate::resources::*;
@@ -38,9 +40,7 @@ fn check_server(field: &str, server: &Server, check: &mut Checker<'_>) {
         };
         check.host(&field, host, true);
     }
-    if !server.bind.is_empty() && !server.bind.starts_with("unix://") {
-        check.cidr(&format!("{field}.bind"), &server.bind);
-    }
+    bind(&format!("{field}.bind"), &server.bind, check);
     let Some(port) = &server.port else {
         check.missing(&format!("{field}.port"), "the port");
         return;
@@ -59,6 +59,17 @@ fn check_server(field: &str, server: &Server, check: &mut Checker<'_>) {
         check.error(codes::UNKNOWN_VALUE, &format!("{field}.port.protocol"), reason, mend);
     }
     tls(field, server, protocol, check);
+}
+
+/// An address to listen on (Istio `validation.validateServerBind`).
+fn bind(field: &str, written: &str, check: &mut Checker<'_>) {
+    if written.starts_with("unix://") {
+        let reason = "Carrick's gateways do not listen on Unix sockets; the Gateway is not applied";
+        check.error(codes::UNSUPPORTED, field, reason, "write an IP address, or remove `bind`");
+    } else if !written.is_empty() && written.parse::<IpAddr>().is_err() {
+        let reason = format!("`{written}` is no IP address to listen on");
+        check.error(codes::BAD_ADDRESS, field, reason, "write an IP address, or remove `bind`");
+    }
 }
 
 fn tls(field: &str, server: &Server, protocol: Protocol, check: &mut Checker<'_>) {

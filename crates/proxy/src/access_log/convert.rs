@@ -10,13 +10,13 @@ use carrick_xds::pb::envoy::extensions::access_loggers::file::v3::{FileAccessLog
 use carrick_xds::pb::envoy::extensions::access_loggers::stream::v3::{
     StderrAccessLog, StdoutAccessLog, stderr_access_log, stdout_access_log,
 };
-use prost::{Message, Name};
 
 use super::filter::Filter;
 use super::format::Format;
 use super::json::JsonFormat;
 use super::sink::Sink;
 use super::{AccessLog, Layout};
+use crate::config::typed::decode_if;
 
 /// Envoy's default format (Envoy docs, "Default format string").
 const DEFAULT_FORMAT: &str = "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" \
@@ -25,6 +25,13 @@ const DEFAULT_FORMAT: &str = "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGI
     \"%REQ(X-REQUEST-ID)%\" \"%REQ(:AUTHORITY)%\" \"%UPSTREAM_HOST%\"\n";
 
 impl AccessLog {
+    /// All of a field `access_log`.
+    pub(crate) fn several(pb: &[pb::AccessLog]) -> Result<Vec<Self>, FieldError> {
+        let convert =
+            |(n, pb)| Self::from_proto(pb).map_err(|error| error.within(format!("access_log[{n}]")));
+        pb.iter().enumerate().map(convert).collect()
+    }
+
     /// Refuses loggers, filters and format operators that are not implemented, and files that cannot be opened.
     pub fn from_proto(pb: &pb::AccessLog) -> Result<Self, FieldError> {
         // The name only labels the entry; the type of the configuration decides.
@@ -40,15 +47,15 @@ impl AccessLog {
 }
 
 fn logger(any: &prost_types::Any) -> Result<(Layout, std::sync::Arc<Sink>), FieldError> {
-    let (layout, sink, target) = if let Some(pb) = decode::<FileAccessLog>(any)? {
+    let (layout, sink, target) = if let Some(pb) = decode_if::<FileAccessLog>(any)? {
         if pb.path.is_empty() {
             return Err(FieldError::new("path", "is required"));
         }
         (file_layout(&pb)?, Sink::file(&pb.path), pb.path)
-    } else if let Some(StdoutAccessLog { access_log_format }) = decode(any)? {
+    } else if let Some(StdoutAccessLog { access_log_format }) = decode_if(any)? {
         let format = access_log_format.map(|stdout_access_log::AccessLogFormat::LogFormat(format)| format);
         (log_format(format.as_ref())?, Sink::stdout(), "/dev/stdout".into())
-    } else if let Some(StderrAccessLog { access_log_format }) = decode(any)? {
+    } else if let Some(StderrAccessLog { access_log_format }) = decode_if(any)? {
         let format = access_log_format.map(|stderr_access_log::AccessLogFormat::LogFormat(format)| format);
         (log_format(format.as_ref())?, Sink::stderr(), "/dev/stderr".into())
     } else {
@@ -56,15 +63,6 @@ fn logger(any: &prost_types::Any) -> Result<(Layout, std::sync::Arc<Sink>), Fiel
     };
     let sink = sink.map_err(|error| FieldError::new("path", format!("cannot open {target}: {error}")))?;
     Ok((layout, sink))
-}
-
-/// The message, if the `Any` holds one of that type.
-fn decode<M: Message + Name + Default>(any: &prost_types::Any) -> Result<Option<M>, FieldError> {
-    if any.type_url.rsplit('/').next() != Some(M::full_name().as_str()) {
-        return Ok(None);
-    }
-    let decoded = M::decode(any.value.as_slice());
-    decoded.map(Some).map_err(|error| FieldError::new("", format!("is not a valid {}: {error}", M::NAME)))
 }
 
 fn file_layout(pb: &FileAccessLog) -> Result<Layout, FieldError> {

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderName, HeaderValue, Method, Version};
 
 use super::flags::ResponseFlags;
-use crate::cluster::Address;
+use crate::address::Address;
 use crate::connection::{ConnectionInfo, TlsFacts};
 
 /// One finished request (with `http`), TCP connection (without), or refused connection.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::listeners::address;
 use crate::cluster::{Endpoint, UpstreamCluster};
-use crate::env::ProxyEnv;
+use crate::registry::Registry;
 use crate::resources::Origin;
 
 fn health(endpoint: &Endpoint) -> &'static str {
@@ -19,15 +19,15 @@ fn health(endpoint: &Endpoint) -> &'static str {
 }
 
 /// Names of the clusters that an xDS server delivered.
-fn delivered(env: &ProxyEnv) -> Vec<String> {
-    let clusters = env.resources.of(carrick_xds::ResourceType::Cluster);
+fn delivered(registry: &Registry) -> Vec<String> {
+    let clusters = registry.resources.of(carrick_xds::ResourceType::Cluster);
     clusters.into_iter().filter(|(_, origin, _)| *origin == Origin::Dynamic).map(|(name, ..)| name).collect()
 }
 
-pub(super) fn text(env: &ProxyEnv) -> String {
-    let delivered = delivered(env);
+pub(super) fn text(registry: &Registry) -> String {
+    let delivered = delivered(registry);
     let mut out = String::new();
-    for cluster in env.clusters.all() {
+    for cluster in registry.env.clusters.all() {
         let name = cluster.name();
         let limits = &cluster.config().limits;
         let mut line = |rest: std::fmt::Arguments<'_>| {
@@ -58,9 +58,10 @@ pub(super) fn text(env: &ProxyEnv) -> String {
 }
 
 /// In the shape of Envoy's `admin.v3.Clusters`.
-pub(super) fn json(env: &ProxyEnv) -> Value {
-    let delivered = delivered(env);
-    let statuses: Vec<_> = env.clusters.all().iter().map(|cluster| status(cluster, &delivered)).collect();
+pub(super) fn json(registry: &Registry) -> Value {
+    let delivered = delivered(registry);
+    let statuses: Vec<_> =
+        registry.env.clusters.all().iter().map(|cluster| status(cluster, &delivered)).collect();
     json!({ "cluster_statuses": statuses })
 }
 

@@ -13,29 +13,29 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::Shown;
-use crate::env::ProxyEnv;
+use crate::registry::Registry;
 use crate::resources::{LoadedResource, LoadedVersion, Origin};
 
 /// Fields that hold, or lead to, something secret.
 const SECRET_FIELDS: [&str; 5] = ["private_key", "password", "pkcs12", "keys", "generic_secret"];
 
 pub(super) fn dump(shown: &Shown, with_endpoints: bool) -> Value {
-    let env = &shown.env;
+    let registry = &shown.registry;
     let bootstrap = to_json(&*shown.bootstrap).unwrap_or_else(|error| json!({ "error": error.to_string() }));
     let mut configs = vec![
         json!({
             "@type": type_url("Bootstrap"),
             "bootstrap": bootstrap,
-            "last_updated": timestamp(env.started),
+            "last_updated": timestamp(registry.started),
         }),
-        resources(env, ResourceType::Cluster, &CLUSTERS),
+        resources(registry, ResourceType::Cluster, &CLUSTERS),
     ];
     if with_endpoints {
-        configs.push(resources(env, ResourceType::Endpoint, &ENDPOINTS));
+        configs.push(resources(registry, ResourceType::Endpoint, &ENDPOINTS));
     }
-    configs.push(resources(env, ResourceType::Listener, &LISTENERS));
-    configs.push(resources(env, ResourceType::Route, &ROUTES));
-    configs.push(resources(env, ResourceType::Secret, &SECRETS));
+    configs.push(resources(registry, ResourceType::Listener, &LISTENERS));
+    configs.push(resources(registry, ResourceType::Route, &ROUTES));
+    configs.push(resources(registry, ResourceType::Secret, &SECRETS));
     let mut dump = json!({ "configs": configs });
     redact(&mut dump, false);
     dump
@@ -91,7 +91,7 @@ const SECRETS: Shape = Shape {
     field: "secret",
 };
 
-fn resources(env: &ProxyEnv, kind: ResourceType, shape: &Shape) -> Value {
+fn resources(registry: &Registry, kind: ResourceType, shape: &Shape) -> Value {
     let mut config = Map::new();
     config.insert("@type".into(), type_url(shape.kind).into());
     let mut add = |list: &str, item: Value| {
@@ -100,7 +100,7 @@ fn resources(env: &ProxyEnv, kind: ResourceType, shape: &Shape) -> Value {
             list.push(item);
         }
     };
-    for (name, origin, resource) in env.resources.of(kind) {
+    for (name, origin, resource) in registry.resources.of(kind) {
         match (origin, shape.warming) {
             (Origin::Static, _) => {
                 if let Some(version) = resource.active.as_ref().or(resource.warming.as_ref()) {

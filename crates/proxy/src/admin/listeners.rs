@@ -4,21 +4,21 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use crate::cluster::Address;
-use crate::env::ProxyEnv;
+use crate::address::Address;
+use crate::listener::{ListenerSet, ListenerSummary};
 
-pub(super) fn text(env: &ProxyEnv) -> String {
+pub(super) fn text(listeners: &ListenerSet) -> String {
     let mut out = String::new();
-    for listener in env.listeners.all() {
+    for listener in listeners.all() {
         // Writing to a String cannot fail.
         let _ = writeln!(out, "{}::{}", listener.name, listener.address);
     }
     out
 }
 
-pub(super) fn json(env: &ProxyEnv) -> Value {
-    let status = |listener: crate::listener::ListenerSummary| json!({ "name": listener.name, "local_address": address(&Address::Socket(listener.address)) });
-    let statuses: Vec<_> = env.listeners.all().into_iter().map(status).collect();
+pub(super) fn json(listeners: &ListenerSet) -> Value {
+    let status = |listener: ListenerSummary| json!({ "name": listener.name, "local_address": address(&Address::Socket(listener.address)) });
+    let statuses: Vec<_> = listeners.all().into_iter().map(status).collect();
     json!({ "listener_statuses": statuses })
 }
 

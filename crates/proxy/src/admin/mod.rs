@@ -26,9 +26,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 
-use crate::cluster::Address;
+use crate::address::Address;
 use crate::config::address::numeric;
-use crate::env::ProxyEnv;
+use crate::registry::Registry;
 use guard::Asker;
 
 /// The bound socket of the admin interface, TCP or Unix.
@@ -45,7 +45,7 @@ enum Socket {
 
 /// What the pages are made from.
 struct Shown {
-    env: Arc<ProxyEnv>,
+    registry: Arc<Registry>,
     bootstrap: Arc<Bootstrap>,
 }
 
@@ -76,8 +76,8 @@ impl AdminListener {
     }
 
     /// Serves until the process ends. `bootstrap` is shown by `/config_dump`.
-    pub async fn serve(self, env: Arc<ProxyEnv>, bootstrap: Arc<Bootstrap>) {
-        let shown = Arc::new(Shown { env, bootstrap });
+    pub async fn serve(self, registry: Arc<Registry>, bootstrap: Arc<Bootstrap>) {
+        let shown = Arc::new(Shown { registry, bootstrap });
         loop {
             let accepted = match &self.socket {
                 Socket::Tcp(listener) => listener.accept().await.map(|(stream, peer)| {

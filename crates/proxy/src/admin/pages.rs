@@ -56,16 +56,17 @@ pub(super) fn answer(request: &Request<Incoming>, asker: Asker, shown: &Shown) -
 }
 
 fn page(path: &str, query: &str, shown: &Shown) -> Page {
-    let env = &shown.env;
+    let registry = &shown.registry;
+    let env = &registry.env;
     let as_json = parameter(query, "format") == Some("json");
     match path {
         "/ready" => ready(shown),
         "/server_info" => data(&server_info(shown)),
         "/config_dump" => data(&config_dump::dump(shown, parameter(query, "include_eds").is_some())),
-        "/clusters" if as_json => data(&clusters::json(env)),
-        "/clusters" => text(clusters::text(env)),
-        "/listeners" if as_json => data(&listeners::json(env)),
-        "/listeners" => text(listeners::text(env)),
+        "/clusters" if as_json => data(&clusters::json(registry)),
+        "/clusters" => text(clusters::text(registry)),
+        "/listeners" if as_json => data(&listeners::json(&registry.listeners)),
+        "/listeners" => text(listeners::text(&registry.listeners)),
         "/certs" => data(&certs::json(env)),
         "/stats" if parameter(query, "format") == Some("prometheus") => text(prometheus(shown)),
         "/stats" => text(stats(shown)),
@@ -95,7 +96,7 @@ fn data(value: &Value) -> Page {
 
 /// Envoy's names of `stats.server.state`.
 fn state(shown: &Shown) -> &'static str {
-    match shown.env.stats.server.state.get() {
+    match shown.registry.env.stats.server.state.get() {
         0 => "LIVE",
         1 => "DRAINING",
         2 => "PRE_INITIALIZING",
@@ -110,7 +111,7 @@ fn ready(shown: &Shown) -> Page {
 }
 
 fn uptime(shown: &Shown) -> u64 {
-    SystemTime::now().duration_since(shown.env.started).unwrap_or_default().as_secs()
+    SystemTime::now().duration_since(shown.registry.started).unwrap_or_default().as_secs()
 }
 
 fn server_info(shown: &Shown) -> Value {
@@ -120,14 +121,14 @@ fn server_info(shown: &Shown) -> Value {
         "state": state(shown),
         "uptime_current_epoch": uptime,
         "uptime_all_epochs": uptime,
-        "command_line_options": { "concurrency": shown.env.stats.server.concurrency.get() },
+        "command_line_options": { "concurrency": shown.registry.env.stats.server.concurrency.get() },
         "node": carrick_xds::json::to_json(&shown.bootstrap.node.clone().unwrap_or_default()).unwrap_or_default(),
     })
 }
 
 /// Numbers that are looked up when somebody asks.
 fn refresh(shown: &Shown) {
-    let env = &shown.env;
+    let env = &shown.registry.env;
     env.stats.server.uptime.set(i64::try_from(uptime(shown)).unwrap_or(i64::MAX));
     env.stats.server.total_connections.set(i64::try_from(env.connections.len()).unwrap_or(i64::MAX));
     for cluster in env.clusters.all() {
@@ -143,12 +144,12 @@ fn refresh(shown: &Shown) {
 
 fn stats(shown: &Shown) -> String {
     refresh(shown);
-    shown.env.stats.lines()
+    shown.registry.env.stats.lines()
 }
 
 fn prometheus(shown: &Shown) -> String {
     refresh(shown);
-    shown.env.stats.prometheus()
+    shown.registry.env.stats.prometheus()
 }
 
 /// The records later than `since`, as a JSON array, oldest first.
@@ -157,8 +158,9 @@ fn flows(query: &str, shown: &Shown) -> Page {
         Ok(since) => since,
         Err(_) => return Page { status: StatusCode::BAD_REQUEST, ..text("since: not a number\n") },
     };
-    let node = &shown.env.node_id;
+    let node = &shown.registry.env.node_id;
     let records: Vec<FlowRecord> = shown
+        .registry
         .env
         .flows
         .since(since)

@@ -17,10 +17,10 @@ async fn admin() -> SocketAddr {
     let listener = AdminListener::bind(&any_port()).await.unwrap();
     let address = listener.local_addr().unwrap();
     let bootstrap = from_yaml("{node: {id: test, cluster: c}}").unwrap();
-    let env = ProxyEnv::new("test".into());
+    let registry = Registry::new("test".into());
     // As before the first configuration.
-    env.stats.server.state.set(2);
-    tokio::spawn(listener.serve(Arc::new(env), Arc::new(bootstrap)));
+    registry.env.stats.server.state.set(2);
+    tokio::spawn(listener.serve(Arc::new(registry), Arc::new(bootstrap)));
     address
 }
 
@@ -95,7 +95,7 @@ async fn a_socket_file_left_behind_is_replaced_and_a_live_one_is_not() {
     assert!(path.exists(), "left behind");
     let first = AdminListener::bind(&pipe(&path)).await.unwrap();
     AdminListener::bind(&pipe(&path)).await.unwrap_err();
-    tokio::spawn(first.serve(Arc::new(ProxyEnv::new("test".into())), Arc::default()));
+    tokio::spawn(first.serve(Arc::new(Registry::new("test".into())), Arc::default()));
     let stream = UnixStream::connect(&path).await.unwrap();
     let answer =
         ask(stream, "GET /server_info HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;

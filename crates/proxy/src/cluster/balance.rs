@@ -7,30 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rand::Rng;
 
-use super::endpoint::{Address, Endpoint, EndpointSet, Hosts, Priority};
-
-/// How a host is chosen among those of a priority.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Policy {
-    RoundRobin,
-    /// The least busy of `choices` hosts drawn at random.
-    LeastRequest {
-        choices: u32,
-    },
-    Random,
-    /// By hash, on a ring with `least` to `most` points.
-    RingHash {
-        least: u64,
-        most: u64,
-        /// Hosts are placed by their host names instead of their addresses.
-        by_name: bool,
-    },
-    /// By hash, in a table with `size` places.
-    Maglev {
-        size: u64,
-        by_name: bool,
-    },
-}
+use super::endpoint::{Endpoint, EndpointSet, Hosts, Priority};
+use crate::address::Address;
+use crate::config::cluster::Policy;
 
 /// A policy and its state. Safe to use from all workers without locks.
 #[derive(Debug)]

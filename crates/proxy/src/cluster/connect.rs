@@ -14,12 +14,15 @@ use socket2::{Domain, Protocol, SockAddr, Type};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, UnixStream};
 
+use super::UpstreamCluster;
 use super::breakers::Permit;
-use super::{Address, Endpoint, Outcome, UpstreamCluster};
+use super::endpoint::Endpoint;
+use super::outlier::Outcome;
+use crate::address::Address;
 use crate::config::socket::SocketSettings;
-use crate::connection::{ConnectionInfo, Stream, TlsFacts};
-use crate::socket::Socket;
-use crate::tls::{UpstreamTls, socket_of};
+use crate::connection::{ConnectionInfo, TlsFacts};
+use crate::socket::{Socket, Stream};
+use crate::tls::{HandshakeError, UpstreamTls, socket_of};
 
 /// What may influence how a connection is made.
 pub struct ConnectContext<'a> {
@@ -61,6 +64,15 @@ pub enum ConnectError {
     SecretMissing(String),
     #[error("the cluster's limit of connections is reached")]
     Overflow,
+}
+
+impl From<HandshakeError> for ConnectError {
+    fn from(error: HandshakeError) -> Self {
+        match error {
+            HandshakeError::SecretMissing(name) => Self::SecretMissing(name),
+            HandshakeError::Failed(reason) => Self::Tls(reason),
+        }
+    }
 }
 
 /// The system's words alone (`Connection refused`), without Rust's `(os error 111)`.

@@ -8,7 +8,9 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tracing::warn;
 
-use super::{Address, Endpoint, EndpointCounters, EndpointSet, LocalityEndpoints, UpstreamCluster};
+use super::UpstreamCluster;
+use super::endpoint::{Endpoint, EndpointCounters, EndpointSet, LocalityEndpoints};
+use crate::address::Address;
 use crate::config::address::Host;
 use crate::config::cluster::{Discovery, DnsOptions};
 use crate::config::endpoint::{AssignedHost, Assignment};

@@ -2,48 +2,15 @@
 //!
 //! Plain data with counters; it must not know how hosts are found or chosen.
 
-use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use super::balance::Policy;
 use super::outlier::OutlierState;
 use super::table::{Member, Table};
-
-/// Where an endpoint listens.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Address {
-    Socket(SocketAddr),
-    /// A Unix domain socket.
-    Pipe(PathBuf),
-}
-
-impl Address {
-    pub fn socket(&self) -> Option<SocketAddr> {
-        match self {
-            Self::Socket(address) => Some(*address),
-            Self::Pipe(_) => None,
-        }
-    }
-}
-
-/// As Envoy's access logs and `/clusters` show it: `10.0.0.1:80`, `[::1]:80`, `/run/socket`.
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Socket(address) => write!(f, "{address}"),
-            Self::Pipe(path) => write!(f, "{}", path.display()),
-        }
-    }
-}
-
-impl From<SocketAddr> for Address {
-    fn from(address: SocketAddr) -> Self {
-        Self::Socket(address)
-    }
-}
+use crate::address::Address;
+use crate::config::cluster::Policy;
+use crate::config::endpoint::Locality;
 
 /// What this proxy counts per host. Survives updates of the endpoint's weight or health.
 #[derive(Debug, Default)]
@@ -101,13 +68,6 @@ pub struct Endpoint {
     /// Which of the cluster's transports this host gets (`transport_socket_matches`).
     pub(crate) transport: usize,
     pub counters: Arc<EndpointCounters>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Locality {
-    pub region: String,
-    pub zone: String,
-    pub sub_zone: String,
 }
 
 impl Endpoint {

@@ -6,11 +6,12 @@ mod balance;
 mod breakers;
 mod connect;
 mod discover;
+mod eject;
 mod endpoint;
+pub(crate) mod http;
 mod outlier;
 mod set;
 mod table;
-mod xxhash;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -19,27 +20,24 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use carrick_xds::FieldError;
+use tokio::sync::watch;
 
-pub use balance::{Balancer, Policy};
+pub use balance::Balancer;
 pub(crate) use breakers::{Breakers, Permit};
 pub(crate) use connect::Upstream;
 pub use connect::{ConnectContext, ConnectError, UpstreamConnection};
 pub(crate) use discover::follow_names;
-pub use endpoint::{
-    ActiveGuard, Address, Endpoint, EndpointCounters, EndpointSet, Locality, LocalityEndpoints,
-};
-pub(crate) use outlier::{Outcome, follow_outliers};
-pub use outlier::{OutlierConfig, Row};
+pub(crate) use eject::follow_outliers;
+pub use endpoint::{ActiveGuard, Endpoint, EndpointCounters, EndpointSet, LocalityEndpoints};
+pub(crate) use outlier::Outcome;
 pub use set::ClusterSet;
-pub(crate) use table::is_prime;
-pub(crate) use xxhash::xxh64;
 
-pub use crate::config::cluster::UpstreamHttp;
-use crate::config::cluster::{ClusterConfig, Discovery};
+use crate::address::Address;
+use crate::config::cluster::{ClusterConfig, Discovery, UpstreamHttp};
 use crate::connection::ConnectionInfo;
-use crate::http::ClusterHttp;
 use crate::secrets::Secrets;
 use crate::tls::ClientTls;
+use http::ClusterHttp;
 
 /// One xDS cluster in use. An update of the cluster resource makes a new one; an update of its endpoints does not.
 pub struct UpstreamCluster {
@@ -56,6 +54,8 @@ pub struct UpstreamCluster {
     writer: Mutex<()>,
     /// Whether hosts were delivered or resolved at least once, or cannot be.
     discovered: AtomicBool,
+    /// Rises with every secret that is new or renewed.
+    secrets: watch::Receiver<u64>,
     /// Pooled connections; they go when the cluster goes.
     pub(crate) http: ClusterHttp,
 }
@@ -121,6 +121,7 @@ impl UpstreamCluster {
             breakers: Arc::new(Breakers::new(config.limits)),
             writer: Mutex::new(()),
             discovered: AtomicBool::new(false),
+            secrets: secrets.changes(),
             http: ClusterHttp::default(),
             config,
         };
@@ -161,6 +162,11 @@ impl UpstreamCluster {
     /// The hosts known now, all priorities, healthy or not.
     pub fn endpoints(&self) -> Vec<Arc<Endpoint>> {
         self.endpoints.load().endpoints().cloned().collect()
+    }
+
+    /// The state of all secrets: a connection made before may rest on a secret that is gone.
+    pub(crate) fn secrets_version(&self) -> u64 {
+        *self.secrets.borrow()
     }
 
     /// Connections to all hosts now.

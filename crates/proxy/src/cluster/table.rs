@@ -3,7 +3,7 @@
 //! The tables are built as Envoy builds them, so that both choose the same host for the same hash (Envoy docs, "Ring hash",
 //! "Maglev"). It must not know what is hashed.
 
-use super::xxhash::xxh64;
+use crate::xxhash::xxh64;
 
 /// The hosts of a priority, arranged for look-up by hash. Hosts are given by index.
 #[derive(Debug, Clone)]
@@ -109,11 +109,6 @@ impl Table {
             }
         }
     }
-}
-
-/// Whether a table can have this size: only then does every host's walk reach every slot.
-pub(crate) fn is_prime(n: u64) -> bool {
-    n >= 2 && (2..).take_while(|d| d * d <= n).all(|d| !n.is_multiple_of(d))
 }
 
 #[cfg(test)]

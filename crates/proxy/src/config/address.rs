@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use carrick_xds::FieldError;
 use carrick_xds::pb::envoy::config::core::v3::address::Address as Kind;
 use carrick_xds::pb::envoy::config::core::v3::socket_address::{PortSpecifier, Protocol};
-use carrick_xds::pb::envoy::config::core::v3::{Address as AddressPb, CidrRange, SocketAddress};
+use carrick_xds::pb::envoy::config::core::v3::{Address as AddressPb, CidrRange, Pipe, SocketAddress};
 
-use crate::cluster::Address;
+use super::refuse::refuse;
+use crate::address::Address;
 
 /// A host by address, or by a name that is still to be resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,23 +20,32 @@ pub enum Host {
 
 /// The address of an endpoint, where names may be allowed (DNS clusters).
 pub(crate) fn host(pb: Option<&AddressPb>) -> Result<Host, FieldError> {
-    match pb.and_then(|pb| pb.address.as_ref()) {
+    match pb.and_then(|AddressPb { address }| address.as_ref()) {
         Some(Kind::SocketAddress(pb)) => {
-            let port = port(pb).map_err(|e| e.within("socket_address"))?;
-            Ok(match pb.address.parse::<IpAddr>() {
+            let (address, port) = parts(pb).map_err(|e| e.within("socket_address"))?;
+            Ok(match address.parse::<IpAddr>() {
                 Ok(ip) => Host::Address(SocketAddr::new(ip, port).into()),
-                Err(_) if pb.address.is_empty() => {
+                Err(_) if address.is_empty() => {
                     return Err(FieldError::new("socket_address.address", "must not be empty"));
                 }
-                Err(_) => Host::Name { name: pb.address.clone(), port },
+                Err(_) => Host::Name { name: address.to_owned(), port },
             })
         }
-        Some(Kind::Pipe(pb)) if pb.path.is_empty() => Err(FieldError::new("pipe.path", "must not be empty")),
-        Some(Kind::Pipe(pb)) => Ok(Host::Address(Address::Pipe(PathBuf::from(&pb.path)))),
-        Some(Kind::EnvoyInternalAddress(_)) => {
-            Err(FieldError::new("envoy_internal_address", "internal listeners are not implemented"))
-        }
+        Some(Kind::Pipe(pb)) => pipe(pb).map(Host::Address).map_err(|e| e.within("pipe")),
+        Some(Kind::EnvoyInternalAddress(_)) => Err(FieldError::new(
+            "envoy_internal_address",
+            "is not implemented: there are no internal listeners",
+        )),
         None => Err(FieldError::new("", "an address is required")),
+    }
+}
+
+fn pipe(pb: &Pipe) -> Result<Address, FieldError> {
+    let Pipe { path, mode } = pb;
+    refuse!(mode);
+    match path.is_empty() {
+        true => Err(FieldError::new("path", "must not be empty")),
+        false => Ok(Address::Pipe(PathBuf::from(path))),
     }
 }
 
@@ -64,24 +74,37 @@ pub(crate) fn ipv4_compat(pb: Option<&AddressPb>) -> bool {
 
 /// A bare socket address, as `upstream_bind_config` has it.
 pub(crate) fn bare(pb: &SocketAddress) -> Result<SocketAddr, FieldError> {
-    let ip = pb.address.parse::<IpAddr>();
-    let ip = ip.map_err(|_| FieldError::new("address", format!("{:?} is not an IP address", pb.address)))?;
-    Ok(SocketAddr::new(ip, port(pb)?))
+    let (address, port) = parts(pb)?;
+    let ip = address.parse::<IpAddr>();
+    let ip = ip.map_err(|_| FieldError::new("address", format!("{address:?} is not an IP address")))?;
+    Ok(SocketAddr::new(ip, port))
 }
 
-fn port(pb: &SocketAddress) -> Result<u16, FieldError> {
+/// The address as it is written, and the port.
+fn parts(pb: &SocketAddress) -> Result<(&str, u16), FieldError> {
+    let SocketAddress {
+        protocol: _,
+        address,
+        resolver_name,
+        // Read where listeners are converted.
+        ipv4_compat: _,
+        network_namespace_filepath,
+        port_specifier,
+    } = pb;
+    refuse!(resolver_name, network_namespace_filepath);
     if pb.protocol() == Protocol::Udp {
         return Err(FieldError::new("protocol", "UDP is not implemented; use TCP"));
     }
-    match &pb.port_specifier {
+    let port = match port_specifier {
         Some(PortSpecifier::PortValue(port)) => u16::try_from(*port)
-            .map_err(|_| FieldError::new("port_value", format!("{port} is not a port (0 to 65535)"))),
-        Some(PortSpecifier::NamedPort(name)) => Err(FieldError::new(
-            "named_port",
-            format!("{name:?}: named ports are not implemented; use a number"),
-        )),
-        None => Ok(0),
-    }
+            .map_err(|_| FieldError::new("port_value", format!("{port} is not a port (0 to 65535)")))?,
+        Some(PortSpecifier::NamedPort(name)) => {
+            let reason = format!("is not implemented: give the number of {name:?} as port_value");
+            return Err(FieldError::new("named_port", reason));
+        }
+        None => 0,
+    };
+    Ok((address, port))
 }
 
 /// A range of addresses: all that share the first `length` bits.
@@ -94,11 +117,12 @@ pub struct Cidr {
 
 impl Cidr {
     pub(crate) fn from_proto(pb: &CidrRange) -> Result<Self, FieldError> {
-        let ip: IpAddr = pb.address_prefix.parse().map_err(|_| {
-            FieldError::new("address_prefix", format!("{:?} is not an IP address", pb.address_prefix))
+        let CidrRange { address_prefix, prefix_len } = pb;
+        let ip: IpAddr = address_prefix.parse().map_err(|_| {
+            FieldError::new("address_prefix", format!("{address_prefix:?} is not an IP address"))
         })?;
         let bits: u8 = if ip.is_ipv4() { 32 } else { 128 };
-        let length = pb.prefix_len.unwrap_or(0);
+        let length = prefix_len.unwrap_or(0);
         match u8::try_from(length) {
             Ok(length) if length <= bits => Ok(Self { base: mask(ip, length), length }),
             _ => Err(FieldError::new("prefix_len", format!("{length} is more than the {bits} bits of {ip}"))),

@@ -3,18 +3,30 @@
 use std::collections::BTreeMap;
 
 use carrick_xds::FieldError;
-use carrick_xds::pb::envoy::config::core::v3::{HealthStatus, Metadata};
+use carrick_xds::pb::envoy::config::core::v3::{HealthStatus, Locality as LocalityPb, Metadata};
 use carrick_xds::pb::envoy::config::endpoint::v3::lb_endpoint::HostIdentifier;
-use carrick_xds::pb::envoy::config::endpoint::v3::{ClusterLoadAssignment, LbEndpoint, LocalityLbEndpoints};
+use carrick_xds::pb::envoy::config::endpoint::v3::locality_lb_endpoints::LbConfig;
+use carrick_xds::pb::envoy::config::endpoint::v3::{
+    ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints,
+};
 use prost_types::value::Kind;
 
 use super::address::{Host, host};
-use crate::cluster::{Address, Locality};
+use super::refuse::refuse;
+use crate::address::Address;
 
 /// A load assignment, converted.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Assignment {
     pub localities: Vec<AssignedLocality>,
+}
+
+/// Where hosts are, as coarsely as load balancing looks at it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Locality {
+    pub region: String,
+    pub zone: String,
+    pub sub_zone: String,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -45,7 +57,15 @@ impl Assignment {
         let convert = |(n, pb)| {
             AssignedLocality::from_proto(pb, names_allowed).map_err(|e| e.within(format!("endpoints[{n}]")))
         };
-        let localities = pb.endpoints.iter().enumerate().map(convert);
+        let ClusterLoadAssignment {
+            // Compared by who asked for it.
+            cluster_name: _,
+            endpoints,
+            named_endpoints,
+            policy,
+        } = pb;
+        refuse!(named_endpoints, policy);
+        let localities = endpoints.iter().enumerate().map(convert);
         Ok(Self { localities: localities.collect::<Result<_, _>>()? })
     }
 
@@ -56,28 +76,52 @@ impl Assignment {
 
 impl AssignedLocality {
     fn from_proto(pb: &LocalityLbEndpoints, names_allowed: bool) -> Result<Self, FieldError> {
-        if pb.priority > HIGHEST_PRIORITY {
+        let LocalityLbEndpoints {
+            locality,
+            // Read by extensions and by zone-aware routing, of which there are none here.
+            metadata: _,
+            proximity: _,
+            lb_endpoints,
+            load_balancing_weight,
+            priority,
+            lb_config,
+        } = pb;
+        match lb_config {
+            None => {}
+            Some(LbConfig::LoadBalancerEndpoints(_)) => {
+                return Err(FieldError::new("load_balancer_endpoints", "is not implemented"));
+            }
+            Some(LbConfig::LedsClusterLocalityConfig(_)) => {
+                return Err(FieldError::new("leds_cluster_locality_config", "is not implemented"));
+            }
+        }
+        if *priority > HIGHEST_PRIORITY {
             return Err(FieldError::new("priority", format!("must not be above {HIGHEST_PRIORITY}")));
         }
         let convert = |(n, pb)| {
             AssignedHost::from_proto(pb, names_allowed).map_err(|e| e.within(format!("lb_endpoints[{n}]")))
         };
-        let locality = pb.locality.clone().unwrap_or_default();
+        let LocalityPb { region, zone, sub_zone } = locality.clone().unwrap_or_default();
         Ok(Self {
-            locality: Locality { region: locality.region, zone: locality.zone, sub_zone: locality.sub_zone },
-            priority: pb.priority,
-            weight: pb.load_balancing_weight.unwrap_or(0),
-            hosts: pb.lb_endpoints.iter().enumerate().map(convert).collect::<Result<_, _>>()?,
+            locality: Locality { region, zone, sub_zone },
+            priority: *priority,
+            weight: load_balancing_weight.unwrap_or(0),
+            hosts: lb_endpoints.iter().enumerate().map(convert).collect::<Result<_, _>>()?,
         })
     }
 }
 
 impl AssignedHost {
     fn from_proto(pb: &LbEndpoint, names_allowed: bool) -> Result<Self, FieldError> {
-        let Some(HostIdentifier::Endpoint(endpoint)) = &pb.host_identifier else {
-            return Err(FieldError::new("endpoint", "is required"));
+        let LbEndpoint { health_status: _, metadata, load_balancing_weight, host_identifier } = pb;
+        let endpoint = match host_identifier {
+            Some(HostIdentifier::Endpoint(endpoint)) => endpoint,
+            Some(HostIdentifier::EndpointName(_)) => {
+                return Err(FieldError::new("endpoint_name", "is not implemented"));
+            }
+            None => return Err(FieldError::new("endpoint", "is required")),
         };
-        let host = host(endpoint.address.as_ref()).map_err(|e| e.within("address").within("endpoint"))?;
+        let (host, hostname) = endpoint_host(endpoint).map_err(|e| e.within("endpoint"))?;
         if let (Host::Name { name, .. }, false) = (&host, names_allowed) {
             let reason = format!("{name:?} is not an IP address, and this cluster does not resolve names");
             return Err(FieldError::new("endpoint.address.socket_address.address", reason));
@@ -85,21 +129,35 @@ impl AssignedHost {
         if matches!(&host, Host::Address(Address::Socket(address)) if address.port() == 0) {
             return Err(FieldError::new("endpoint.address.socket_address.port_value", "must not be 0"));
         }
-        let weight = pb.load_balancing_weight.unwrap_or(1);
+        let weight = load_balancing_weight.unwrap_or(1);
         if weight == 0 {
             return Err(FieldError::new("load_balancing_weight", "must be at least 1"));
         }
         Ok(Self {
             host,
-            hostname: endpoint.hostname.clone(),
+            hostname,
             weight,
             healthy: matches!(
                 pb.health_status(),
                 HealthStatus::Unknown | HealthStatus::Healthy | HealthStatus::Degraded
             ),
-            transport_labels: transport_labels(pb.metadata.as_ref()),
+            transport_labels: transport_labels(metadata.as_ref()),
         })
     }
+}
+
+fn endpoint_host(pb: &Endpoint) -> Result<(Host, String), FieldError> {
+    let Endpoint {
+        address,
+        // Only active health checks look at it, and clusters with these are refused.
+        health_check_config: _,
+        hostname,
+        additional_addresses,
+        // The name of a statistic.
+        observability_name: _,
+    } = pb;
+    refuse!(additional_addresses);
+    Ok((host(address.as_ref()).map_err(|e| e.within("address"))?, hostname.clone()))
 }
 
 fn transport_labels(metadata: Option<&Metadata>) -> BTreeMap<String, String> {

@@ -12,6 +12,7 @@ use carrick_xds::pb::envoy::config::core::v3::{BindConfig, SocketOption as Socke
 use socket2::{SockRef, TcpKeepalive as Keepalive};
 
 use super::address;
+use super::refuse::refuse;
 
 /// What a socket gets before it connects or listens.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,9 +54,20 @@ impl SocketSettings {
         let Some(bind) = bind else {
             return Ok(Self { keepalive: keepalive.map(keepalive_settings), ..Self::default() });
         };
-        let source = bind.source_address.as_ref().map(address::bare).transpose();
-        let mut options = options(&bind.socket_options, true)?;
-        if bind.freebind.unwrap_or(false) {
+        let BindConfig {
+            source_address,
+            freebind,
+            socket_options,
+            extra_source_addresses,
+            additional_source_addresses,
+            local_address_selector,
+            validate_network_namespaces,
+        } = bind;
+        refuse!(extra_source_addresses, additional_source_addresses);
+        refuse!(local_address_selector, validate_network_namespaces);
+        let source = source_address.as_ref().map(address::bare).transpose();
+        let mut options = options(socket_options, true)?;
+        if freebind.unwrap_or(false) {
             options.push(SocketOption::Freebind(true));
         }
         Ok(Self {
@@ -151,11 +163,12 @@ impl SocketOption {
 }
 
 fn keepalive_settings(pb: &TcpKeepalive) -> KeepaliveSettings {
-    let seconds = |n: Option<u32>| n.map(|n| Duration::from_secs(n.into()));
+    let TcpKeepalive { keepalive_probes, keepalive_time, keepalive_interval } = pb;
+    let seconds = |n: &Option<u32>| n.map(|n| Duration::from_secs(n.into()));
     KeepaliveSettings {
-        probes: pb.keepalive_probes,
-        idle: seconds(pb.keepalive_time),
-        interval: seconds(pb.keepalive_interval),
+        probes: *keepalive_probes,
+        idle: seconds(keepalive_time),
+        interval: seconds(keepalive_interval),
     }
 }
 
@@ -165,13 +178,15 @@ fn options(pb: &[SocketOptionPb], upstream: bool) -> Result<Vec<SocketOption>, F
 }
 
 fn option(pb: &SocketOptionPb, upstream: bool) -> Result<SocketOption, FieldError> {
+    let SocketOptionPb { description: _, level, name, state: _, r#type, ip_version, value } = pb;
+    refuse!(r#type, ip_version);
     if upstream && pb.state() == SocketState::StateListening {
         return Err(FieldError::new("state", "STATE_LISTENING cannot apply to upstream connections"));
     }
-    let value = match &pb.value {
+    let value = match value {
         Some(Value::IntValue(value)) => *value,
         Some(Value::BufValue(_)) => {
-            return Err(FieldError::new("buf_value", "only int_value is implemented"));
+            return Err(FieldError::new("buf_value", "is not implemented; use int_value"));
         }
         None => return Err(FieldError::new("int_value", "is required")),
     };
@@ -179,7 +194,7 @@ fn option(pb: &SocketOptionPb, upstream: bool) -> Result<SocketOption, FieldErro
     let number = u32::try_from(value)
         .map_err(|_| FieldError::new("int_value", format!("{value} does not fit this option")))?;
     // Level and name as in Linux's asm-generic/socket.h, netinet/tcp.h and linux/in.h (in6.h).
-    Ok(match (pb.level, pb.name) {
+    Ok(match (*level, *name) {
         (1, 36) => SocketOption::Mark(number),
         (1, 2) => SocketOption::ReuseAddress(on),
         (1, 15) => SocketOption::ReusePort(on),

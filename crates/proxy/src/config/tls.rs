@@ -2,21 +2,31 @@
 //!
 //! Secrets themselves are read in `secrets`; here they are only named, or carried along when they are inline.
 
+use std::sync::Arc;
+
 use carrick_xds::FieldError;
 use carrick_xds::pb::envoy::config::core::v3::TransportSocket;
 use carrick_xds::pb::envoy::config::core::v3::transport_socket::ConfigType;
-use carrick_xds::pb::envoy::extensions::transport_sockets::tls::v3::common_tls_context::ValidationContextType;
+use carrick_xds::pb::envoy::extensions::transport_sockets::raw_buffer::v3::RawBuffer;
+use carrick_xds::pb::envoy::extensions::transport_sockets::tls::v3::common_tls_context::{
+    CombinedCertificateValidationContext, ValidationContextType,
+};
+use carrick_xds::pb::envoy::extensions::transport_sockets::tls::v3::downstream_tls_context::SessionTicketKeysType;
 use carrick_xds::pb::envoy::extensions::transport_sockets::tls::v3::tls_parameters::TlsProtocol;
 use carrick_xds::pb::envoy::extensions::transport_sockets::tls::v3::{
     CertificateValidationContext, CommonTlsContext, DownstreamTlsContext, SdsSecretConfig, TlsCertificate,
     TlsParameters, UpstreamTlsContext,
 };
-use prost::Message;
+use prost_types::Any;
 use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::{NamedGroup, SupportedCipherSuite, SupportedProtocolVersion, version};
 
+use super::refuse::refuse;
 use super::source::Fetch;
-use super::supported::type_name;
+use super::typed::{decode_if, type_name};
+
+/// Protocols that are offered in a TLS handshake (RFC 7301).
+pub type Alpn = Arc<[Vec<u8>]>;
 
 /// A secret by name. Without a source it is one of the bootstrap's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +45,8 @@ pub enum CertificateRef {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ValidationRef {
     pub inline: Option<CertificateValidationContext>,
+    /// Where in the common TLS context the inline part stands.
+    pub place: &'static str,
     pub named: Option<NamedSecret>,
 }
 
@@ -67,57 +79,71 @@ pub struct UpstreamTlsConfig {
     pub auto_san_validation: bool,
 }
 
-const DOWNSTREAM: &str = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext";
-const UPSTREAM: &str = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
-const RAW: &str = "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer";
-
 /// `None` for plain text.
 pub(crate) fn downstream(pb: Option<&TransportSocket>) -> Result<Option<DownstreamTlsConfig>, FieldError> {
-    let Some((kind, value)) = typed(pb)? else { return Ok(None) };
-    match kind {
-        RAW => Ok(None),
-        DOWNSTREAM => DownstreamTlsContext::decode(value)
-            .map_err(|error| FieldError::new("", error.to_string()))
-            .and_then(|pb| DownstreamTlsConfig::from_proto(&pb))
-            .map(Some)
-            .map_err(|error| error.within("typed_config")),
-        _ => Err(FieldError::new("typed_config", format!("a listener cannot use {kind}"))),
-    }
+    let convert = |any: &Any| match decode_if::<DownstreamTlsContext>(any)? {
+        Some(pb) => DownstreamTlsConfig::from_proto(&pb),
+        None => Err(FieldError::new("", format!("a listener cannot use {}", type_name(any)))),
+    };
+    let config = typed(pb)?.map(convert).transpose();
+    config.map_err(|error| error.within("typed_config"))
 }
 
 /// `None` for plain text.
 pub(crate) fn upstream(pb: Option<&TransportSocket>) -> Result<Option<UpstreamTlsConfig>, FieldError> {
-    let Some((kind, value)) = typed(pb)? else { return Ok(None) };
-    match kind {
-        RAW => Ok(None),
-        UPSTREAM => UpstreamTlsContext::decode(value)
-            .map_err(|error| FieldError::new("", error.to_string()))
-            .and_then(|pb| UpstreamTlsConfig::from_proto(&pb))
-            .map(Some)
-            .map_err(|error| error.within("typed_config")),
-        _ => Err(FieldError::new("typed_config", format!("a cluster cannot use {kind}"))),
-    }
+    let convert = |any: &Any| match decode_if::<UpstreamTlsContext>(any)? {
+        Some(pb) => UpstreamTlsConfig::from_proto(&pb),
+        None => Err(FieldError::new("", format!("a cluster cannot use {}", type_name(any)))),
+    };
+    let config = typed(pb)?.map(convert).transpose();
+    config.map_err(|error| error.within("typed_config"))
 }
 
-fn typed(pb: Option<&TransportSocket>) -> Result<Option<(&str, &[u8])>, FieldError> {
-    match pb.map(|pb| (&pb.config_type, pb)) {
-        None => Ok(None),
-        Some((Some(ConfigType::TypedConfig(any)), _)) => Ok(Some((type_name(any), any.value.as_slice()))),
-        Some((None, pb)) if pb.name == "envoy.transport_sockets.raw_buffer" => Ok(None),
-        Some((None, pb)) => {
-            Err(FieldError::new("typed_config", format!("is required for transport socket {:?}", pb.name)))
-        }
+/// `None` for plain text.
+fn typed(pb: Option<&TransportSocket>) -> Result<Option<&Any>, FieldError> {
+    let Some(TransportSocket { name, config_type }) = pb else { return Ok(None) };
+    match config_type {
+        Some(ConfigType::TypedConfig(any)) => match decode_if(any).map_err(|e| e.within("typed_config"))? {
+            Some(RawBuffer {}) => Ok(None),
+            None => Ok(Some(any)),
+        },
+        None if name == "envoy.transport_sockets.raw_buffer" => Ok(None),
+        None => Err(FieldError::new("typed_config", format!("is required for transport socket {name:?}"))),
     }
 }
 
 impl DownstreamTlsConfig {
     fn from_proto(pb: &DownstreamTlsContext) -> Result<Self, FieldError> {
-        let settings = TlsSettings::from_proto(pb.common_tls_context.as_ref())
+        let DownstreamTlsContext {
+            common_tls_context,
+            require_client_certificate,
+            require_sni,
+            // Sessions are resumed by tickets, which last as long as rustls lets them.
+            disable_stateful_session_resumption: _,
+            session_timeout: _,
+            // A certificate with an OCSP staple is refused.
+            ocsp_staple_policy: _,
+            // A context has one certificate.
+            full_scan_certs_on_sni_mismatch: _,
+            prefer_client_ciphers,
+            session_ticket_keys_type,
+        } = pb;
+        refuse!(require_sni, prefer_client_ciphers);
+        match session_ticket_keys_type {
+            Some(SessionTicketKeysType::DisableStatelessSessionResumption(_)) | None => {}
+            Some(SessionTicketKeysType::SessionTicketKeys(_)) => {
+                return Err(FieldError::new("session_ticket_keys", "is not implemented"));
+            }
+            Some(SessionTicketKeysType::SessionTicketKeysSdsSecretConfig(_)) => {
+                return Err(FieldError::new("session_ticket_keys_sds_secret_config", "is not implemented"));
+            }
+        }
+        let settings = TlsSettings::from_proto(common_tls_context.as_ref())
             .map_err(|error| error.within("common_tls_context"))?;
         if settings.certificate.is_none() {
             return Err(FieldError::new("common_tls_context", "a listener's TLS needs a certificate"));
         }
-        let require_client_certificate = pb.require_client_certificate.unwrap_or(false);
+        let require_client_certificate = require_client_certificate.unwrap_or(false);
         if require_client_certificate && settings.validation.is_none() {
             return Err(FieldError::new(
                 "require_client_certificate",
@@ -130,16 +156,27 @@ impl DownstreamTlsConfig {
 
 impl UpstreamTlsConfig {
     fn from_proto(pb: &UpstreamTlsContext) -> Result<Self, FieldError> {
-        let settings = TlsSettings::from_proto(pb.common_tls_context.as_ref())
+        let UpstreamTlsContext {
+            common_tls_context,
+            sni,
+            auto_host_sni,
+            auto_sni_san_validation,
+            allow_renegotiation,
+            // How many sessions are kept for resumption is for rustls to say, which never lets a key be used for what it is not for.
+            max_session_keys: _,
+            enforce_rsa_key_usage: _,
+        } = pb;
+        refuse!(allow_renegotiation);
+        let settings = TlsSettings::from_proto(common_tls_context.as_ref())
             .map_err(|error| error.within("common_tls_context"))?;
-        if pb.sni.len() > 255 {
+        if sni.len() > 255 {
             return Err(FieldError::new("sni", "is longer than 255 bytes"));
         }
         Ok(Self {
             settings,
-            sni: pb.sni.clone(),
-            auto_sni: pb.auto_host_sni,
-            auto_san_validation: pb.auto_sni_san_validation,
+            sni: sni.clone(),
+            auto_sni: *auto_host_sni,
+            auto_san_validation: *auto_sni_san_validation,
         })
     }
 }
@@ -148,12 +185,32 @@ impl TlsSettings {
     fn from_proto(pb: Option<&CommonTlsContext>) -> Result<Self, FieldError> {
         let absent = CommonTlsContext::default();
         let pb = pb.unwrap_or(&absent);
-        let parameters = pb.tls_params.clone().unwrap_or_default();
+        let CommonTlsContext {
+            tls_params,
+            tls_certificates,
+            tls_certificate_sds_secret_configs,
+            tls_certificate_provider_instance,
+            custom_tls_certificate_selector,
+            tls_certificate_certificate_provider,
+            tls_certificate_certificate_provider_instance,
+            alpn_protocols,
+            custom_handshaker,
+            key_log,
+            validation_context_type,
+        } = pb;
+        refuse!(
+            tls_certificate_provider_instance,
+            custom_tls_certificate_selector,
+            custom_handshaker,
+            key_log
+        );
+        refuse!(tls_certificate_certificate_provider, tls_certificate_certificate_provider_instance);
+        let parameters = tls_params.clone().unwrap_or_default();
         let provider = rustls::crypto::aws_lc_rs::default_provider();
         Ok(Self {
-            certificate: certificate(pb)?,
-            validation: validation(pb.validation_context_type.as_ref())?,
-            alpn: pb.alpn_protocols.iter().map(|name| name.clone().into_bytes()).collect(),
+            certificate: certificate(tls_certificates, tls_certificate_sds_secret_configs)?,
+            validation: validation(validation_context_type.as_ref())?,
+            alpn: alpn_protocols.iter().map(|name| name.clone().into_bytes()).collect(),
             versions: versions(&parameters).map_err(|error| error.within("tls_params"))?,
             ciphers: ciphers(&parameters, &provider).map_err(|error| error.within("tls_params"))?,
             groups: groups(&parameters, &provider).map_err(|error| error.within("tls_params"))?,
@@ -173,8 +230,11 @@ impl TlsSettings {
     }
 }
 
-fn certificate(pb: &CommonTlsContext) -> Result<Option<CertificateRef>, FieldError> {
-    match (pb.tls_certificates.as_slice(), pb.tls_certificate_sds_secret_configs.as_slice()) {
+fn certificate(
+    inline: &[TlsCertificate],
+    named: &[SdsSecretConfig],
+) -> Result<Option<CertificateRef>, FieldError> {
+    match (inline, named) {
         ([], []) => Ok(None),
         ([inline], []) => Ok(Some(CertificateRef::Inline(Box::new(inline.clone())))),
         ([], [sds]) => NamedSecret::from_proto(sds)
@@ -186,11 +246,12 @@ fn certificate(pb: &CommonTlsContext) -> Result<Option<CertificateRef>, FieldErr
 
 impl NamedSecret {
     fn from_proto(pb: &SdsSecretConfig) -> Result<Self, FieldError> {
-        if pb.name.is_empty() {
+        let SdsSecretConfig { name, sds_config } = pb;
+        if name.is_empty() {
             return Err(FieldError::new("name", "is required"));
         }
-        let fetch = pb.sds_config.as_ref().map(|source| Fetch::from_proto(Some(source))).transpose();
-        Ok(Self { name: pb.name.clone(), fetch: fetch.map_err(|error| error.within("sds_config"))? })
+        let fetch = sds_config.as_ref().map(|source| Fetch::from_proto(Some(source))).transpose();
+        Ok(Self { name: name.clone(), fetch: fetch.map_err(|error| error.within("sds_config"))? })
     }
 }
 
@@ -198,25 +259,56 @@ fn validation(pb: Option<&ValidationContextType>) -> Result<Option<ValidationRef
     let named = |pb: Option<&SdsSecretConfig>, field: &str| {
         pb.map(NamedSecret::from_proto).transpose().map_err(|error| error.within(field))
     };
+    let provider = |field: &str| Err(FieldError::new(field, "is not implemented; use SDS"));
     match pb {
         None => Ok(None),
         Some(ValidationContextType::ValidationContext(inline)) => {
-            Ok(Some(ValidationRef { inline: Some(inline.clone()), named: None }))
+            let inline = Some(inline.clone());
+            Ok(Some(ValidationRef { inline, place: "validation_context", named: None }))
         }
         Some(ValidationContextType::ValidationContextSdsSecretConfig(sds)) => {
             let named = named(Some(sds), "validation_context_sds_secret_config")?;
-            Ok(Some(ValidationRef { inline: None, named }))
+            Ok(Some(ValidationRef { named, ..ValidationRef::default() }))
         }
         Some(ValidationContextType::CombinedValidationContext(both)) => {
-            let sds = both.validation_context_sds_secret_config.as_ref();
-            let named = named(sds, "combined_validation_context.validation_context_sds_secret_config")?;
-            Ok(Some(ValidationRef { inline: both.default_validation_context.clone(), named }))
+            combined(both).map(Some).map_err(|error| error.within("combined_validation_context"))
         }
-        Some(_) => Err(FieldError::new("", "certificate providers are not implemented; use SDS")),
+        Some(ValidationContextType::ValidationContextCertificateProvider(_)) => {
+            provider("validation_context_certificate_provider")
+        }
+        Some(ValidationContextType::ValidationContextCertificateProviderInstance(_)) => {
+            provider("validation_context_certificate_provider_instance")
+        }
     }
 }
 
+fn combined(pb: &CombinedCertificateValidationContext) -> Result<ValidationRef, FieldError> {
+    let CombinedCertificateValidationContext {
+        default_validation_context,
+        validation_context_sds_secret_config,
+        validation_context_certificate_provider,
+        validation_context_certificate_provider_instance,
+    } = pb;
+    refuse!(validation_context_certificate_provider, validation_context_certificate_provider_instance);
+    let named = validation_context_sds_secret_config.as_ref().map(NamedSecret::from_proto).transpose();
+    Ok(ValidationRef {
+        inline: default_validation_context.clone(),
+        place: "combined_validation_context.default_validation_context",
+        named: named.map_err(|error| error.within("validation_context_sds_secret_config"))?,
+    })
+}
+
 fn versions(pb: &TlsParameters) -> Result<Vec<&'static SupportedProtocolVersion>, FieldError> {
+    let TlsParameters {
+        tls_minimum_protocol_version: _,
+        tls_maximum_protocol_version: _,
+        // Read below.
+        cipher_suites: _,
+        ecdh_curves: _,
+        signature_algorithms,
+        compliance_policies,
+    } = pb;
+    refuse!(signature_algorithms, compliance_policies);
     let lowest = match pb.tls_minimum_protocol_version() {
         TlsProtocol::TlsAuto | TlsProtocol::TlSv12 => 2,
         TlsProtocol::TlSv13 => 3,

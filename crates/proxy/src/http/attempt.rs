@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 
-use super::exchange::after;
 use super::failure::Failed;
 use super::manager::Limits;
 use super::plan::ForwardPlan;
+use super::prepared::Prepared;
 use super::record::Record;
-use super::request::Prepared;
 use super::route::RetryPolicy;
-use super::upstream::{Alpn, Answer, Carrier, Host, Http1, NoResponse, Progress, RequestBody};
+use crate::cluster::http::{Answer, Carrier, Host, Http1, NoResponse, Progress, RequestBody};
 use crate::cluster::{Endpoint, UpstreamCluster};
+use crate::config::tls::Alpn;
 
 /// What to send where.
 pub(crate) struct Attempt<'a> {
@@ -224,7 +224,7 @@ async fn exchange(attempt: Attempt<'_>, body: RequestBody, record: &mut Record) 
     let pool = &cluster.http.pool;
     if attempt.version == Version::HTTP_2 {
         let (mut connection, lease, fresh) =
-            match pool.lease_http2(cluster, attempt.endpoint, &host, &env, labels).await {
+            match pool.lease_http2(cluster, attempt.endpoint, &host, labels).await {
                 Ok(leased) => leased,
                 Err(error) => return Outcome::Failed(Failed::connect(error, record)),
             };
@@ -239,11 +239,11 @@ async fn exchange(attempt: Attempt<'_>, body: RequestBody, record: &mut Record) 
     }
     let idempotent = attempt.method.is_idempotent() && matches!(request.body(), RequestBody::Empty);
     loop {
-        let (mut connection, fresh) =
-            match pool.acquire_http1(cluster, attempt.endpoint, &host, &env, labels).await {
-                Ok(acquired) => acquired,
-                Err(error) => return Outcome::Failed(Failed::connect(error, record)),
-            };
+        let (mut connection, fresh) = match pool.acquire_http1(cluster, attempt.endpoint, &host, labels).await
+        {
+            Ok(acquired) => acquired,
+            Err(error) => return Outcome::Failed(Failed::connect(error, record)),
+        };
         record.connection(&connection.facts, fresh, attempt.version);
         // A pooled connection may have been closed by the other side just now. If the request did not get out, or can be
         // repeated without harm, that is not the client's concern (RFC 9110 §9.2.2).
@@ -282,4 +282,9 @@ fn copy(request: &Request<RequestBody>) -> Request<RequestBody> {
     *copy.version_mut() = request.version();
     *copy.headers_mut() = request.headers().clone();
     copy
+}
+
+/// The latest moment for something that must end within `limit`, if it is limited.
+fn after(start: Instant, limit: Option<Duration>) -> Option<Instant> {
+    limit.and_then(|limit| start.checked_add(limit))
 }

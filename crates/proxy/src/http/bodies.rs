@@ -7,10 +7,10 @@ use std::sync::Arc;
 use hyper::body::Incoming;
 
 use super::outgoing::speaks_http2;
+use super::prepared::Prepared;
 use super::record::Record;
-use super::request::Prepared;
-use super::upstream::{Progress, Replay, RequestBody, Source, Tee};
 use crate::cluster::UpstreamCluster;
+use crate::cluster::http::{Progress, Replay, RequestBody, Source, Tee};
 
 /// The client's body, for one attempt or for several.
 pub(crate) enum Bodies {

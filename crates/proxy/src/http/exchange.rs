@@ -3,27 +3,29 @@
 //! It must not know how a route was chosen.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
+use super::answer::{answer, apply_to_response, finish_head};
 use super::attempt::{self, Attempt, Outcome, Timing};
 use super::bodies::Bodies;
 use super::failure::{self, Failed};
-use super::head::{grpc_as_http, is_grpc};
 use super::outgoing::{ATTEMPT_COUNT, request_for, rewrite_head};
 use super::plan::ForwardPlan;
+use super::prepared::Prepared;
 use super::record::Record;
 use super::reply::LocalReply;
-use super::request::{Prepared, answer, apply_to_response, finish_head};
 use super::response::{BodyLimits, Home, ResponseBody};
 use super::route::{Failure, Hashed, HeaderRules, RetryPolicy};
 use super::shadow;
-use super::upstream::{Answer, RequestBody, Tee};
 use crate::access_log::ResponseFlag;
-use crate::cluster::{self, Address, Permit, PickContext, UpstreamCluster};
+use crate::address::Address;
+use crate::cluster::http::{Answer, RequestBody, Tee};
+use crate::cluster::{self, Permit, PickContext, UpstreamCluster};
+use crate::head::{grpc_as_http, is_grpc};
 
 const SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");
 
@@ -125,9 +127,9 @@ fn mirror(plan: &ForwardPlan, prepared: &Prepared, timing: &Timing, record: &Rec
         let Some(copy) = shadow::Copy::of(prepared, mirror, &downstream.env) else { continue };
         let body = match prepared.has_body {
             true => {
-                let (tee, body) = Tee::new();
+                let (tee, branch) = Tee::new();
                 tees.push(tee);
-                body
+                RequestBody::Branch(branch)
             }
             false => RequestBody::Empty,
         };
@@ -281,9 +283,4 @@ pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     for name in ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"] {
         headers.remove(name);
     }
-}
-
-/// The latest moment for something that must end within `limit`, if it is limited.
-pub(crate) fn after(start: Instant, limit: Option<Duration>) -> Option<Instant> {
-    limit.and_then(|limit| start.checked_add(limit))
 }

@@ -7,8 +7,8 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use super::record::Record;
 use super::reply::LocalReply;
 use super::route::Failure;
-use super::upstream::{self, NoResponse};
 use crate::access_log::ResponseFlag;
+use crate::cluster::http::{self as upstream, NoResponse};
 use crate::cluster::{Outcome, PickError};
 
 /// Tells clients of a mesh that it is no use to try again now.

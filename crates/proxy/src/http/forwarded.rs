@@ -10,7 +10,6 @@ use std::sync::LazyLock;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use rand::RngCore;
 
-use super::manager::ClientPolicy;
 use crate::connection::ConnectionInfo;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -45,6 +44,16 @@ const FOR_INNER_HOPS: [HeaderName; 5] = [
     HeaderName::from_static("x-envoy-original-path"),
     HeaderName::from_static("x-envoy-original-host"),
 ];
+
+/// What is believed of what a client says about itself, and what is told about it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ClientPolicy {
+    pub(crate) use_remote_address: bool,
+    pub(crate) trusted_hops: u32,
+    pub(crate) skip_xff_append: bool,
+    pub(crate) generate_request_id: bool,
+    pub(crate) preserve_external_request_id: bool,
+}
 
 /// What was learnt about the client.
 #[derive(Debug, Clone, Copy)]

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::connection::Stream;
+use crate::socket::Stream;
 
 /// So many cheap frames may come at once, ...
 const BURST: f64 = 100.0;

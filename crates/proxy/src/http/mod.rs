@@ -2,24 +2,27 @@
 //!
 //! It must not know how connections are accepted or decrypted, nor how a cluster chooses endpoints.
 //!
-//! Reading order: [`manager`] (settings), [`downstream`] (a connection), [`wire`] (what may pass on it), [`request`] (a request: [`sanitize`], [`path`],
-//! [`forwarded`], [`xfcc`]), [`plan`] with [`route`] and [`tables`] (the decision), [`filters`], [`exchange`] with [`bodies`] and [`outgoing`], [`attempt`], [`shadow`] and [`upstream`]
-//! (carrying it out), [`response`] and [`reply`] (the answer), [`record`] (what is written down).
+//! Reading order: [`service`] (a request, top to bottom), [`serve`] and [`downstream`] (a connection), [`wire`] with [`framing`] (what may
+//! pass on it), [`request`] with [`sanitize`], [`path`], [`forwarded`], [`xfcc`] (what a request must be), [`manager`] (settings), [`plan`] with
+//! [`route`] and [`tables`] (the decision), [`filtering`] with [`filters`], [`exchange`] with [`bodies`], [`outgoing`], [`attempt`] and
+//! [`shadow`] (carrying it out), [`response`], [`answer`] and [`reply`], [`record`] (what is written down).
 
+mod answer;
 mod attempt;
 mod bodies;
 mod downstream;
 mod exchange;
 mod failure;
+mod filtering;
 mod filters;
 mod forwarded;
+mod framing;
 mod guard;
-pub(crate) mod head;
 mod manager;
-pub(crate) mod matcher;
 mod outgoing;
 mod path;
 mod plan;
+mod prepared;
 mod record;
 mod reply;
 mod request;
@@ -27,15 +30,15 @@ mod response;
 mod rewind;
 mod route;
 mod sanitize;
+mod serve;
+mod service;
 mod shadow;
 mod tables;
 mod upgrade;
-mod upstream;
 mod wire;
 mod xfcc;
 
-pub use downstream::serve;
 pub use manager::{HttpManager, RouteSource};
 pub use route::RouteTable;
+pub use serve::serve;
 pub use tables::{RouteSlot, RouteTables};
-pub use upstream::ClusterHttp;

@@ -8,11 +8,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 
 use super::attempt::Timing;
 use super::plan::{ForwardPlan, NewHost};
+use super::prepared::Prepared;
 use super::record::Record;
-use super::request::Prepared;
 use super::route::render;
 use crate::access_log::{Format, FormatContext, Headers};
-use crate::cluster::{UpstreamCluster, UpstreamHttp};
+use crate::cluster::UpstreamCluster;
+use crate::config::cluster::UpstreamHttp;
 
 const EXPECTED_TIMEOUT: HeaderName = HeaderName::from_static("x-envoy-expected-rq-timeout-ms");
 pub(crate) const ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-envoy-attempt-count");

@@ -6,12 +6,11 @@ use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode, header};
 
-use super::head::RequestHead;
 use super::reply::LocalReply;
 use super::route::{
     Action, DirectResponse, Forward, HeaderRules, HostRewrite, Redirect, Route, RouteTable, WeightedCluster,
 };
-use crate::access_log::ResponseFlag;
+use crate::head::RequestHead;
 
 /// What to do with a request.
 #[derive(Debug)]
@@ -62,12 +61,16 @@ impl ForwardPlan {
 
 /// Decides. The head's path is already normalised.
 pub(crate) fn plan(head: &RequestHead<'_>, table: &RouteTable) -> Plan {
-    let Some(host) = table.virtual_host(head.authority) else { return Plan::Answer(not_found(), None) };
+    let Some(host) = table.virtual_host(head.authority) else {
+        return Plan::Answer(LocalReply::route_not_found(), None);
+    };
     if host.require_tls && head.scheme != "https" {
         let location = format!("https://{}{}", head.authority, head.path);
         return Plan::Answer(redirect_to(StatusCode::MOVED_PERMANENTLY, &location), None);
     }
-    let Some(route) = table.route(host, head) else { return Plan::Answer(not_found(), None) };
+    let Some(route) = table.route(host, head) else {
+        return Plan::Answer(LocalReply::route_not_found(), None);
+    };
     match &route.action {
         Action::Forward(action) => Plan::Forward(forward(head, route, action)),
         Action::Redirect(action) => Plan::Answer(redirect(head, action), Some(route.clone())),
@@ -90,10 +93,6 @@ fn forward(head: &RequestHead<'_>, route: &Arc<Route>, action: &Forward) -> Forw
         path: action.path_rewrite.as_ref().map(|rewrite| rewrite.apply(head.path)),
         host,
     }
-}
-
-pub(crate) fn not_found() -> LocalReply {
-    LocalReply::new(StatusCode::NOT_FOUND, "route_not_found").flagged(ResponseFlag::NoRouteFound)
 }
 
 fn redirect(head: &RequestHead<'_>, action: &Redirect) -> LocalReply {

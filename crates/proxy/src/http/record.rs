@@ -9,9 +9,9 @@ use std::time::{Instant, SystemTime};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::downstream::Downstream;
-use super::upstream::{Facts, Labels, Progress};
 use crate::access_log::{HttpLog, LogEntry, ResponseFlag};
 use crate::cluster::ActiveGuard;
+use crate::cluster::http::{Facts, Labels, Progress};
 use crate::stats::{ClusterStats, Counter};
 
 /// Follows one request. When it is dropped the request is over, and is logged, recorded and counted.

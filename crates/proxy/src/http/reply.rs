@@ -43,6 +43,11 @@ impl LocalReply {
         Self::new(status, details).with_body(words).flagged(ResponseFlag::DownstreamProtocolError).closing()
     }
 
+    /// No route leads anywhere for this request.
+    pub(crate) fn route_not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "route_not_found").flagged(ResponseFlag::NoRouteFound)
+    }
+
     /// What a client gets whose message can be read, but not be forwarded.
     pub(crate) fn bad_request(details: &'static str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, details).closing()

@@ -1,162 +1,31 @@
-//! One downstream request, from its head to the answer's head: cleaned, planned, and carried out.
+//! What a request must be before it is routed: well-formed, cleaned of what is for this hop only, and marked for the next.
 //!
-//! It must not know how an attempt upstream is made.
+//! It must not know where it goes.
 
-use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use bytes::Bytes;
-use http::header::{CONNECTION, EXPECT, HOST, SERVER};
+use http::header::{CONNECTION, EXPECT, HOST};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderValue, StatusCode, Uri, Version};
 use hyper::body::{Body, Incoming};
 use rand::RngCore;
 
 use super::downstream::Downstream;
-use super::exchange;
-use super::failure::OVERLOADED;
-use super::filters::{self, Stopped};
-use super::forwarded::{self, X_REQUEST_ID};
-use super::head::{RequestHead, is_grpc};
-use super::manager::{ServerHeader, StripPort};
+use super::forwarded;
+use super::manager::StripPort;
 use super::path::Normalized;
-use super::plan::{self, Plan};
+use super::prepared::Prepared;
 use super::record::Record;
 use super::reply::LocalReply;
-use super::response::ResponseBody;
-use super::route::{HeaderRules, Route};
 use super::sanitize;
-use super::upgrade;
-use super::upstream::Alpn;
-use crate::access_log::{Format, FormatContext, Headers, HttpLog};
-
-/// A request that is ready to be routed.
-pub(crate) struct Prepared {
-    pub(crate) parts: Parts,
-    pub(crate) authority: HeaderValue,
-    pub(crate) scheme: &'static str,
-    /// The protocol that the client wants to change to, and may.
-    pub(crate) upgrade: Option<String>,
-    pub(crate) random: u64,
-    pub(crate) has_body: bool,
-    /// Offered to the upstream instead of what its cluster says.
-    pub(crate) alpn: Option<Alpn>,
-}
-
-impl Prepared {
-    pub(crate) fn path(&self) -> &str {
-        self.parts.uri.path_and_query().map_or("/", PathAndQuery::as_str)
-    }
-
-    pub(crate) fn head(&self) -> RequestHead<'_> {
-        RequestHead {
-            method: &self.parts.method,
-            scheme: self.scheme,
-            authority: self.authority.to_str().unwrap_or_default(),
-            path: self.path(),
-            headers: &self.parts.headers,
-            random: self.random,
-        }
-    }
-}
-
-/// Answers one request. What is written down about it begins at once, not when the answer is first waited for: the client may be
-/// gone by then.
-pub(crate) fn handle(
-    request: Request<Incoming>,
-    downstream: Arc<Downstream>,
-) -> impl Future<Output = Response<ResponseBody>> {
-    let (parts, body) = request.into_parts();
-    let record = Record::new(
-        &downstream,
-        HttpLog {
-            method: parts.method.clone(),
-            version: parts.version,
-            path: parts.uri.path_and_query().map_or_else(String::new, |path| path.as_str().to_owned()),
-            ..HttpLog::default()
-        },
-    );
-    respond(parts, body, downstream, record)
-}
-
-async fn respond(
-    parts: Parts,
-    body: Incoming,
-    downstream: Arc<Downstream>,
-    mut record: Box<Record>,
-) -> Response<ResponseBody> {
-    let grpc = is_grpc(&parts.headers);
-    let mut prepared = match prepare(parts, &body, &mut record) {
-        Ok(prepared) => prepared,
-        Err(reply) => return answer(reply, grpc, None, record),
-    };
-    let plan = match downstream.routes.load() {
-        Some(table) => plan::plan(&prepared.head(), &table),
-        None => Plan::Answer(plan::not_found(), None),
-    };
-    let filters = &downstream.manager.filters;
-    if let Some(stopped) = filters::run(filters, plan.route(), &mut prepared, &mut record).await {
-        return stop(stopped, &plan, &prepared, grpc, record);
-    }
-    match plan {
-        Plan::Answer(reply, route) => {
-            record.keep_request_headers(&prepared.parts.headers);
-            if let Some(route) = &route {
-                name_route(&mut record, route);
-            }
-            answer(reply, grpc, route.as_deref(), record)
-        }
-        Plan::Forward(plan) => {
-            name_route(&mut record, &plan.route);
-            let of_route = plan.action().map_or(&[][..], |action| action.upgrades.as_slice());
-            if let Some(kind) = &prepared.upgrade
-                && !downstream.manager.allows_upgrade(kind, of_route)
-            {
-                record.keep_request_headers(&prepared.parts.headers);
-                // Where it would have gone.
-                record.entry.upstream_cluster = Some(plan.cluster.clone());
-                let reply = LocalReply::new(StatusCode::FORBIDDEN, "upgrade_failed").closing();
-                return answer(reply, grpc, Some(&plan.route), record);
-            }
-            match prepared.upgrade.take() {
-                Some(kind) => upgrade::forward(plan, prepared, kind, body, record).await,
-                None => exchange::forward(plan, prepared, body, record).await,
-            }
-        }
-    }
-}
-
-/// A filter's answer.
-fn stop(
-    stopped: Stopped,
-    plan: &Plan,
-    prepared: &Prepared,
-    grpc: bool,
-    mut record: Box<Record>,
-) -> Response<ResponseBody> {
-    record.keep_request_headers(&prepared.parts.headers);
-    if let Some(route) = plan.route() {
-        name_route(&mut record, route);
-    }
-    if let Plan::Forward(plan) = plan {
-        // Where it would have gone.
-        record.entry.upstream_cluster = Some(plan.cluster.clone());
-    }
-    match stopped.as_it_is {
-        true => answer(stopped.reply, false, None, record),
-        false => answer(stopped.reply, grpc, plan.route(), record),
-    }
-}
-
-fn name_route(record: &mut Record, route: &Route) {
-    record.entry.route_name = (!route.name.is_empty()).then(|| route.name.clone());
-    record.entry.route_rule.clone_from(&route.rule);
-}
 
 /// Refuses what is malformed, takes off what is for this hop only, and adds what the next hop should know.
-fn prepare(mut parts: Parts, body: &Incoming, record: &mut Record) -> Result<Prepared, LocalReply> {
+pub(crate) fn prepare(
+    mut parts: Parts,
+    body: &Incoming,
+    record: &mut Record,
+) -> Result<Prepared, LocalReply> {
     let downstream = record.downstream.clone();
     let manager = &downstream.manager;
     if parts.version < Version::HTTP_11 && !manager.http1.accept_http_10 {
@@ -170,7 +39,7 @@ fn prepare(mut parts: Parts, body: &Incoming, record: &mut Record) -> Result<Pre
     check_scheme(&parts, &downstream)?;
     let authority = authority(&parts, &downstream)?;
     record.http().authority = authority.to_str().unwrap_or_default().to_owned();
-    let upgrade = upgrade::wanted(&parts);
+    let upgrade = sanitize::upgrade_wanted(&parts);
     if ends_with_answer(&parts) {
         downstream.closing.store(true, Ordering::Release);
     }
@@ -279,88 +148,4 @@ fn normalized(uri: &Uri, downstream: &Downstream) -> Result<Uri, LocalReply> {
     let path =
         PathAndQuery::try_from(new).map_err(|_| LocalReply::bad_request("path_normalization_failed"))?;
     Ok(Uri::from(path))
-}
-
-/// Sends an answer of our own.
-pub(crate) fn answer(
-    reply: LocalReply,
-    grpc: bool,
-    route: Option<&Route>,
-    mut record: Box<Record>,
-) -> Response<ResponseBody> {
-    if let Some(flag) = reply.flag {
-        record.flag(flag);
-    }
-    record.details(reply.details.clone());
-    if reply.close {
-        record.downstream.closing.store(true, Ordering::Release);
-    }
-    match reply.status.is_redirection() {
-        true => record.downstream.stats.rq_redirect.increment(),
-        false if reply.details == "direct_response" => record.downstream.stats.rq_direct_response.increment(),
-        false => {}
-    }
-    let (response, body) = reply.into_response(grpc);
-    let (mut parts, ()) = response.into_parts();
-    if record.downstream.manager.suppress_envoy_headers {
-        parts.headers.remove(OVERLOADED);
-    }
-    record.entry.response_code = Some(parts.status.as_u16());
-    if let Some(route) = route {
-        let rules: Vec<_> = route.headers.iter().map(Arc::as_ref).collect();
-        apply_to_response(&rules, &mut parts.headers, &record);
-    }
-    finish_head(&mut parts.headers, &mut record, true);
-    record.keep_response_headers(&parts.headers);
-    let is_head = record.http().method == Method::HEAD;
-    Response::from_parts(parts, ResponseBody::fixed(if is_head { Bytes::new() } else { body }, record))
-}
-
-/// Applies the rules of several levels to a response's headers.
-pub(crate) fn apply_to_response(rules: &[&HeaderRules], headers: &mut HeaderMap, record: &Record) {
-    let kept = record.entry.http.as_deref().map_or(&[][..], |http| http.request_headers.as_slice());
-    let render = |response: &HeaderMap, format: &Format| {
-        let context = FormatContext {
-            entry: &record.entry,
-            request: Headers::List(kept),
-            response: Headers::Map(response),
-            trailers: Headers::List(&[]),
-        };
-        super::route::render(format, context)
-    };
-    for rules in rules {
-        rules.apply_to_response(headers, &render);
-    }
-}
-
-/// The headers that every answer has.
-pub(crate) fn finish_head(headers: &mut HeaderMap, record: &mut Record, local: bool) {
-    for (name, value) in record.answer_headers.drain(..) {
-        headers.insert(name, value);
-    }
-    let downstream = record.downstream.clone();
-    let manager = &downstream.manager;
-    match &manager.server {
-        ServerHeader::Overwrite(name) => {
-            headers.insert(SERVER, name.clone());
-        }
-        ServerHeader::AppendIfAbsent(name) => {
-            headers.entry(SERVER).or_insert_with(|| name.clone());
-        }
-        ServerHeader::PassThrough if local => {
-            headers.remove(SERVER);
-        }
-        ServerHeader::PassThrough => {}
-    }
-    if let Some(via) = &manager.via {
-        forwarded::append_via(headers, via);
-    }
-    if manager.request_id_in_response
-        && let Some(id) = record.entry.http.as_ref().and_then(|http| http.request_id.clone())
-    {
-        headers.insert(X_REQUEST_ID, id);
-    }
-    if !downstream.is_http2 && downstream.closing.load(Ordering::Acquire) {
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    }
 }

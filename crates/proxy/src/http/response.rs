@@ -15,8 +15,8 @@ use hyper::body::Incoming;
 use tokio::time::Sleep;
 
 use super::record::Record;
-use super::upstream::{Carrier, Host};
 use crate::access_log::ResponseFlag;
+use crate::cluster::http::{Carrier, Host};
 use crate::cluster::{Endpoint, Outcome, UpstreamCluster};
 
 /// The body of an answer, and the record of the request that it ends.
@@ -130,8 +130,7 @@ impl ResponseBody {
     fn finish(&mut self) {
         let source = std::mem::replace(&mut self.source, Source::Ended);
         if let Source::Upstream(relay) = source {
-            let secrets = self.record.as_ref().map_or(0, |record| record.downstream.env.secrets.version());
-            relay.release(secrets);
+            relay.release();
         }
         if let Some(record) = self.record.take() {
             record.completed();
@@ -239,10 +238,10 @@ impl Relay {
             && downstream.is_none_or(|down| down.is_http2 || down.manager.http1.trailers)
     }
 
-    fn release(self, secrets: u64) {
+    fn release(self) {
         if let Some(Carrier::Http1(connection)) = self.carrier {
             let Home { cluster, host, endpoint: _ } = self.home;
-            cluster.http.pool.put_http1(&cluster, host, connection, secrets);
+            cluster.http.pool.put_http1(&cluster, host, connection);
         }
     }
 }

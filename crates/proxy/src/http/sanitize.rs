@@ -32,7 +32,7 @@ pub(crate) fn check(request: &Parts) -> Result<(), LocalReply> {
     let headers = &request.headers;
     if request.method == Method::CONNECT {
         // Carrick is no tunnel (reliability: "no open proxy"): no route leads anywhere for it.
-        return Err(super::plan::not_found().closing());
+        return Err(LocalReply::route_not_found().closing());
     }
     if request.method.as_str() == "QUERY" && !headers.contains_key(CONTENT_TYPE) {
         return Err(LocalReply::bad_request("query_missing_content_type"));
@@ -70,6 +70,19 @@ fn check_transfer_encoding(headers: &HeaderMap) -> Result<(), LocalReply> {
 pub(crate) fn is_authority(authority: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(&byte);
     !authority.is_empty() && authority.bytes().all(allowed)
+}
+
+/// The protocol that a request wants to change to. `h2c` is never done (RFC 9113 §3.1 took it back), so it is ignored.
+pub(crate) fn upgrade_wanted(parts: &Parts) -> Option<String> {
+    if parts.version != Version::HTTP_11 {
+        return None;
+    }
+    let connection = parts.headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let asks = connection
+        .flat_map(|value| value.split(','))
+        .any(|token| token.trim().eq_ignore_ascii_case("upgrade"));
+    let kind = parts.headers.get(UPGRADE).filter(|_| asks)?.to_str().ok()?;
+    (!kind.trim().is_empty() && !kind.eq_ignore_ascii_case("h2c")).then(|| kind.to_ascii_lowercase())
 }
 
 /// Removes what is for this hop only, and what the `connection` header says is. Refused if that would remove what other hops

@@ -10,10 +10,12 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 
 use super::forwarded::mark_own;
 use super::outgoing::{absolute, expects_body};
-use super::request::Prepared;
+use super::prepared::Prepared;
 use super::route::{Mirror, without_port};
-use super::upstream::{Alpn, Answer, Carrier, Host, RequestBody};
-use crate::cluster::{PickContext, UpstreamCluster, UpstreamHttp};
+use crate::cluster::http::{Answer, Carrier, Host, RequestBody};
+use crate::cluster::{PickContext, UpstreamCluster};
+use crate::config::cluster::UpstreamHttp;
+use crate::config::tls::Alpn;
 use crate::connection::ConnectionInfo;
 use crate::env::ProxyEnv;
 
@@ -129,23 +131,23 @@ async fn exchange(
     let pool = &cluster.http.pool;
     let answer = match http2 {
         true => {
-            let leased = pool.lease_http2(&cluster, &picked.endpoint, &host, env, labels).await;
+            let leased = pool.lease_http2(&cluster, &picked.endpoint, &host, labels).await;
             let (mut connection, lease, _) = leased.ok()?;
             let response = connection.send(request).await.ok()?;
             Answer { response, carrier: Carrier::Http2 { _lease: lease } }
         }
         false => {
-            let acquired = pool.acquire_http1(&cluster, &picked.endpoint, &host, env, labels).await;
+            let acquired = pool.acquire_http1(&cluster, &picked.endpoint, &host, labels).await;
             let (mut connection, _) = acquired.ok()?;
             let response = connection.send(request).await.ok()?;
             Answer { response, carrier: Carrier::Http1(connection) }
         }
     };
-    drain(answer, cluster, host, env.secrets.version()).await
+    drain(answer, cluster, host).await
 }
 
 /// Reads the answer to its end, so that its connection can be used again.
-async fn drain(answer: Answer, cluster: Arc<UpstreamCluster>, host: Host, secrets: u64) -> Option<()> {
+async fn drain(answer: Answer, cluster: Arc<UpstreamCluster>, host: Host) -> Option<()> {
     use http_body::Body;
     let Answer { response, mut carrier } = answer;
     let mut incoming = response.into_body();
@@ -161,7 +163,7 @@ async fn drain(answer: Answer, cluster: Arc<UpstreamCluster>, host: Host, secret
         }
     }
     if let Carrier::Http1(connection) = carrier {
-        cluster.http.pool.put_http1(&cluster, host, connection, secrets);
+        cluster.http.pool.put_http1(&cluster, host, connection);
     }
     Some(())
 }

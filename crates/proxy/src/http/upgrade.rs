@@ -8,37 +8,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::header::{CONNECTION, HOST, UPGRADE};
-use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use super::answer::{answer, finish_head};
 use super::attempt::Timing;
 use super::exchange::{hash_of, no_cluster};
 use super::failure::{self, Failed};
 use super::outgoing::rewrite_head;
 use super::plan::ForwardPlan;
+use super::prepared::Prepared;
 use super::record::Record;
-use super::request::{Prepared, answer, finish_head};
 use super::response::{BodyLimits, Home, ResponseBody};
-use super::upstream::{Carrier, Host, NoResponse, RequestBody};
 use crate::access_log::ResponseFlag;
 use crate::cluster::PickContext;
-
-/// The protocol that a request wants to change to. `h2c` is never done (RFC 9113 §3.1 took it back), so it is ignored.
-pub(crate) fn wanted(parts: &Parts) -> Option<String> {
-    if parts.version != Version::HTTP_11 {
-        return None;
-    }
-    let connection = parts.headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    let asks = connection
-        .flat_map(|value| value.split(','))
-        .any(|token| token.trim().eq_ignore_ascii_case("upgrade"));
-    let kind = parts.headers.get(UPGRADE).filter(|_| asks)?.to_str().ok()?;
-    (!kind.trim().is_empty() && !kind.eq_ignore_ascii_case("h2c")).then(|| kind.to_ascii_lowercase())
-}
+use crate::cluster::http::{Carrier, Host, NoResponse, RequestBody};
 
 /// Forwards the request over a connection of its own. If the upstream does not agree, its answer is passed on like any other.
 pub(crate) async fn forward(
@@ -70,14 +57,13 @@ pub(crate) async fn forward(
         alpn: prepared.alpn.clone(),
     };
     record.entry.upstream_host = Some(host.address.clone());
-    let connection =
-        match cluster.http.pool.connect_http1(&cluster, &picked.endpoint, &host, &env, labels).await {
-            Ok(connection) => connection,
-            Err(error) => {
-                let failed = Failed::connect(error, &mut record);
-                return answer(failed.reply(false), false, Some(&plan.route), record);
-            }
-        };
+    let connection = match cluster.http.pool.connect_http1(&cluster, &picked.endpoint, &host, labels).await {
+        Ok(connection) => connection,
+        Err(error) => {
+            let failed = Failed::connect(error, &mut record);
+            return answer(failed.reply(false), false, Some(&plan.route), record);
+        }
+    };
     record.connection(&connection.facts, true, Version::HTTP_11);
     let (mut sender, connection) = connection.into_parts();
     if let Some(connection) = connection {

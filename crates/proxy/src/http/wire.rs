@@ -4,9 +4,6 @@
 //! Each request is followed to its end, so that the next head is known to be one; it is passed on once the request before it is
 //! answered. It must not know routes, nor what is in a body.
 
-mod chunks;
-mod head;
-
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -20,11 +17,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 use super::downstream::Downstream;
+use super::framing::chunks::Chunks;
+use super::framing::head::{self, Framing, Malformed, Rules};
 use super::manager::{HttpManager, ServerHeader};
-use crate::connection::Stream;
-use chunks::Chunks;
-pub(crate) use head::Malformed;
-use head::{Framing, Rules};
+use crate::socket::Stream;
 
 /// For a head to arrive, where the configuration says nothing.
 const DEFAULT_LIMIT: Duration = Duration::from_secs(15);

@@ -20,14 +20,18 @@ const BREATH: Duration = Duration::from_millis(100);
 
 /// Starts serving with `listener` in place of the one of the same name, if there is one. If its socket cannot be bound, the old one goes
 /// on and nothing changed. Returns the one that was replaced.
-pub(crate) fn install(env: &Arc<ProxyEnv>, listener: Arc<Listener>) -> io::Result<Option<Arc<Listener>>> {
-    let mut entries = env.listeners.entries();
+pub(crate) fn install(
+    env: &Arc<ProxyEnv>,
+    listeners: &Arc<ListenerSet>,
+    listener: Arc<Listener>,
+) -> io::Result<Option<Arc<Listener>>> {
+    let mut entries = listeners.entries();
     let name = listener.name().to_owned();
     if let Some(entry) = entries.get(&name)
         && same_socket(&entry.current.load(), &listener)
     {
         let old = entry.current.swap(listener);
-        env.listeners.index(&entries);
+        listeners.index(&entries);
         return Ok(Some(old));
     }
     let socket = if listener.config.bind { Some(bind(&listener)?) } else { None };
@@ -35,11 +39,16 @@ pub(crate) fn install(env: &Arc<ProxyEnv>, listener: Arc<Listener>) -> io::Resul
     let entry = Entry { current: Arc::new(ArcSwap::new(listener)), bound, stop: CancellationToken::new() };
     if let Some(socket) = socket {
         info!(listener = name, address = %bound.map(|a| a.to_string()).unwrap_or_default(), "listening");
-        let accepting = accept(Arc::clone(env), socket, Arc::clone(&entry.current), entry.stop.clone());
+        let from = Source {
+            env: Arc::clone(env),
+            listeners: Arc::clone(listeners),
+            current: Arc::clone(&entry.current),
+        };
+        let accepting = accept(from, socket, entry.stop.clone());
         tokio::spawn(accepting);
     }
     let old = entries.insert(name, entry);
-    env.listeners.index(&entries);
+    listeners.index(&entries);
     Ok(old.map(|entry| {
         entry.stop.cancel();
         entry.current.load_full()
@@ -82,12 +91,14 @@ fn bind(listener: &Listener) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-async fn accept(
+/// What connections of one socket get.
+struct Source {
     env: Arc<ProxyEnv>,
-    socket: TcpListener,
+    listeners: Arc<ListenerSet>,
     current: Arc<ArcSwap<Listener>>,
-    stop: CancellationToken,
-) {
+}
+
+async fn accept(from: Source, socket: TcpListener, stop: CancellationToken) {
     let mut complained = false;
     loop {
         let accepted = tokio::select! {
@@ -98,7 +109,7 @@ async fn accept(
         match accepted {
             Ok((stream, remote)) => {
                 complained = false;
-                start(&env, &current, stream, remote);
+                start(&from, stream, remote);
             }
             Err(error) if is_the_peers_fault(&error) => {}
             Err(error) => {
@@ -112,15 +123,16 @@ async fn accept(
     }
 }
 
-fn start(env: &Arc<ProxyEnv>, current: &Arc<ArcSwap<Listener>>, stream: TcpStream, remote: SocketAddr) {
-    let listener = current.load_full();
+fn start(from: &Source, stream: TcpStream, remote: SocketAddr) {
+    let listener = from.current.load_full();
     let prepared = stream.set_nodelay(true).and_then(|()| {
         listener.config.sockets.apply_accepted(socket2::SockRef::from(&stream))?;
         stream.local_addr()
     });
     // A connection that is gone before it began needs no service.
     let Ok(local) = prepared else { return };
-    env.connections.spawn(serve::connection(Arc::clone(env), listener, stream, remote, local));
+    let (env, listeners) = (Arc::clone(&from.env), Arc::clone(&from.listeners));
+    from.env.connections.spawn(serve::connection(env, listeners, listener, stream, remote, local));
 }
 
 /// Errors of one connection, not of the socket (accept(2)).

@@ -12,8 +12,8 @@ use tokio::time::Instant;
 
 use super::client_hello::{Hello, HelloReader};
 use super::http_inspector::{Sniff, sniff};
-use crate::config::listener::{ListenerConfig, ListenerFilterKind};
 use crate::connection::ClientHello;
+use crate::listener::config::{ListenerConfig, ListenerFilterKind};
 
 /// A ClientHello that has begun must be complete after this, whatever the configuration allows to connections that say nothing.
 pub(super) const HELLO_TIMEOUT: Duration = Duration::from_secs(5);

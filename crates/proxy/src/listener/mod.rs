@@ -7,6 +7,7 @@
 
 mod accept;
 pub mod client_hello;
+pub mod config;
 pub mod http_inspector;
 mod inspect;
 mod refuse;
@@ -22,12 +23,13 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use accept::{install, stop_all, uninstall};
 pub use set::{ListenerSet, ListenerSummary};
 
-use crate::config::listener::{ChainConfig, ListenerConfig, NetworkFilter};
+use crate::config::tcp_proxy::TcpProxyConfig;
 use crate::drain::Drain;
-use crate::http::RouteSource;
+use crate::http::{HttpManager, RouteSlot, RouteSource, RouteTables};
 use crate::secrets::Secrets;
 use crate::stats::{ListenerStats, Stats};
 use crate::tls::ServerTls;
+use config::{ChainConfig, ListenerConfig, NetworkFilter};
 
 /// One listener resource, ready to serve once its secrets and routes are there.
 pub struct Listener {
@@ -41,9 +43,33 @@ pub struct Listener {
 pub struct Chain {
     config: Arc<ChainConfig>,
     tls: Option<ServerTls>,
+    service: Service,
     drain: Drain,
     /// The time to drain is over: close.
     close: CancellationToken,
+}
+
+/// What a chain does with its connections, with all that it takes.
+enum Service {
+    Tcp(Arc<TcpProxyConfig>),
+    Http { manager: Arc<HttpManager>, routes: Arc<RouteSlot> },
+    Close,
+}
+
+impl Service {
+    fn new(filter: &NetworkFilter, routes: &RouteTables) -> Self {
+        match filter {
+            NetworkFilter::TcpProxy(config) => Self::Tcp(Arc::clone(config)),
+            NetworkFilter::Http(manager) => {
+                let routes = match manager.route_source() {
+                    RouteSource::Rds(name) => routes.slot(&name),
+                    RouteSource::Inline(table) => Arc::new(RouteSlot::fixed(table)),
+                };
+                Self::Http { manager: Arc::clone(manager), routes }
+            }
+            NetworkFilter::Close => Self::Close,
+        }
+    }
 }
 
 impl Listener {
@@ -52,6 +78,7 @@ impl Listener {
         config: ListenerConfig,
         previous: Option<&Listener>,
         secrets: &Secrets,
+        routes: &RouteTables,
         stats: &Stats,
         drain: &Drain,
     ) -> Result<Self, FieldError> {
@@ -69,8 +96,9 @@ impl Listener {
                     };
                     let tls = chain.tls.clone().map(|tls| ServerTls::new(tls, secrets)).transpose();
                     let tls = tls.map_err(|e| e.within("transport_socket.typed_config").within(place))?;
+                    let service = Service::new(&chain.filter, routes);
                     let (config, drain) = (Arc::clone(chain), drain.child());
-                    Arc::new(Chain { config, tls, drain, close: CancellationToken::new() })
+                    Arc::new(Chain { config, tls, service, drain, close: CancellationToken::new() })
                 }
             });
         }

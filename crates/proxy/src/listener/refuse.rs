@@ -30,7 +30,7 @@ pub(super) fn refuse(env: &ProxyEnv, listener: &Listener, info: &ConnectionInfo,
         Refused::Handshake(reason) => (Default::default(), format!("TLS_error: {reason}")),
     };
     let duration = info.started.elapsed().unwrap_or_default();
-    let mut record = FlowRecord::of_connection("refused", env, info);
+    let mut record = FlowRecord::of_connection("refused", &env.node_id, info);
     record.response_flags = LogEntry { flags, ..LogEntry::default() }.flags.to_string();
     record.details.clone_from(&details);
     record.duration_micros = (duration.as_micros() as u64).max(1);

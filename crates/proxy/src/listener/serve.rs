@@ -9,18 +9,18 @@ use tokio::net::TcpStream;
 
 use super::inspect::{Inspection, Stopped, inspect, read_client_hello};
 use super::refuse::{Refused, refuse};
-use super::{Chain, Listener};
+use super::{Chain, Listener, ListenerSet, Service};
 use crate::chain::ChainFacts;
-use crate::config::listener::NetworkFilter;
-use crate::connection::{ClientHello, ConnectionInfo, Stream};
+use crate::connection::{ClientHello, ConnectionInfo};
 use crate::env::ProxyEnv;
-use crate::socket::{Prefixed, Socket};
+use crate::socket::{Prefixed, Socket, Stream};
 use crate::tcp::{self, Downstream};
 use crate::tls::{HandshakeError, ServerTls};
 
 /// Serves one accepted connection until it is over.
 pub(super) async fn connection(
     env: Arc<ProxyEnv>,
+    listeners: Arc<ListenerSet>,
     mut listener: Arc<Listener>,
     stream: TcpStream,
     remote: SocketAddr,
@@ -41,13 +41,12 @@ pub(super) async fn connection(
         client_hello: None,
         tls: None,
         handshake_micros: None,
-        drain: env.drain.clone(),
     };
     let mut found = match inspect(&stream, Bytes::new(), local, None, &listener.config).await {
         Ok(found) => found,
         Err(stopped) => return stop(&env, &listener, &info, &stopped),
     };
-    if let Some(next) = hand_over(&env, &listener, found.original_destination) {
+    if let Some(next) = hand_over(&listeners, &listener, found.original_destination) {
         info.listener = next.name().to_owned();
         let destination = found.original_destination;
         found = match inspect(&stream, found.prefix, local, destination, &next.config).await {
@@ -65,7 +64,6 @@ pub(super) async fn connection(
     info.client_hello = found.hello.map(Arc::new);
     info.filter_chain.clone_from(&chain.config.name);
     info.rule.clone_from(&chain.config.rule);
-    info.drain = chain.drain.clone();
     // Boxed, so that connections that are still being inspected do not carry the size of what comes next.
     Box::pin(run(env, listener, chain, stream, found.prefix, info)).await;
 }
@@ -87,11 +85,15 @@ fn stop(env: &ProxyEnv, listener: &Listener, info: &ConnectionInfo, stopped: &St
 }
 
 /// The listener for the connection's original destination, if this listener hands over and there is another one.
-fn hand_over(env: &ProxyEnv, from: &Listener, destination: Option<SocketAddr>) -> Option<Arc<Listener>> {
+fn hand_over(
+    listeners: &ListenerSet,
+    from: &Listener,
+    destination: Option<SocketAddr>,
+) -> Option<Arc<Listener>> {
     if !from.config.use_original_dst {
         return None;
     }
-    env.listeners.for_destination(destination?).filter(|next| next.name() != from.name())
+    listeners.for_destination(destination?).filter(|next| next.name() != from.name())
 }
 
 fn choose(listener: &Listener, info: &ConnectionInfo, found: &Inspection) -> Option<Arc<Chain>> {
@@ -140,22 +142,24 @@ async fn run(
     };
     let info = Arc::new(info);
     if let Some(why) = chain.config.rbac.iter().find_map(|rbac| rbac.refuses(&info)) {
-        return match &chain.config.filter {
-            NetworkFilter::TcpProxy(config) => tcp::refuse(&info, config, &env, why),
-            NetworkFilter::Http(_) | NetworkFilter::Close => {
+        return match &chain.service {
+            Service::Tcp(config) => tcp::refuse(&info, config, &env, why),
+            Service::Http { .. } | Service::Close => {
                 refuse(&env, &listener, &info, &Refused::Rbac(why));
             }
         };
     }
     let filter = async {
-        match &chain.config.filter {
-            NetworkFilter::TcpProxy(config) => {
+        match &chain.service {
+            Service::Tcp(config) => {
                 tcp::proxy(downstream, Arc::clone(&info), Arc::clone(config), Arc::clone(&env)).await;
             }
-            NetworkFilter::Http(manager) => {
-                crate::http::serve(boxed(downstream), info, Arc::clone(manager), Arc::clone(&env)).await;
+            Service::Http { manager, routes } => {
+                let (manager, routes) = (Arc::clone(manager), Arc::clone(routes));
+                let (drain, env) = (chain.drain.clone(), Arc::clone(&env));
+                crate::http::serve(boxed(downstream), info, manager, routes, drain, env).await;
             }
-            NetworkFilter::Close => {}
+            Service::Close => {}
         }
     };
     tokio::select! {

@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::Subject;
 use crate::config::address::Cidr;
 use crate::connection::TlsFacts;
-use crate::http::matcher::{HeaderMatcher, StringMatcher};
+use crate::matcher::{HeaderMatcher, StringMatcher};
 
 #[derive(Debug)]
 pub(super) enum Condition {

@@ -15,7 +15,7 @@ use carrick_xds::pb::envoy::r#type::v3::Int32Range;
 use super::condition::{Condition, PeerName};
 use super::{Action, Policy, Rules};
 use crate::config::address::Cidr;
-use crate::http::matcher::{HeaderMatcher, StringMatcher};
+use crate::matcher::{HeaderMatcher, StringMatcher};
 
 /// Where rules are applied: what only a request has cannot be asked of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

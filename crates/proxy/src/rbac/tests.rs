@@ -6,8 +6,7 @@ use http::{HeaderMap, Method};
 
 use super::{Layer, Rules, Subject};
 use crate::connection::{ClientHello, ConnectionInfo, TlsFacts};
-use crate::env::ProxyEnv;
-use crate::http::head::RequestHead;
+use crate::head::RequestHead;
 
 fn parse(rules: &str, layer: Layer) -> Result<Rules, String> {
     let pb: Rbac = json::from_json(serde_json::from_str(&format!("{{{rules}}}")).unwrap()).unwrap();
@@ -21,7 +20,7 @@ fn policy(permission: &str, principal: &str) -> String {
 const ANY: &str = r#"{"any": true}"#;
 
 fn connection() -> ConnectionInfo {
-    let mut info = ConnectionInfo::own(&ProxyEnv::new(String::new()));
+    let mut info = ConnectionInfo::own(std::time::SystemTime::now());
     info.remote = "10.1.2.3:5555".parse().unwrap();
     info.local = "10.0.0.9:8080".parse().unwrap();
     info

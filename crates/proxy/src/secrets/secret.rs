@@ -11,11 +11,12 @@ use carrick_xds::pb::envoy::config::core::v3::data_source::Specifier;
 use carrick_xds::pb::envoy::extensions::transport_sockets::tls::v3::secret::Type;
 use carrick_xds::pb::envoy::extensions::transport_sockets::tls::v3::subject_alt_name_matcher::SanType;
 use carrick_xds::pb::envoy::extensions::transport_sockets::tls::v3::{
-    CertificateValidationContext, Secret as SecretPb, TlsCertificate,
+    CertificateValidationContext, Secret as SecretPb, SubjectAltNameMatcher, TlsCertificate,
 };
 use rustls::sign::CertifiedKey;
 
-use crate::config::matcher::StringMatcher;
+use crate::config::refuse::refuse;
+use crate::matcher::StringMatcher;
 
 #[derive(Debug, Clone)]
 pub enum Secret {
@@ -55,7 +56,7 @@ pub struct Validation {
 pub struct NameMatcher {
     /// `None`: names of any kind.
     pub kind: Option<NameKind>,
-    pub matcher: StringMatcher,
+    pub(crate) matcher: StringMatcher,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,14 +69,19 @@ pub enum NameKind {
 
 impl Secret {
     pub(crate) fn from_proto(pb: &SecretPb) -> Result<Self, FieldError> {
-        match pb.r#type.as_ref() {
+        // The name is compared by who asked for it.
+        let SecretPb { name: _, r#type } = pb;
+        let refused = |field: &str| Err(FieldError::new(field, "is not implemented"));
+        match r#type {
             Some(Type::TlsCertificate(pb)) => {
                 Identity::from_proto(pb).map(Self::Identity).map_err(|e| e.within("tls_certificate"))
             }
             Some(Type::ValidationContext(pb)) => {
                 Validation::from_proto(pb).map(Self::Validation).map_err(|e| e.within("validation_context"))
             }
-            _ => Err(FieldError::new("", "only tls_certificate and validation_context are implemented")),
+            Some(Type::SessionTicketKeys(_)) => refused("session_ticket_keys"),
+            Some(Type::GenericSecret(_)) => refused("generic_secret"),
+            None => Err(FieldError::new("", "only tls_certificate and validation_context are implemented")),
         }
     }
 }
@@ -83,10 +89,23 @@ impl Secret {
 impl Identity {
     pub(crate) fn from_proto(pb: &TlsCertificate) -> Result<Self, FieldError> {
         let at = |field: &'static str| move |reason: String| FieldError::new(field, reason);
-        let pem = read(pb.certificate_chain.as_ref()).map_err(|e| e.within("certificate_chain"))?;
+        let TlsCertificate {
+            certificate_chain,
+            private_key,
+            pkcs12,
+            watched_directory,
+            private_key_provider,
+            password,
+            ocsp_staple,
+            signed_certificate_timestamp,
+            tls_params,
+        } = pb;
+        refuse!(pkcs12, watched_directory, private_key_provider, password, ocsp_staple);
+        refuse!(signed_certificate_timestamp, tls_params);
+        let pem = read(certificate_chain.as_ref()).map_err(|e| e.within("certificate_chain"))?;
         let chain =
             Certificate::all_from_pem(&pem).map_err(|e| e.to_string()).map_err(at("certificate_chain"))?;
-        let pem = read(pb.private_key.as_ref()).map_err(|e| e.within("private_key"))?;
+        let pem = read(private_key.as_ref()).map_err(|e| e.within("private_key"))?;
         let key = PrivateKey::from_pem(&pem).map_err(|e| e.to_string()).map_err(at("private_key"))?;
         let ders = chain.iter().map(|certificate| certificate.der().clone()).collect();
         let provider = rustls::crypto::aws_lc_rs::default_provider();
@@ -100,7 +119,34 @@ impl Identity {
 
 impl Validation {
     pub(crate) fn from_proto(pb: &CertificateValidationContext) -> Result<Self, FieldError> {
-        let roots = match pb.trusted_ca.as_ref() {
+        let CertificateValidationContext {
+            trusted_ca,
+            ca_certificate_provider_instance,
+            system_root_certs,
+            watched_directory,
+            verify_certificate_spki,
+            verify_certificate_hash,
+            match_typed_subject_alt_names,
+            match_subject_alt_names,
+            require_signed_certificate_timestamp,
+            crl,
+            allow_expired_certificate,
+            trust_chain_verification,
+            custom_validator_config,
+            only_verify_leaf_cert_crl,
+            max_verify_depth,
+            // A list is never sent.
+            suppress_client_ca_list: _,
+        } = pb;
+        refuse!(ca_certificate_provider_instance, system_root_certs, watched_directory);
+        refuse!(require_signed_certificate_timestamp, crl, allow_expired_certificate);
+        refuse!(
+            trust_chain_verification,
+            custom_validator_config,
+            only_verify_leaf_cert_crl,
+            max_verify_depth
+        );
+        let roots = match trusted_ca {
             None => None,
             Some(source) => {
                 let pem = read(Some(source)).map_err(|e| e.within("trusted_ca"))?;
@@ -108,25 +154,11 @@ impl Validation {
             }
         };
         let mut names = Vec::new();
-        for (n, typed) in pb.match_typed_subject_alt_names.iter().enumerate() {
-            let place = || format!("match_typed_subject_alt_names[{n}]");
-            let kind = match typed.san_type() {
-                SanType::Email => NameKind::Email,
-                SanType::Dns => NameKind::Dns,
-                SanType::Uri => NameKind::Uri,
-                SanType::IpAddress => NameKind::IpAddress,
-                SanType::Unspecified | SanType::OtherName => {
-                    return Err(
-                        FieldError::new("san_type", "must be DNS, URI, EMAIL or IP_ADDRESS").within(place())
-                    );
-                }
-            };
-            let matcher = typed.matcher.clone().unwrap_or_default();
-            let matcher =
-                StringMatcher::from_proto(&matcher).map_err(|e| e.within("matcher").within(place()));
-            names.push(NameMatcher { kind: Some(kind), matcher: matcher? });
+        for (n, typed) in match_typed_subject_alt_names.iter().enumerate() {
+            let name = NameMatcher::from_proto(typed);
+            names.push(name.map_err(|e| e.within(format!("match_typed_subject_alt_names[{n}]")))?);
         }
-        for (n, untyped) in pb.match_subject_alt_names.iter().enumerate() {
+        for (n, untyped) in match_subject_alt_names.iter().enumerate() {
             let matcher = StringMatcher::from_proto(untyped)
                 .map_err(|e| e.within(format!("match_subject_alt_names[{n}]")))?;
             names.push(NameMatcher { kind: None, matcher });
@@ -134,8 +166,8 @@ impl Validation {
         Ok(Self {
             roots,
             names,
-            public_keys: digests(&pb.verify_certificate_spki, "verify_certificate_spki", base64)?,
-            certificates: digests(&pb.verify_certificate_hash, "verify_certificate_hash", hex_digest)?,
+            public_keys: digests(verify_certificate_spki, "verify_certificate_spki", base64)?,
+            certificates: digests(verify_certificate_hash, "verify_certificate_hash", hex_digest)?,
         })
     }
 
@@ -155,9 +187,32 @@ impl Validation {
     }
 }
 
+impl NameMatcher {
+    fn from_proto(pb: &SubjectAltNameMatcher) -> Result<Self, FieldError> {
+        let SubjectAltNameMatcher { san_type: _, matcher, oid } = pb;
+        refuse!(oid);
+        let kind = match pb.san_type() {
+            SanType::Email => NameKind::Email,
+            SanType::Dns => NameKind::Dns,
+            SanType::Uri => NameKind::Uri,
+            SanType::IpAddress => NameKind::IpAddress,
+            SanType::Unspecified | SanType::OtherName => {
+                return Err(FieldError::new("san_type", "must be DNS, URI, EMAIL or IP_ADDRESS"));
+            }
+        };
+        let Some(matcher) = matcher else { return Err(FieldError::new("matcher", "is required")) };
+        let matcher = StringMatcher::from_proto(matcher).map_err(|error| error.within("matcher"))?;
+        Ok(Self { kind: Some(kind), matcher })
+    }
+}
+
 /// The content of a data source. Files are read at once, so that a broken one refuses the resource that names it.
 fn read(source: Option<&DataSource>) -> Result<Vec<u8>, FieldError> {
-    match source.and_then(|source| source.specifier.as_ref()) {
+    let Some(DataSource { watched_directory, specifier }) = source else {
+        return Err(FieldError::new("", "is required"));
+    };
+    refuse!(watched_directory);
+    match specifier {
         Some(Specifier::InlineBytes(bytes)) => Ok(bytes.clone()),
         Some(Specifier::InlineString(text)) => Ok(text.clone().into_bytes()),
         Some(Specifier::Filename(path)) => std::fs::read(Path::new(path))

@@ -1,7 +1,7 @@
 //! A gRPC connection through one of this proxy's own clusters, TCP or Unix socket, plain or TLS.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::{Request, Response, Uri};
 use hyper::body::Incoming;
@@ -26,7 +26,7 @@ const PING_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) async fn open(env: &Arc<ProxyEnv>, source: &GrpcSource) -> Result<(Channel, Uri), StreamError> {
     let cluster = env.clusters.get(&source.cluster);
     let cluster = cluster.ok_or_else(|| StreamError::NoCluster(source.cluster.clone()))?;
-    let own = ConnectionInfo::own(env);
+    let own = ConnectionInfo::own(SystemTime::now());
     let picked = cluster.pick(&PickContext { downstream: &own, hash: None, skip: &[] });
     let picked = picked.map_err(|error| StreamError::NoHost {
         cluster: source.cluster.clone(),

@@ -11,7 +11,6 @@ use carrick_xds::nack::Refusal;
 use carrick_xds::pb::envoy::config::core::v3::Node;
 use carrick_xds::pb::envoy::extensions::transport_sockets::tls::v3::Secret as SecretPb;
 use carrick_xds::pb::envoy::service::secret::v3::secret_discovery_service_client::SecretDiscoveryServiceClient;
-use prost::Message;
 use prost_types::Any;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -20,8 +19,8 @@ use tracing::{info, warn};
 
 use super::channel::{self, Channel};
 use super::{StreamError, reconnects};
+use crate::config::resource;
 use crate::config::source::{GrpcSource, Source};
-use crate::config::supported;
 use crate::env::ProxyEnv;
 use crate::secrets::Secret;
 use crate::store::Store;
@@ -176,8 +175,8 @@ impl Session {
     }
 
     fn take(&self, body: &Any) -> Result<(), String> {
-        let outcome = supported::check(body).map_err(|error| error.to_string()).and_then(|()| {
-            let pb = SecretPb::decode(body.value.as_slice()).map_err(|error| error.to_string())?;
+        let pb = resource::<SecretPb>(body).map_err(|error| error.to_string());
+        let outcome = pb.and_then(|pb| {
             let secret = Secret::from_proto(&pb).map_err(|error| format!("{}: {error}", pb.name))?;
             self.env.secrets.set(&Source::Grpc(self.server.clone()), &pb.name, secret);
             Ok(())

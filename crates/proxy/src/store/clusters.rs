@@ -71,7 +71,7 @@ impl State {
         }
         let config = ClusterConfig::from_proto(&pb, &self.default_sockets)?;
         let deadline = deadline(&config);
-        let cluster = Arc::new(UpstreamCluster::new(config, &self.env.secrets)?);
+        let cluster = Arc::new(UpstreamCluster::new(config, &self.registry.env.secrets)?);
         match &cluster.config().discovery {
             Discovery::Eds { service, .. } => {
                 if let Some(assignment) = self.assignments.get(service) {
@@ -88,7 +88,7 @@ impl State {
             tokio::spawn(follow_outliers(Arc::downgrade(&cluster)));
         }
         let held = Held { cluster, origin, body: version.body.value.clone() };
-        self.env.resources.warm(ResourceType::Cluster, name, origin, version.clone());
+        self.registry.resources.warm(ResourceType::Cluster, name, origin, version.clone());
         self.clusters.warming.insert(name.to_owned(), Warming { resource: held, deadline });
         Ok(())
     }
@@ -99,9 +99,9 @@ impl State {
         }
         self.clusters.warming.remove(name);
         self.clusters.active.remove(name);
-        self.env.clusters.remove(name);
-        self.env.stats.remove_cluster(name);
-        self.env.resources.remove(ResourceType::Cluster, name);
+        self.registry.env.clusters.remove(name);
+        self.registry.env.stats.remove_cluster(name);
+        self.registry.resources.remove(ResourceType::Cluster, name);
         self.forget_assignments();
     }
 
@@ -118,8 +118,8 @@ impl State {
             .collect();
         for name in &ready {
             if let Some(warmed) = self.clusters.warming.remove(name) {
-                self.env.clusters.insert(Arc::clone(&warmed.resource.cluster));
-                self.env.resources.promote(ResourceType::Cluster, name);
+                self.registry.env.clusters.insert(Arc::clone(&warmed.resource.cluster));
+                self.registry.resources.promote(ResourceType::Cluster, name);
                 self.clusters.active.insert(name.clone(), warmed.resource);
             }
         }
@@ -136,7 +136,7 @@ impl State {
             self.assignments.keys().filter(|name| !wanted.contains(*name)).cloned().collect();
         for name in forgotten {
             self.assignments.remove(&name);
-            self.env.resources.remove(ResourceType::Endpoint, &name);
+            self.registry.resources.remove(ResourceType::Endpoint, &name);
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use super::{State, Warming};
-use crate::config::listener::ListenerConfig;
+use crate::listener::config::ListenerConfig;
 use crate::listener::{Listener, install, uninstall};
 use crate::resources::{LoadedVersion, Origin};
 
@@ -64,10 +64,10 @@ impl State {
         let key = config.name.clone();
         let deadline = deadline(&config);
         let previous = active.map(|held| held.listener.as_ref());
-        let env = &self.env;
-        let listener = Listener::new(config, previous, &env.secrets, &env.stats, &env.drain)?;
+        let (env, routes) = (&self.registry.env, &self.registry.routes);
+        let listener = Listener::new(config, previous, &env.secrets, routes, &env.stats, &env.drain)?;
         let held = Held { listener: Arc::new(listener), origin, body: version.body.value.clone() };
-        self.env.resources.warm(ResourceType::Listener, &key, origin, version.clone());
+        self.registry.resources.warm(ResourceType::Listener, &key, origin, version.clone());
         self.listeners.warming.insert(key, Warming { resource: held, deadline });
         Ok(())
     }
@@ -78,16 +78,17 @@ impl State {
         }
         self.listeners.warming.remove(name);
         self.listeners.active.remove(name);
-        if let Some(old) = uninstall(&self.env.listeners, name) {
+        if let Some(old) = uninstall(&self.registry.listeners, name) {
             self.close_after_drain(old.drain(None));
         }
-        self.env.resources.remove(ResourceType::Listener, name);
+        self.registry.resources.remove(ResourceType::Listener, name);
     }
 
     pub(super) fn settle_listeners(&mut self, now: Instant) -> Option<Instant> {
-        let env = Arc::clone(&self.env);
+        let registry = Arc::clone(&self.registry);
         let complete = |listener: &Listener| {
-            listener.has_secrets() && listener.route_names().iter().all(|name| env.routes.get(name).is_some())
+            listener.has_secrets()
+                && listener.route_names().iter().all(|name| registry.routes.get(name).is_some())
         };
         let can = |warming: &Warming<Held>| {
             complete(&warming.resource.listener) || warming.deadline.is_some_and(|deadline| now >= deadline)
@@ -105,9 +106,9 @@ impl State {
 
     fn take_over(&mut self, name: String, held: Held) {
         let kind = ResourceType::Listener;
-        match install(&self.env, Arc::clone(&held.listener)) {
+        match install(&self.registry.env, &self.registry.listeners, Arc::clone(&held.listener)) {
             Ok(old) => {
-                self.env.resources.promote(kind, &name);
+                self.registry.resources.promote(kind, &name);
                 if let Some(old) = old {
                     self.close_after_drain(old.drain(Some(&held.listener)));
                 }
@@ -117,7 +118,7 @@ impl State {
                 let address = held.listener.config.address;
                 let reason = format!("address: cannot listen on {address}: {reason}");
                 error!(listener = name, "{reason}; what was there before goes on");
-                self.env.resources.refuse_warming(kind, &name, reason);
+                self.registry.resources.refuse_warming(kind, &name, reason);
             }
         }
     }

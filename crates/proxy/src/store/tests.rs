@@ -4,17 +4,18 @@ use carrick_xds::pb::envoy::config::endpoint::v3::ClusterLoadAssignment;
 use carrick_xds::pb::envoy::config::listener::v3::Listener;
 use carrick_xds::pb::envoy::config::route::v3::RouteConfiguration;
 use carrick_xds::pb::envoy::extensions::transport_sockets::tls::v3::Secret as SecretPb;
-use prost::Name;
+use prost::{Message, Name};
 
 use super::*;
 use crate::resolver::SystemFiles;
 use crate::resources::LoadedResource;
 
-fn store() -> (Store, Arc<ProxyEnv>) {
-    let env = Arc::new(ProxyEnv::new("test".into()));
+fn store() -> (Store, Arc<Registry>) {
+    let registry = Arc::new(Registry::new("test".into()));
     let resolver = Resolver::new(SystemFiles::read());
-    let store = Store::new(Arc::clone(&env), resolver, SocketSettings::default(), Duration::from_secs(1));
-    (store, env)
+    let store =
+        Store::new(Arc::clone(&registry), resolver, SocketSettings::default(), Duration::from_secs(1));
+    (store, registry)
 }
 
 fn body<M: Message + Name + Default>(yaml: &str) -> Any {
@@ -58,85 +59,85 @@ fn routes(store: &Store, name: &str) -> Result<(), String> {
     put(store, ResourceType::Route, name, &body::<RouteConfiguration>(&yaml))
 }
 
-fn held(env: &ProxyEnv, kind: ResourceType, name: &str) -> LoadedResource {
-    let all = env.resources.of(kind);
+fn held(registry: &Registry, kind: ResourceType, name: &str) -> LoadedResource {
+    let all = registry.resources.of(kind);
     all.into_iter().find(|(known, ..)| known == name).map(|(_, _, held)| held).unwrap_or_default()
 }
 
-fn ports(env: &ProxyEnv, cluster: &str) -> Vec<u16> {
-    let cluster = env.clusters.get(cluster).unwrap();
+fn ports(registry: &Registry, cluster: &str) -> Vec<u16> {
+    let cluster = registry.env.clusters.get(cluster).unwrap();
     cluster.endpoints().iter().map(|host| host.address.socket().unwrap().port()).collect()
 }
 
 #[tokio::test]
 async fn a_cluster_is_used_once_its_hosts_are_there() {
-    let (store, env) = store();
+    let (store, registry) = store();
     cluster(&store, "a", EDS).unwrap();
-    assert!(env.clusters.get("a").is_none());
+    assert!(registry.env.clusters.get("a").is_none());
     assert_eq!(store.wanted(ResourceType::Endpoint), ["a".to_owned()].into());
-    let waiting = held(&env, ResourceType::Cluster, "a");
+    let waiting = held(&registry, ResourceType::Cluster, "a");
     assert!(waiting.warming.is_some() && waiting.active.is_none());
     endpoints(&store, "a", 80).unwrap();
-    assert_eq!(ports(&env, "a"), [80]);
-    let used = held(&env, ResourceType::Cluster, "a");
+    assert_eq!(ports(&registry, "a"), [80]);
+    let used = held(&registry, ResourceType::Cluster, "a");
     assert!(used.warming.is_none() && used.active.is_some());
 }
 
 #[tokio::test]
 async fn hosts_that_were_delivered_already_are_not_waited_for_again() {
-    let (store, env) = store();
+    let (store, registry) = store();
     cluster(&store, "a", EDS).unwrap();
     endpoints(&store, "a", 80).unwrap();
     cluster(&store, "a", &format!("{EDS}, connect_timeout: 2s")).unwrap();
-    assert_eq!(env.clusters.get("a").unwrap().config().connect_timeout, Duration::from_secs(2));
-    assert_eq!(ports(&env, "a"), [80]);
+    assert_eq!(registry.env.clusters.get("a").unwrap().config().connect_timeout, Duration::from_secs(2));
+    assert_eq!(ports(&registry, "a"), [80]);
 }
 
 #[tokio::test]
 async fn a_successor_that_waits_leaves_its_predecessor_at_work() {
-    let (store, env) = store();
+    let (store, registry) = store();
     cluster(&store, "a", STATIC).unwrap();
-    let first = env.clusters.get("a").unwrap();
+    let first = registry.env.clusters.get("a").unwrap();
     cluster(&store, "a", EDS).unwrap();
-    assert!(Arc::ptr_eq(&env.clusters.get("a").unwrap(), &first));
+    assert!(Arc::ptr_eq(&registry.env.clusters.get("a").unwrap(), &first));
     endpoints(&store, "a", 80).unwrap();
-    assert!(!Arc::ptr_eq(&env.clusters.get("a").unwrap(), &first));
+    assert!(!Arc::ptr_eq(&registry.env.clusters.get("a").unwrap(), &first));
 }
 
 #[tokio::test]
 async fn a_refused_successor_leaves_its_predecessor_at_work_and_says_why() {
-    let (store, env) = store();
+    let (store, registry) = store();
     cluster(&store, "a", STATIC).unwrap();
-    let first = env.clusters.get("a").unwrap();
+    let first = registry.env.clusters.get("a").unwrap();
     let error = cluster(&store, "a", "type: STATIC, connect_timeout: -1s").unwrap_err();
     assert!(error.starts_with("connect_timeout: "), "{error}");
-    assert!(Arc::ptr_eq(&env.clusters.get("a").unwrap(), &first));
-    let resource = held(&env, ResourceType::Cluster, "a");
+    assert!(Arc::ptr_eq(&registry.env.clusters.get("a").unwrap(), &first));
+    let resource = held(&registry, ResourceType::Cluster, "a");
     assert_eq!(resource.refused.unwrap().1, error);
     assert!(resource.active.is_some());
     // The next good one clears it.
     cluster(&store, "a", "type: STATIC, connect_timeout: 3s").unwrap();
-    assert!(held(&env, ResourceType::Cluster, "a").refused.is_none());
+    assert!(held(&registry, ResourceType::Cluster, "a").refused.is_none());
 }
 
 #[tokio::test]
 async fn the_same_again_changes_nothing() {
-    let (store, env) = store();
+    let (store, registry) = store();
     cluster(&store, "a", STATIC).unwrap();
-    let first = env.clusters.get("a").unwrap();
+    let first = registry.env.clusters.get("a").unwrap();
     cluster(&store, "a", STATIC).unwrap();
-    assert!(Arc::ptr_eq(&env.clusters.get("a").unwrap(), &first), "its connections are kept");
+    assert!(Arc::ptr_eq(&registry.env.clusters.get("a").unwrap(), &first), "its connections are kept");
 }
 
 #[tokio::test]
 async fn hosts_that_cannot_be_understood_leave_the_old_ones() {
-    let (store, env) = store();
+    let (store, registry) = store();
     cluster(&store, "a", EDS).unwrap();
     endpoints(&store, "a", 80).unwrap();
     let bad = "{cluster_name: a, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: not-an-ip, port_value: 1}}}}]}]}";
     let error = put(&store, ResourceType::Endpoint, "a", &body::<ClusterLoadAssignment>(bad)).unwrap_err();
     assert!(error.starts_with("endpoints[0].lb_endpoints[0].endpoint.address"), "{error}");
-    assert_eq!(ports(&env, "a"), [80]);
+    assert_eq!(ports(&registry, "a"), [80]);
 }
 
 #[tokio::test]
@@ -152,7 +153,7 @@ async fn a_name_inside_must_be_the_name_outside() {
 
 #[tokio::test]
 async fn bytes_that_are_no_message_are_refused() {
-    let (store, env) = store();
+    let (store, registry) = store();
     for kind in [
         ResourceType::Cluster,
         ResourceType::Listener,
@@ -162,110 +163,110 @@ async fn bytes_that_are_no_message_are_refused() {
     ] {
         let broken = Any { type_url: kind.type_url().into(), value: vec![0xff; 10] };
         put(&store, kind, "a", &broken).unwrap_err();
-        assert!(held(&env, kind, "a").active.is_none(), "{kind}");
+        assert!(held(&registry, kind, "a").active.is_none(), "{kind}");
     }
 }
 
 #[tokio::test]
 async fn what_the_bootstrap_has_is_not_replaced_or_removed() {
-    let (store, env) = store();
+    let (store, registry) = store();
     let own = body::<Cluster>("{name: a, type: STATIC}");
     store.apply(ResourceType::Cluster, Origin::Static, "a", "", &own).unwrap();
-    let first = env.clusters.get("a").unwrap();
+    let first = registry.env.clusters.get("a").unwrap();
     let error = cluster(&store, "a", "type: STATIC, connect_timeout: 3s").unwrap_err();
     assert!(error.starts_with("name: is the name of a static cluster"), "{error}");
     store.remove(ResourceType::Cluster, "a");
-    assert!(Arc::ptr_eq(&env.clusters.get("a").unwrap(), &first));
+    assert!(Arc::ptr_eq(&registry.env.clusters.get("a").unwrap(), &first));
 }
 
 #[tokio::test]
 async fn a_removed_cluster_takes_its_hosts_along() {
-    let (store, env) = store();
+    let (store, registry) = store();
     cluster(&store, "a", EDS).unwrap();
     endpoints(&store, "a", 80).unwrap();
     store.remove(ResourceType::Cluster, "a");
-    assert!(env.clusters.get("a").is_none());
+    assert!(registry.env.clusters.get("a").is_none());
     assert!(store.wanted(ResourceType::Endpoint).is_empty());
-    assert!(env.resources.of(ResourceType::Endpoint).is_empty());
+    assert!(registry.resources.of(ResourceType::Endpoint).is_empty());
     // Endpoints are never removed by their server alone: what names them decides.
     cluster(&store, "b", EDS).unwrap();
     endpoints(&store, "b", 81).unwrap();
     store.remove(ResourceType::Endpoint, "b");
-    assert_eq!(ports(&env, "b"), [81]);
+    assert_eq!(ports(&registry, "b"), [81]);
 }
 
 #[tokio::test]
 async fn a_listener_waits_for_its_routes() {
-    let (store, env) = store();
+    let (store, registry) = store();
     http_listener(&store, "l", "r").unwrap();
-    assert!(env.listeners.all().is_empty());
+    assert!(registry.listeners.all().is_empty());
     assert_eq!(store.wanted(ResourceType::Route), ["r".to_owned()].into());
     assert!(!store.is_settled());
     routes(&store, "r").unwrap();
-    assert_eq!(env.listeners.all().len(), 1);
+    assert_eq!(registry.listeners.all().len(), 1);
     assert!(store.is_settled());
 }
 
 #[tokio::test]
 async fn a_refused_route_table_leaves_the_old_one() {
-    let (store, env) = store();
+    let (store, registry) = store();
     routes(&store, "r").unwrap();
-    let first = env.routes.get("r").unwrap();
+    let first = registry.routes.get("r").unwrap();
     let bad = body::<RouteConfiguration>(
         "{name: r, virtual_hosts: [{name: v, domains: ['*'], routes: [{match: {prefix: /}}]}]}",
     );
     let error = put(&store, ResourceType::Route, "r", &bad).unwrap_err();
     assert_eq!(error, "virtual_hosts[0].routes[0].action: is required");
-    assert!(Arc::ptr_eq(&env.routes.get("r").unwrap(), &first));
+    assert!(Arc::ptr_eq(&registry.routes.get("r").unwrap(), &first));
 }
 
 #[tokio::test]
 async fn the_first_listeners_wait_for_the_first_clusters() {
-    let (store, env) = store();
+    let (store, registry) = store();
     store.expect(true, true, None);
     routes(&store, "r").unwrap();
     http_listener(&store, "l", "r").unwrap();
     store.received(ResourceType::Listener);
-    assert!(env.listeners.all().is_empty() && !store.is_settled());
+    assert!(registry.listeners.all().is_empty() && !store.is_settled());
     cluster(&store, "a", EDS).unwrap();
     store.received(ResourceType::Cluster);
-    assert!(env.listeners.all().is_empty(), "the cluster itself still waits for its hosts");
+    assert!(registry.listeners.all().is_empty(), "the cluster itself still waits for its hosts");
     endpoints(&store, "a", 80).unwrap();
-    assert_eq!(env.listeners.all().len(), 1);
+    assert_eq!(registry.listeners.all().len(), 1);
     assert!(store.is_settled());
 }
 
 #[tokio::test]
 async fn listeners_wait_for_clusters_no_longer_than_the_bootstrap_says() {
-    let (store, env) = store();
+    let (store, registry) = store();
     store.expect(true, true, Some(Duration::ZERO));
     routes(&store, "r").unwrap();
     http_listener(&store, "l", "r").unwrap();
     store.received(ResourceType::Listener);
-    assert_eq!(env.listeners.all().len(), 1);
+    assert_eq!(registry.listeners.all().len(), 1);
     assert!(store.is_settled());
 }
 
 #[tokio::test]
 async fn a_port_that_is_taken_is_a_refusal_and_the_listener_before_goes_on() {
-    let (store, env) = store();
+    let (store, registry) = store();
     routes(&store, "r").unwrap();
     http_listener(&store, "l", "r").unwrap();
-    let before = env.listeners.all();
+    let before = registry.listeners.all();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let yaml = format!(
         "{{name: l, address: {{socket_address: {{address: 127.0.0.1, port_value: {}}}}}, filter_chains: [{{}}]}}",
         taken.local_addr().unwrap().port()
     );
     put(&store, ResourceType::Listener, "l", &body::<Listener>(&yaml)).unwrap();
-    let (_, reason) = held(&env, ResourceType::Listener, "l").refused.unwrap();
+    let (_, reason) = held(&registry, ResourceType::Listener, "l").refused.unwrap();
     assert!(reason.starts_with("address: cannot listen on 127.0.0.1:"), "{reason}");
-    assert_eq!(env.listeners.all()[0].address, before[0].address);
+    assert_eq!(registry.listeners.all()[0].address, before[0].address);
 }
 
 #[tokio::test]
 async fn no_secret_is_kept_where_it_could_be_shown() {
-    let (store, env) = store();
+    let (store, registry) = store();
     let key = rcgen::KeyPair::generate().unwrap();
     let certificate =
         rcgen::CertificateParams::new(vec!["a.example".to_owned()]).unwrap().self_signed(&key).unwrap();
@@ -276,12 +277,12 @@ async fn no_secret_is_kept_where_it_could_be_shown() {
         inline(key.serialize_pem())
     );
     put(&store, ResourceType::Secret, "own", &body::<SecretPb>(&yaml)).unwrap();
-    let kept = held(&env, ResourceType::Secret, "own").active.unwrap();
+    let kept = held(&registry, ResourceType::Secret, "own").active.unwrap();
     assert!(kept.body.value.is_empty());
     // A key that cannot be used is not kept with the reason, either.
     let mixed = yaml
         .replace(&inline(key.serialize_pem()), &inline(rcgen::KeyPair::generate().unwrap().serialize_pem()));
     put(&store, ResourceType::Secret, "own", &body::<SecretPb>(&mixed)).unwrap_err();
-    let (refused, reason) = held(&env, ResourceType::Secret, "own").refused.unwrap();
+    let (refused, reason) = held(&registry, ResourceType::Secret, "own").refused.unwrap();
     assert!(!String::from_utf8_lossy(&refused.body.value).contains("PRIVATE KEY"), "{reason}");
 }

@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 use super::relay::Traffic;
 use crate::access_log::{LogEntry, ResponseFlag};
-use crate::cluster::{Address, UpstreamCluster};
+use crate::address::Address;
+use crate::cluster::UpstreamCluster;
 use crate::config::tcp_proxy::TcpProxyConfig;
 use crate::connection::{ConnectionInfo, TlsFacts};
 use crate::env::ProxyEnv;
@@ -39,7 +40,7 @@ impl<'a> Journal<'a> {
             upstream_cluster: Some(Arc::from(cluster)),
             ..LogEntry::default()
         };
-        let mut record = FlowRecord::of_connection("tcp", env, info);
+        let mut record = FlowRecord::of_connection("tcp", &env.node_id, info);
         record.cluster = Some(cluster.to_owned());
         Self {
             env,

@@ -16,8 +16,7 @@ use tokio_rustls::client::TlsStream;
 use super::facts::facts;
 use super::sniff::Sniffed;
 use super::verify::{Verifier, handshake_error};
-use super::{Loaded, Material, NotReady};
-use crate::cluster::ConnectError;
+use super::{HandshakeError, Loaded, Material, NotReady};
 use crate::config::tls::UpstreamTlsConfig;
 use crate::connection::TlsFacts;
 use crate::secrets::{Secret, Secrets};
@@ -67,12 +66,12 @@ impl ClientTls {
         socket: Socket,
         authority: Option<&str>,
         alpn: Option<&[Vec<u8>]>,
-    ) -> Result<Connected, ConnectError> {
+    ) -> Result<Connected, HandshakeError> {
         let built = self.current()?;
         let sni = self.sni(authority);
         let name = match &sni {
             Some(sni) => ServerName::try_from(sni.clone())
-                .map_err(|_| ConnectError::Tls(format!("{sni:?} cannot be sent as SNI")))?,
+                .map_err(|_| HandshakeError::Failed(format!("{sni:?} cannot be sent as SNI")))?,
             // Not sent: rustls leaves IP addresses out of the ClientHello.
             None => ServerName::IpAddress(Ipv4Addr::UNSPECIFIED.into()),
         };
@@ -82,7 +81,7 @@ impl ClientTls {
             Some(alpn) => connector.with_alpn(alpn.to_vec()).connect(name, socket).await,
             None => connector.connect(name, socket).await,
         };
-        let stream = stream.map_err(|error| ConnectError::Tls(handshake_error(&error)))?;
+        let stream = stream.map_err(|error| HandshakeError::Failed(handshake_error(&error)))?;
         let (sniffed, state) = stream.get_ref();
         let facts = facts(state, built.loaded.identity(), sni, &sniffed.random());
         Ok(Connected { stream, facts })
@@ -94,14 +93,14 @@ impl ClientTls {
         automatic().or(Some(self.config.sni.as_str())).filter(|sni| !sni.is_empty()).map(str::to_owned)
     }
 
-    fn current(&self) -> Result<Arc<Built>, ConnectError> {
-        let loaded = self.material.load().map_err(|NotReady(name)| ConnectError::SecretMissing(name))?;
+    fn current(&self) -> Result<Arc<Built>, HandshakeError> {
+        let loaded = self.material.load().map_err(|NotReady(name)| HandshakeError::SecretMissing(name))?;
         if let Some(built) = self.built.load_full()
             && built.loaded.same(&loaded)
         {
             return Ok(built);
         }
-        let config = self.build(&loaded).map_err(ConnectError::Tls)?;
+        let config = self.build(&loaded).map_err(HandshakeError::Failed)?;
         let built = Arc::new(Built { loaded, config: Arc::new(config) });
         self.built.store(Some(Arc::clone(&built)));
         Ok(built)

@@ -10,7 +10,7 @@ mod subject;
 mod verify;
 
 pub(crate) use client::{ClientTls, UpstreamTls, socket_of};
-pub(crate) use server::{HandshakeError, ServerTls};
+pub(crate) use server::ServerTls;
 
 use std::sync::Arc;
 
@@ -18,6 +18,15 @@ use carrick_xds::FieldError;
 
 use crate::config::tls::{CertificateRef, TlsSettings, ValidationRef};
 use crate::secrets::{Identity, Secret, SecretSlot, Secrets, Validation};
+
+/// Why a handshake did not finish.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HandshakeError {
+    #[error("secret is not supplied by SDS: {0}")]
+    SecretMissing(String),
+    #[error("{0}")]
+    Failed(String),
+}
 
 /// A secret that never changes, or one that follows its slot.
 #[derive(Debug)]
@@ -89,10 +98,10 @@ impl Material {
         let absent = ValidationRef::default();
         let validation = settings.validation.as_ref().unwrap_or(&absent);
         let inline = validation.inline.as_ref().map(Validation::from_proto).transpose();
-        let inline = inline.map_err(|e| e.within("validation_context"))?;
+        let inline = inline.map_err(|e| e.within(validation.place))?;
         if validation.named.is_none() && inline.as_ref().is_some_and(Validation::names_without_roots) {
             let reason = "names of a certificate that nobody vouches for say nothing; add a trusted_ca";
-            return Err(FieldError::new("validation_context", reason));
+            return Err(FieldError::new(validation.place, reason));
         }
         Ok(Self {
             identity,

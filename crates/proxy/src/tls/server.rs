@@ -13,7 +13,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::facts::facts;
 use super::verify::{Verifier, handshake_error};
-use super::{Loaded, Material, NotReady};
+use super::{HandshakeError, Loaded, Material, NotReady};
 use crate::config::tls::DownstreamTlsConfig;
 use crate::connection::{ClientHello, TlsFacts};
 use crate::secrets::{Secret, Secrets};
@@ -41,15 +41,6 @@ pub(crate) struct Accepted {
     pub stream: TlsStream<Prefixed>,
     pub facts: TlsFacts,
     pub handshake_micros: u64,
-}
-
-/// Why a handshake did not finish.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum HandshakeError {
-    #[error("secret is not supplied by SDS: {0}")]
-    SecretMissing(String),
-    #[error("{0}")]
-    Failed(String),
 }
 
 impl ServerTls {

@@ -136,22 +136,22 @@ fn check_digests(validation: &Validation, certificate: &Certificate) -> Result<(
 
 fn matches(matcher: &NameMatcher, names: &SubjectAltNames) -> bool {
     // A SPIFFE ID is a URI name, also to a matcher that leaves the kind open.
-    let is_spiffe_id = matcher.matcher.exact().is_some_and(|exact| exact.starts_with("spiffe:"));
+    let is_spiffe_id = matcher.matcher.exact().is_some_and(|exact| exact.starts_with(b"spiffe:"));
     let of_kind = |kind| match matcher.kind {
         Some(wanted) => wanted == kind,
         None => kind == NameKind::Uri || !is_spiffe_id,
     };
-    let any = |values: &[String]| values.iter().any(|value| matcher.matcher.matches(value));
+    let any = |values: &[String]| values.iter().any(|value| matcher.matcher.matches(value.as_bytes()));
     (of_kind(NameKind::Uri) && any(&names.uris))
         || (of_kind(NameKind::Dns)
-            && names.dns_names.iter().any(|name| match matcher.matcher.exact() {
+            && names.dns_names.iter().any(|name| match matcher.matcher.exact().map(str::from_utf8) {
                 // A wildcard certificate is for every name that it covers.
-                Some(wanted) => covers(name, wanted),
-                None => matcher.matcher.matches(name),
+                Some(Ok(wanted)) => covers(name, wanted),
+                _ => matcher.matcher.matches(name.as_bytes()),
             }))
         || (of_kind(NameKind::Email) && any(&names.emails))
         || (of_kind(NameKind::IpAddress)
-            && names.ips.iter().any(|ip| matcher.matcher.matches(&ip.to_string())))
+            && names.ips.iter().any(|ip| matcher.matcher.matches(ip.to_string().as_bytes())))
 }
 
 fn is_for(names: &SubjectAltNames, server: &ServerName<'_>) -> bool {

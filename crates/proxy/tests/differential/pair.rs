@@ -79,7 +79,7 @@ impl Pair {
         let bootstrap = Bootstrap::from_yaml(&yaml(upstreams, &carrick_log.display().to_string())).unwrap();
         let options = ProxyOptions { bootstrap, concurrency: Some(1), drain_time: Duration::from_secs(1) };
         let proxy = Proxy::start(options).await.unwrap_or_else(|error| panic!("{error}"));
-        let all = proxy.env().listeners.all();
+        let all = proxy.registry().listeners.all();
         let listeners = all.into_iter().map(|listener| (listener.name, listener.address)).collect();
         let carrick = Side { listeners, log: carrick_log };
         Self { envoy, carrick, _envoy: child, _carrick: proxy, _folder: folder }

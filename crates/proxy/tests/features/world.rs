@@ -90,7 +90,7 @@ impl Subject {
     pub fn address(&self, listener: &str) -> SocketAddr {
         let found = match &self.kind {
             Kind::Carrick(proxy) => {
-                let all = proxy.env().listeners.all();
+                let all = proxy.registry().listeners.all();
                 all.iter().find(|one| one.name == listener).map(|one| one.address)
             }
             Kind::Envoy(_, all) => all.iter().find(|(name, _)| name == listener).map(|(_, address)| *address),

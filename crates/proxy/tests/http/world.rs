@@ -39,7 +39,7 @@ pub async fn start(yaml: &str) -> Proxy {
 }
 
 pub fn address(proxy: &Proxy) -> SocketAddr {
-    proxy.env().listeners.all()[0].address
+    proxy.registry().listeners.all()[0].address
 }
 
 /// Waits for the record of a finished request.

@@ -94,7 +94,7 @@ async fn clusters_their_hosts_and_listeners_arrive_and_follow_changes() {
     assert_eq!(say(listener, b"2").await.unwrap(), "second:2:bye");
 
     control.set(Set::default().cluster("app", &[second]).0);
-    eventually(|| proxy.env().listeners.all().is_empty()).await;
+    eventually(|| proxy.registry().listeners.all().is_empty()).await;
     assert!(TcpStream::connect(listener).await.is_err());
 }
 
@@ -107,7 +107,7 @@ async fn a_bad_resource_changes_nothing_and_says_why_while_its_neighbours_go_on(
     let bad = "{name: extra, type: STATIC, lb_policy: LOAD_BALANCING_POLICY_CONFIG}";
     let set = Set::default().cluster("app", &[app]).bare_cluster(bad);
     control.set(set.listener("in", "use_original_dst: true, filter_chains: [{}, {}]").tcp("new", "app").0);
-    eventually(|| proxy.env().listeners.all().len() == 2).await;
+    eventually(|| proxy.registry().listeners.all().len() == 2).await;
     assert_eq!(say(address(&proxy, "in"), b"x").await.unwrap(), "app:x:bye");
     assert_eq!(say(address(&proxy, "new"), b"x").await.unwrap(), "app:x:bye");
     eventually(|| control.refusals().len() == 2).await;
@@ -158,8 +158,8 @@ async fn a_listener_waits_for_its_secret_and_then_follows_it_without_cutting_any
     let set = || tls_listener(Set::default().cluster("app", &[app]));
     let (_folder, control) = start(set().tcp("plain", "app"));
     let proxy = follower(&control).await;
-    eventually(|| !proxy.env().listeners.all().is_empty()).await;
-    assert_eq!(proxy.env().listeners.all()[0].name, "plain", "the one without secrets does not wait");
+    eventually(|| !proxy.registry().listeners.all().is_empty()).await;
+    assert_eq!(proxy.registry().listeners.all()[0].name, "plain", "the one without secrets does not wait");
 
     control.set(set().tcp("plain", "app").secret("own", &ca.workload("one")).0);
     proxy.ready().in_time().await;
@@ -200,7 +200,7 @@ async fn an_update_leaves_connections_of_unchanged_chains_alone() {
     open.write_all(b"a").in_time().await.unwrap();
     control.set(set(", {name: more, filter_chain_match: {source_ports: [1]}}").0);
     let updated = || {
-        let all = proxy.env().resources.of(carrick_xds::ResourceType::Listener);
+        let all = proxy.registry().resources.of(carrick_xds::ResourceType::Listener);
         all.iter().any(|(_, _, held)| {
             held.active
                 .as_ref()

@@ -30,7 +30,7 @@ pub async fn proxy(yaml: &str) -> Proxy {
 
 /// Where a listener ended up.
 pub fn address(proxy: &Proxy, listener: &str) -> SocketAddr {
-    let all = proxy.env().listeners.all();
+    let all = proxy.registry().listeners.all();
     all.iter().find(|one| one.name == listener).unwrap_or_else(|| panic!("{listener} in {all:?}")).address
 }
 

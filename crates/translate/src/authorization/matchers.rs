@@ -1,6 +1,6 @@
 //! Values of rules as Envoy's matchers: exact, `prefix*`, `*suffix`, `*` (`authz/matcher`). Expressions here match whole values.
 
-use super::rules::Unsayable;
+use super::clause::Unsayable;
 use crate::envoy::matcher::{RegexMatcher, StringMatcher, string_matcher::MatchPattern};
 use crate::envoy::route::HeaderMatcher;
 use crate::envoy::route::header_matcher::HeaderMatchSpecifier;

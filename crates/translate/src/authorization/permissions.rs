@@ -2,8 +2,8 @@
 
 use carrick_model::resources::Attribute;
 
+use super::clause::{Clause, Layer, Scope, Unsayable};
 use super::matchers;
-use super::rules::{Clause, Layer, Scope, Unsayable};
 use crate::address;
 use crate::envoy::matcher::{PathMatcher, path_matcher};
 use crate::envoy::rbac::{Permission, permission};

@@ -2,7 +2,7 @@
 
 use carrick_model::resources::Attribute;
 
-use super::rules::{Clause, Layer, Scope, Unsayable};
+use super::clause::{Clause, Layer, Scope, Unsayable};
 use super::{matchers, trust_domain};
 use crate::address;
 use crate::envoy::core::CidrRange;

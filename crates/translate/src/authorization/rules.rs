@@ -1,48 +1,11 @@
 //! One rule as one RBAC policy: any of its operations by any of its sources, under all of its conditions
 //! (`authz/model/model.go`, `New` and `Generate`).
 
-use carrick_model::MeshSettings;
 use carrick_model::resources::{Attribute, AuthorizationSource, Condition, Operation, Rule};
 
+use super::clause::{Clause, Scope, Unsayable};
 use super::{permissions, principals};
 use crate::envoy::rbac::{Permission, Policy, Principal, permission, principal};
-
-/// What the filter can see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layer {
-    Http,
-    /// Bytes only: no method, no path, no header.
-    Tcp,
-}
-
-/// What a rule is read against.
-pub struct Scope<'a> {
-    pub settings: &'a MeshSettings,
-    /// The policy's own namespace.
-    pub namespace: &'a str,
-    pub layer: Layer,
-    /// Whether a part that cannot be said takes its whole rule away (ALLOW), or only itself (DENY, AUDIT).
-    pub strict: bool,
-}
-
-/// One attribute that must have one of the values and none of the others. Without an attribute: nobody knows which.
-#[derive(Clone)]
-pub struct Clause<'a> {
-    pub attribute: Option<Attribute>,
-    pub values: &'a [String],
-    pub excluded: &'a [String],
-}
-
-impl Clause<'_> {
-    /// Says nothing at all, which is a mistake and no permission.
-    pub fn is_void(&self) -> bool {
-        self.values.is_empty() && self.excluded.is_empty()
-    }
-}
-
-/// A part of a rule that cannot be expressed here.
-#[derive(Debug)]
-pub struct Unsayable;
 
 /// `None`: what this rule allows cannot be said here, so it allows nothing.
 pub fn policy(rule: &Rule, scope: &Scope<'_>) -> Option<Policy> {

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use carrick_model::resources::{ClientTlsMode, labels_match};
 use carrick_model::snapshot::{Endpoint, EndpointAddress, MtlsMode, TlsCapability};
 
+use super::destination::{Destination, Form};
 use super::locality::Preference;
-use super::outbound::{Destination, Form};
-use super::tls::auto_mtls_applies;
+use super::tls::{SOCKET_MATCH, TLS_MODE, TLS_MODE_ISTIO, auto_mtls_applies};
 use crate::address;
 use crate::context::Context;
 use crate::envoy::cluster::cluster::DiscoveryType;
@@ -16,13 +16,6 @@ use crate::envoy::endpoint::{
     self, ClusterLoadAssignment, LbEndpoint, LocalityLbEndpoints, lb_endpoint::HostIdentifier,
 };
 use crate::rule::{self, string, structure};
-
-/// The key that `transport_socket_matches` look under.
-pub const SOCKET_MATCH: &str = "envoy.transport_socket_match";
-/// The field there that says whether an endpoint speaks mutual TLS.
-pub const TLS_MODE: &str = "tlsMode";
-/// ... and its value if so.
-pub const TLS_MODE_ISTIO: &str = "istio";
 
 pub fn assignment(context: &Context<'_>, destination: &Destination<'_>) -> ClusterLoadAssignment {
     let preference = Preference::of(&destination.policy);

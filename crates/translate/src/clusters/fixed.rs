@@ -11,8 +11,9 @@ use crate::envoy::endpoint::{
 };
 use crate::names;
 
+use super::circuit_breakers;
 use super::protocol::use_downstream_protocol;
-use super::{circuit_breakers, duration};
+use crate::duration::duration;
 
 /// Istio's default connect timeout (MeshConfig `connectTimeout`).
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,7 +1,7 @@
 //! What a cluster tells about itself under `istio`: the responsible resource, and the service that it leads to
 //! (`pilot/pkg/networking/core/cluster.go`, `addClusterMetadata...`).
 
-use super::outbound::Destination;
+use super::destination::Destination;
 use crate::envoy::core::Metadata;
 use crate::rule::{add, boolean, istio, list, number, object, string};
 

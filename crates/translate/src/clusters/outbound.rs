@@ -1,12 +1,13 @@
 //! One cluster per service, port and subset that the proxy may see (`pilot/pkg/networking/core/cluster.go`,
 //! `cluster_builder.go`; semantics document, sections 3 and 5).
 
-use carrick_model::resources::Subset;
-use carrick_model::snapshot::{EffectiveDestinationRule, EffectivePolicy, Resolution, Service, ServicePort};
+use carrick_model::snapshot::{EffectivePolicy, Resolution, Service};
 use carrick_xds::ProxyResources;
 
-use super::{circuit_breakers, duration, endpoints, fixed, metadata, policy, tls};
+use super::destination::{Destination, Form};
+use super::{circuit_breakers, endpoints, fixed, metadata, policy, tls};
 use crate::context::Context;
+use crate::duration::duration;
 use crate::envoy::any;
 use crate::envoy::cluster::Cluster;
 use crate::envoy::cluster::cluster::{
@@ -16,47 +17,6 @@ use crate::envoy::core::TypedExtensionConfig;
 use crate::filters::ads;
 use crate::names;
 use carrick_xds::pb::envoy::extensions::network::dns_resolver::cares::v3::CaresDnsResolverConfig;
-
-/// One upstream as the client's namespace sees it.
-pub struct Destination<'a> {
-    pub service: &'a Service,
-    /// The port's place among the service's ports.
-    pub index: usize,
-    pub port: &'a ServicePort,
-    pub subset: Option<&'a Subset>,
-    pub rule: Option<&'a EffectiveDestinationRule>,
-    pub policy: EffectivePolicy,
-    pub discovery: DiscoveryType,
-    pub form: Form,
-}
-
-/// What a cluster is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// Routes lead to it.
-    Routed,
-    /// An AUTO_PASSTHROUGH server leads to it: what it carries is mutual TLS already, so it adds none, and only endpoints that
-    /// speak it are of use (`buildOutboundSniDnatClusters`).
-    BySni,
-}
-
-impl Destination<'_> {
-    pub fn subset_name(&self) -> &str {
-        self.subset.map_or("", |subset| subset.name.as_str())
-    }
-
-    pub fn cluster_name(&self) -> String {
-        match self.form {
-            Form::Routed => names::outbound_cluster(self.port.number, self.subset_name(), &self.service.host),
-            Form::BySni => self.sni(),
-        }
-    }
-
-    /// The same key as a server name: what mutual TLS says it wants when nothing else is said.
-    pub fn sni(&self) -> String {
-        names::outbound_sni(self.port.number, self.subset_name(), &self.service.host)
-    }
-}
 
 /// All outbound clusters, and the endpoints of those that get them over EDS.
 pub fn add_all(context: &Context<'_>, resources: &mut ProxyResources) {

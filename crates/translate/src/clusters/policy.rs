@@ -6,10 +6,11 @@ use carrick_model::resources::{
     OutlierDetection, RetryBudget, SimpleLb, TcpSettings,
 };
 
+use super::destination::Destination;
 use super::locality::Preference;
-use super::outbound::Destination;
-use super::{duration, protocol};
+use super::protocol;
 use crate::context::Context;
+use crate::duration::duration;
 use crate::envoy::cluster::circuit_breakers::thresholds::RetryBudget as EnvoyRetryBudget;
 use crate::envoy::cluster::cluster::common_lb_config::LocalityConfigSpecifier;
 use crate::envoy::cluster::cluster::{

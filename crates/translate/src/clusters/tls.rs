@@ -6,8 +6,7 @@ use std::collections::BTreeSet;
 use carrick_model::resources::{ClientTlsMode, ClientTlsSettings};
 use carrick_model::snapshot::{MtlsMode, Service, ServiceKind};
 
-use super::endpoints::{TLS_MODE, TLS_MODE_ISTIO};
-use super::outbound::Destination;
+use super::destination::Destination;
 use super::protocol;
 use crate::context::Context;
 use crate::credentials::provide_for_client;
@@ -19,6 +18,13 @@ use crate::rule::{self, string, structure};
 use crate::tls::{ALPN_IN_MESH, ClientTls, PeerCheck, client_socket, exact_name, secrets};
 use carrick_xds::ProxyResources;
 use carrick_xds::pb::envoy::extensions::transport_sockets::raw_buffer::v3::RawBuffer;
+
+/// The key that `transport_socket_matches` look under.
+pub const SOCKET_MATCH: &str = "envoy.transport_socket_match";
+/// The field there that says whether an endpoint speaks mutual TLS.
+pub const TLS_MODE: &str = "tlsMode";
+/// ... and its value if so.
+pub const TLS_MODE_ISTIO: &str = "istio";
 
 /// `false`: a secret that the rule names is missing. Such a cluster is left out, it must not come to speak plain text.
 pub fn apply(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::access_log::Logs;
-use crate::clusters::duration;
+use crate::duration::duration;
 use crate::envoy::listener::Filter;
 use crate::envoy::tcp_proxy::TcpProxy;
 use crate::envoy::tcp_proxy::tcp_proxy::weighted_cluster::ClusterWeight;

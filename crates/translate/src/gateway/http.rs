@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use carrick_model::snapshot::{bound_hosts, server_hosts};
+use carrick_model::resources::ServerTlsSettings;
+use carrick_model::snapshot::{GatewayListener, GatewayServer, bound_hosts, server_hosts};
 
-use super::servers::{BoundServer, GatewayPort};
 use super::{server_names, server_tls};
 use crate::chains::{When, caused_by, chain, encrypted};
 use crate::context::Context;
@@ -19,49 +19,54 @@ use crate::rule;
 use crate::tls::{ALPN_HTTP, server_socket};
 
 /// All plain HTTP servers of a port share one chain.
-pub fn plain_chain(context: &Context<'_>, port: &GatewayPort) -> FilterChain {
-    let stat_prefix = names::stat_name(&format!("outbound_{}", names::bound(&port.bind, port.number)));
+pub fn plain_chain(context: &Context<'_>, port: &GatewayListener) -> FilterChain {
+    let stat_prefix = names::stat_name(&format!("outbound_{}", names::bound(&port.bind, port.port)));
     let routes = Routes::Discovered(plain_table(port));
     chain("", When::default(), manager(context, &stat_prefix, routes))
 }
 
-pub fn plain_routes(context: &Context<'_>, port: &GatewayPort) -> RouteConfiguration {
+pub fn plain_routes(context: &Context<'_>, port: &GatewayListener) -> RouteConfiguration {
     table(context, port, plain_table(port), &port.servers.iter().collect::<Vec<_>>())
 }
 
 /// Each HTTPS server has a chain of its own, by its names.
-pub fn tls_chain(context: &Context<'_>, port: &GatewayPort, bound: &BoundServer) -> FilterChain {
-    let server = bound.server();
-    let stat_prefix = match server.name.as_str() {
-        "" => names::stat_name(&format!("outbound_{}", names::bound(&port.bind, port.number))),
+pub fn tls_chain(
+    context: &Context<'_>,
+    port: &GatewayListener,
+    server: &GatewayServer,
+    tls: &ServerTlsSettings,
+) -> FilterChain {
+    let stat_prefix = match server.server().name.as_str() {
+        "" => names::stat_name(&format!("outbound_{}", names::bound(&port.bind, port.port))),
         name => name.to_owned(),
     };
-    let routes = Routes::Discovered(tls_table(port, bound));
+    let routes = Routes::Discovered(tls_table(port, server));
     let manager = manager(context, &stat_prefix, routes);
-    let when = When { server_names: server_names(bound), ..Default::default() };
-    let one = caused_by(rule::config(&bound.gateway.meta.config_path()), chain("", when, manager));
-    match &server.tls {
-        Some(tls) => encrypted(server_socket(server_tls::of(tls, &ALPN_HTTP)), one),
-        None => one,
-    }
+    let when = When { server_names: server_names(server), ..Default::default() };
+    let one = caused_by(rule::config(&server.gateway.meta.config_path()), chain("", when, manager));
+    encrypted(server_socket(server_tls::of(tls, &ALPN_HTTP)), one)
 }
 
-pub fn tls_routes(context: &Context<'_>, port: &GatewayPort, bound: &BoundServer) -> RouteConfiguration {
-    table(context, port, tls_table(port, bound), &[bound])
+pub fn tls_routes(
+    context: &Context<'_>,
+    port: &GatewayListener,
+    server: &GatewayServer,
+) -> RouteConfiguration {
+    table(context, port, tls_table(port, server), &[server])
 }
 
-fn plain_table(port: &GatewayPort) -> String {
-    with_bind(names::gateway_http_route(port.number), port)
+fn plain_table(port: &GatewayListener) -> String {
+    with_bind(names::gateway_http_route(port.port), port)
 }
 
-fn tls_table(port: &GatewayPort, bound: &BoundServer) -> String {
-    let gateway = &bound.gateway.meta;
-    let name = names::gateway_https_route(bound.port, &bound.port_name, &gateway.name, &gateway.namespace);
+fn tls_table(port: &GatewayListener, server: &GatewayServer) -> String {
+    let gateway = &server.gateway.meta;
+    let name = names::gateway_https_route(server.port, &server.port_name, &gateway.name, &gateway.namespace);
     with_bind(name, port)
 }
 
 /// Ports on single addresses have tables of their own.
-fn with_bind(name: String, port: &GatewayPort) -> String {
+fn with_bind(name: String, port: &GatewayListener) -> String {
     match port.bind.as_str() {
         names::WILDCARD => name,
         bind => format!("{name}.{bind}"),
@@ -72,16 +77,16 @@ fn with_bind(name: String, port: &GatewayPort) -> String {
 /// for gets all their routes, oldest first, those that catch everything at the end.
 fn table(
     context: &Context<'_>,
-    port: &GatewayPort,
+    port: &GatewayListener,
     name: String,
-    servers: &[&BoundServer],
+    servers: &[&GatewayServer],
 ) -> RouteConfiguration {
     let mut hosts: BTreeMap<String, VirtualHost> = BTreeMap::new();
-    for bound in servers {
-        add_virtual_services(context, bound, &mut hosts);
-        if bound.server().tls.as_ref().is_some_and(|tls| tls.https_redirect) {
-            for host in server_hosts(bound.server()) {
-                hosts.entry(host.to_owned()).or_insert_with(|| named(host, bound.port)).require_tls =
+    for server in servers {
+        add_virtual_services(context, server, &mut hosts);
+        if server.server().tls.as_ref().is_some_and(|tls| tls.https_redirect) {
+            for host in server_hosts(server.server()) {
+                hosts.entry(host.to_owned()).or_insert_with(|| named(host, server.port)).require_tls =
                     TlsRequirementType::All as i32;
             }
         }
@@ -92,7 +97,7 @@ fn table(
     let mut hosts: Vec<VirtualHost> = hosts.into_values().collect();
     if hosts.is_empty() {
         hosts.push(VirtualHost {
-            name: names::gateway_black_hole(port.number),
+            name: names::gateway_black_hole(port.port),
             domains: vec!["*".into()],
             ..Default::default()
         });
@@ -102,20 +107,18 @@ fn table(
 
 fn add_virtual_services(
     context: &Context<'_>,
-    bound: &BoundServer,
+    server: &GatewayServer,
     hosts: &mut BTreeMap<String, VirtualHost>,
 ) {
-    let side = bound.side(context);
-    let redirect = bound.server().tls.as_ref().is_some_and(|tls| tls.https_redirect);
-    for resource in
-        context.snapshot.virtual_services_for_gateway(&context.node.namespace, &bound.gateway_name)
-    {
+    let side = server.match_context(context.gateway_proxy());
+    let redirect = server.server().tls.as_ref().is_some_and(|tls| tls.https_redirect);
+    for resource in context.snapshot.virtual_services_at(context.gateway_proxy(), server) {
         if resource.spec.http.is_empty() {
             continue;
         }
         let routes = routes::of_virtual_service(context, &resource, side);
-        for name in bound_hosts(bound.server(), &resource.meta.namespace, &resource.spec.hosts) {
-            let host = hosts.entry(name.clone()).or_insert_with(|| named(&name, bound.port));
+        for name in bound_hosts(server.server(), &resource.meta.namespace, &resource.spec.hosts) {
+            let host = hosts.entry(name.clone()).or_insert_with(|| named(&name, server.port));
             for route in &routes {
                 // Two servers of one Gateway may bring the same VirtualService.
                 if !host.routes.contains(route) {

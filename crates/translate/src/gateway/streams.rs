@@ -1,13 +1,9 @@
 //! Servers that look no further than TLS: passthrough by SNI, TLS with bytes inside, plain bytes.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-
 use carrick_model::Resource;
-use carrick_model::resources::VirtualService;
-use carrick_model::snapshot::bound_hosts;
+use carrick_model::resources::{RouteDestination, ServerTlsSettings, TlsMatchAttributes, VirtualService};
+use carrick_model::snapshot::GatewayServer;
 
-use super::servers::BoundServer;
 use super::{server_names, server_tls};
 use crate::chains::{TLS, When, caused_by, chain, encrypted, guarded};
 use crate::context::Context;
@@ -16,72 +12,48 @@ use crate::l4;
 use crate::rule;
 use crate::tls::server_socket;
 
-/// One chain for each TLS match of each VirtualService. Names that an older match of this port has taken make the whole match void.
+/// The chain for one TLS match of a VirtualService. Its SNI hosts are used as they stand, also where they are wider than the server's.
 pub fn passthrough(
     context: &Context<'_>,
-    bound: &BoundServer,
-    taken: &mut BTreeSet<String>,
-) -> Vec<FilterChain> {
-    let side = bound.side(context);
-    let mut chains = Vec::new();
-    for resource in admitted(context, bound) {
-        for route in &resource.spec.tls {
-            let Some(filter) = l4::to_destinations(context, &resource, &route.route, bound.port) else {
-                continue;
-            };
-            for wanted in route.matches.iter().filter(|wanted| l4::tls_match_holds(wanted, side)) {
-                if wanted.sni_hosts.iter().any(|name| taken.contains(name)) {
-                    continue;
-                }
-                taken.extend(wanted.sni_hosts.iter().cloned());
-                let any_name = wanted.sni_hosts.iter().any(|name| name == "*");
-                let when = When {
-                    server_names: if any_name { vec![] } else { wanted.sni_hosts.clone() },
-                    // With names, only TLS can match. "Any name" must not come to mean plain text too, as it does in Istio.
-                    transport: if any_name { TLS } else { "" },
-                    ranges: l4::ranges(&wanted.destination_subnets),
-                    ..Default::default()
-                };
-                chains.push(caused_by(
-                    rule::config(&resource.meta.config_path()),
-                    guarded(context, chain("", when, filter.clone())),
-                ));
-            }
-        }
-    }
-    chains
+    server: &GatewayServer,
+    resource: &Resource<VirtualService>,
+    wanted: &TlsMatchAttributes,
+    destinations: &[RouteDestination],
+) -> Option<FilterChain> {
+    let filter = l4::to_destinations(context, resource, destinations, server.port)?;
+    let any_name = wanted.sni_hosts.iter().any(|name| name == "*");
+    let when = When {
+        server_names: if any_name { vec![] } else { wanted.sni_hosts.clone() },
+        // With names, only TLS can match. "Any name" must not come to mean plain text too, as it does in Istio.
+        transport: if any_name { TLS } else { "" },
+        ranges: l4::ranges(&wanted.destination_subnets),
+        ..Default::default()
+    };
+    let metadata = rule::config(&resource.meta.config_path());
+    Some(caused_by(metadata, guarded(context, chain("", when, filter))))
 }
 
 /// TLS ends here; the bytes inside go where the first TCP route says.
-pub fn terminated(context: &Context<'_>, bound: &BoundServer) -> Option<FilterChain> {
-    let (filter, responsible) = tcp_filter(context, bound)?;
-    let socket = server_socket(server_tls::of(bound.server().tls.as_ref()?, &[]));
-    let when = When { server_names: server_names(bound), ..Default::default() };
+pub fn terminated(
+    context: &Context<'_>,
+    server: &GatewayServer,
+    tls: &ServerTlsSettings,
+) -> Option<FilterChain> {
+    let (filter, responsible) = tcp_filter(context, server)?;
+    let socket = server_socket(server_tls::of(tls, &[]));
+    let when = When { server_names: server_names(server), ..Default::default() };
     let one = guarded(context, chain("", when, filter));
     Some(encrypted(socket, caused_by(rule::config(&responsible), one)))
 }
 
-pub fn opaque(context: &Context<'_>, bound: &BoundServer) -> Option<FilterChain> {
-    let (filter, responsible) = tcp_filter(context, bound)?;
+pub fn opaque(context: &Context<'_>, server: &GatewayServer) -> Option<FilterChain> {
+    let (filter, responsible) = tcp_filter(context, server)?;
     let one = guarded(context, chain("", When::default(), filter));
     Some(caused_by(rule::config(&responsible), one))
 }
 
-fn tcp_filter(context: &Context<'_>, bound: &BoundServer) -> Option<(Filter, String)> {
-    let side = bound.side(context);
-    admitted(context, bound).into_iter().find_map(|resource| {
-        let mut routes = resource.spec.tcp.iter();
-        let route = routes.find(|route| !l4::tcp_matches(route, side).is_empty())?;
-        let filter = l4::to_destinations(context, &resource, &route.route, bound.port)?;
-        Some((filter, resource.meta.config_path()))
-    })
-}
-
-/// VirtualServices of this Gateway with a host that overlaps one of the server's. Their SNI hosts are then used as they stand.
-fn admitted(context: &Context<'_>, bound: &BoundServer) -> Vec<Arc<Resource<VirtualService>>> {
-    let mut all = context.snapshot.virtual_services_for_gateway(&context.node.namespace, &bound.gateway_name);
-    all.retain(|resource| {
-        !bound_hosts(bound.server(), &resource.meta.namespace, &resource.spec.hosts).is_empty()
-    });
-    all
+fn tcp_filter(context: &Context<'_>, server: &GatewayServer) -> Option<(Filter, String)> {
+    let first = context.snapshot.tcp_claims(context.gateway_proxy(), server).into_iter().next()?;
+    let filter = l4::to_destinations(context, &first.resource, &first.route().route, server.port)?;
+    Some((filter, first.resource.meta.config_path()))
 }

@@ -12,7 +12,6 @@ use crate::context::Context;
 use crate::envoy::listener::FilterChain;
 use crate::l4;
 use crate::names;
-use crate::routes::Side;
 
 /// A listener's address: the wildcard or one IP, and the port.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,14 +140,4 @@ fn add_chain(plan: &mut Plan, chain: FilterChain) {
     }
     plan.server_names.extend(names.iter().cloned());
     plan.chains.push(chain);
-}
-
-/// This proxy as VirtualServices of the mesh see it.
-pub fn mesh_side<'a>(context: &Context<'a>, port: u16) -> Side<'a> {
-    Side {
-        gateway: carrick_model::resources::MESH_GATEWAY,
-        port,
-        labels: &context.node.labels,
-        namespace: &context.node.namespace,
-    }
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::plan::{Plans, mesh_side};
+use super::plan::Plans;
 use super::virtual_hosts::{absolute, domains, of_service, of_unregistered, unregistered};
-use crate::clusters::duration;
 use crate::context::Context;
+use crate::duration::duration;
 use crate::envoy::route::route_action::ClusterSpecifier;
 use crate::envoy::route::{DirectResponseAction, Route, RouteAction, RouteConfiguration, VirtualHost, route};
 use crate::names;
@@ -25,7 +25,7 @@ pub fn of(context: &Context<'_>, plans: &Plans) -> Vec<RouteConfiguration> {
         }
         if key.is_wildcard() && key.port == UNREGISTERED_PORT {
             for (resource, host) in unregistered(context, key.port) {
-                let side = mesh_side(context, key.port);
+                let side = context.in_mesh(key.port);
                 hosts.claim(of_unregistered(context, &resource, &host, side), absolute(&host));
             }
         }

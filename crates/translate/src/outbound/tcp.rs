@@ -3,7 +3,6 @@
 
 use carrick_model::snapshot::{Service, ServicePort};
 
-use super::plan::mesh_side;
 use super::virtual_hosts::virtual_service_of;
 use crate::chains::{When, caused_by, chain};
 use crate::context::Context;
@@ -22,7 +21,7 @@ pub fn chains(
 ) -> Vec<FilterChain> {
     let mut chains = Vec::new();
     if let Some(resource) = virtual_service_of(context, &service.host, port.number) {
-        let side = mesh_side(context, port.number);
+        let side = context.in_mesh(port.number);
         let responsible = rule::config(&resource.meta.config_path());
         for route in &resource.spec.tcp {
             let holding = l4::tcp_matches(route, side);

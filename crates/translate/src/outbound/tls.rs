@@ -3,7 +3,6 @@
 
 use carrick_model::snapshot::{Service, ServicePort};
 
-use super::plan::mesh_side;
 use super::virtual_hosts::virtual_service_of;
 use crate::chains::{When, caused_by, chain};
 use crate::context::Context;
@@ -37,13 +36,13 @@ fn routed(
     ranges: &[CidrRange],
 ) -> Vec<FilterChain> {
     let Some(resource) = virtual_service_of(context, &service.host, port.number) else { return vec![] };
-    let side = mesh_side(context, port.number);
+    let side = context.in_mesh(port.number);
     let mut chains = Vec::new();
     for route in &resource.spec.tls {
         let Some(filter) = l4::to_destinations(context, &resource, &route.route, port.number) else {
             continue;
         };
-        for wanted in route.matches.iter().filter(|wanted| l4::tls_match_holds(wanted, side)) {
+        for wanted in route.matches.iter().filter(|wanted| side.admits_tls(wanted)) {
             let subnets = match wanted.destination_subnets.is_empty() {
                 true => ranges.to_vec(),
                 false => l4::ranges(&wanted.destination_subnets),

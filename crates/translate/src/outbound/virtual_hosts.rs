@@ -4,17 +4,16 @@ use std::sync::Arc;
 
 use carrick_model::host::{is_subset, is_wildcard};
 use carrick_model::resources::VirtualService;
-use carrick_model::snapshot::{Service, ServicePort};
+use carrick_model::snapshot::{MatchContext, Service, ServicePort};
 use carrick_model::{Resource, host};
 
-use super::plan::mesh_side;
 use crate::context::Context;
 use crate::envoy::route::VirtualHost;
 use crate::names;
-use crate::routes::{self, Side};
+use crate::routes;
 
 pub fn of_service(context: &Context<'_>, service: &Service, port: &ServicePort) -> VirtualHost {
-    let side = mesh_side(context, port.number);
+    let side = context.in_mesh(port.number);
     let virtual_service = virtual_service_of(context, &service.host, port.number)
         .filter(|resource| !resource.spec.http.is_empty());
     let routes = match virtual_service {
@@ -28,7 +27,7 @@ pub fn of_unregistered(
     context: &Context<'_>,
     resource: &Resource<VirtualService>,
     host: &str,
-    side: Side<'_>,
+    side: MatchContext<'_>,
 ) -> VirtualHost {
     named(names::host_port(host, side.port), routes::of_virtual_service(context, resource, side))
 }

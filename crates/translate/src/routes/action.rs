@@ -8,9 +8,9 @@ use carrick_model::resources::{
 };
 
 use super::{fraction, hash, headers, retry};
-use crate::clusters::duration;
 use crate::context::Context;
 use crate::destination;
+use crate::duration::duration;
 use crate::envoy::core::{DataSource, RuntimeFractionalPercent, data_source};
 use crate::envoy::matcher::{RegexMatchAndSubstitute, RegexMatcher};
 use crate::envoy::route::redirect_action::{

@@ -3,7 +3,7 @@
 use carrick_model::resources::{FaultAbort, FaultDelay, HttpFaultInjection, Percent, grpc_status_number};
 
 use super::fraction;
-use crate::clusters::duration;
+use crate::duration::duration;
 use carrick_xds::pb::envoy::extensions::filters::common::fault::v3::{
     FaultDelay as EnvoyDelay, fault_delay::FaultDelaySecifier,
 };

@@ -4,8 +4,8 @@
 use carrick_model::resources::ConsistentHashLb;
 use carrick_model::snapshot::Service;
 
-use crate::clusters::duration;
 use crate::context::Context;
+use crate::duration::duration;
 use crate::envoy::route::route_action::HashPolicy;
 use crate::envoy::route::route_action::hash_policy::{
     ConnectionProperties, Cookie, Header, PolicySpecifier, QueryParameter,

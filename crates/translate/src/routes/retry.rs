@@ -2,7 +2,7 @@
 
 use carrick_model::resources::HttpRetry;
 
-use crate::clusters::duration;
+use crate::duration::duration;
 use crate::envoy::any;
 use crate::envoy::route::RetryPolicy;
 use crate::envoy::route::retry_policy::{RetryBackOff, RetryHostPredicate, retry_host_predicate::ConfigType};

@@ -1,13 +1,13 @@
 //! Names of secrets and where they come from: the agent beside the proxy, over SDS (semantics document, section 13;
 //! `pilot/pkg/model/authentication.go`, `security/pkg/credentials`).
 
-use crate::bootstrap::SDS_CLUSTER;
 use crate::envoy::core::{
     self, ApiConfigSource, ConfigSource, GrpcService, api_config_source::ApiType,
     config_source::ConfigSourceSpecifier, grpc_service,
 };
 use crate::envoy::tls::SdsSecretConfig;
 use crate::filters::ads;
+use crate::names::SDS_CLUSTER;
 
 /// The workload's own certificate and key.
 pub const WORKLOAD: &str = "default";

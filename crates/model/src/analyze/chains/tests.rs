@@ -1,44 +1,44 @@
 use super::*;
-use crate::resource::{Kind, Meta};
+use crate::snapshot::SniTaken;
 
-/// Chains that are told apart by the field of their route.
-fn chains(names: &[(&str, &'static str)]) -> Chains {
-    let resource =
-        || Arc::new(Resource::new(Meta::made(Kind::VirtualService, "a", "b"), VirtualService::default()));
-    let route = |field: &str| LeadsTo::Route {
-        resource: resource(),
-        field: field.to_owned(),
-        destinations: vec![],
-        called: 80,
-    };
-    let chain = |(name, field): &(&str, &'static str)| Chain {
+/// Claims that the place of their server names apart.
+fn chains(names: &[(&str, usize)]) -> Chains {
+    let claim = |(name, server): &(&str, usize)| SniClaim {
+        server: *server,
         names: vec![(*name).to_owned()],
-        leads_to: route(field),
+        target: SniTarget::Terminated,
+        taken: None,
     };
-    Chains::from(names.iter().map(chain).collect())
+    Chains::from_claims(&names.iter().map(claim).collect::<Vec<_>>())
 }
 
-fn taken<'a>(chains: &'a Chains, sni: &str) -> Option<&'a str> {
-    match chains.find(sni, true)? {
-        LeadsTo::Route { field, .. } => Some(field),
-        LeadsTo::Service(..) | LeadsTo::Unknown => None,
-    }
+fn found(chains: &Chains, sni: &str) -> Option<usize> {
+    chains.find(sni, true).map(|claim| claim.server)
 }
 
 #[test]
 fn the_name_itself_is_before_the_longest_wildcard_and_that_is_before_any_name() {
-    let all =
-        chains(&[("*", "any"), ("*.example", "short"), ("*.a.example", "long"), ("b.a.example", "exact")]);
-    assert_eq!(taken(&all, "b.a.example"), Some("exact"));
-    assert_eq!(taken(&all, "c.a.example"), Some("long"));
-    assert_eq!(taken(&all, "d.c.a.example"), Some("long"), "a wildcard stands for any number of labels");
-    assert_eq!(taken(&all, "c.example"), Some("short"));
-    assert_eq!(taken(&all, "example"), Some("any"), "a wildcard does not stand for nothing");
+    let all = chains(&[("*", 1), ("*.example", 2), ("*.a.example", 3), ("b.a.example", 4)]);
+    assert_eq!(found(&all, "b.a.example"), Some(4));
+    assert_eq!(found(&all, "c.a.example"), Some(3));
+    assert_eq!(found(&all, "d.c.a.example"), Some(3), "a wildcard stands for any number of labels");
+    assert_eq!(found(&all, "c.example"), Some(2));
+    assert_eq!(found(&all, "example"), Some(1), "a wildcard does not stand for nothing");
 }
 
 #[test]
-fn of_two_chains_with_one_name_the_older_one_has_it() {
-    let all = chains(&[("a.example", "older"), ("a.example", "younger")]);
-    assert_eq!(taken(&all, "a.example"), Some("older"));
-    assert_eq!(taken(&all, "b.example"), None);
+fn a_claim_that_came_too_late_has_no_chain() {
+    let mut claims = vec![
+        SniClaim { server: 0, names: vec!["a.example".into()], target: SniTarget::Terminated, taken: None },
+        SniClaim {
+            server: 1,
+            names: vec!["a.example".into(), "b.example".into()],
+            target: SniTarget::Terminated,
+            taken: Some(SniTaken { name: "a.example".into(), by: 0 }),
+        },
+    ];
+    let all = Chains::from_claims(&claims);
+    assert_eq!((found(&all, "a.example"), found(&all, "b.example")), (Some(0), None));
+    claims[1].taken = None;
+    assert_eq!(found(&Chains::from_claims(&claims), "b.example"), Some(1));
 }

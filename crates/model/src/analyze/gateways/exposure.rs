@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::analyze::cluster::{Cluster, GatewayProxy};
-use crate::analyze::listener::{Bound, Kind, Listener, SniRoute, sni_routes};
+use crate::analyze::cluster::{Cluster, GatewayPod, Listener};
 use crate::analyze::rule::{Findings, Rule};
 use crate::diagnostic::Severity;
 use crate::host;
-use crate::resources::{ClientTlsMode, Destination};
-use crate::snapshot::{MtlsMode, Resolution, Service, TlsCapability, server_hosts};
+use crate::resource::Resource;
+use crate::resources::{ClientTlsMode, Destination, RouteDestination, VirtualService};
+use crate::snapshot::{
+    GatewayServer, MtlsMode, Resolution, ServerKind, Service, SniClaim, SniTarget, TlsCapability,
+    server_hosts,
+};
 
 pub(in crate::analyze) const ENCRYPTED_TWICE: Rule = Rule {
     code: "CRK107",
@@ -43,30 +46,48 @@ name under it, also names that another service was meant to have.",
     mend: "List the exposed names one by one.",
 };
 
-pub(super) fn check(
-    cluster: &Cluster<'_>,
-    proxy: &GatewayProxy,
-    listener: &Listener,
-    findings: &mut Findings,
-) {
-    for bound in &listener.servers {
-        match bound.kind {
-            Kind::AutoPassthrough => auto_passthrough(cluster, proxy, bound, findings),
-            Kind::Passthrough => {
-                for route in sni_routes(cluster.snapshot, &proxy.workload, bound) {
-                    wider(listener, &route, findings);
-                    by_wildcard(cluster, proxy, &route, findings);
-                    twice(cluster, proxy, bound, &route, findings);
-                }
-            }
-            _ => {}
-        }
+pub(super) fn check(cluster: &Cluster<'_>, proxy: &GatewayPod, listener: &Listener, findings: &mut Findings) {
+    for server in listener.port.servers.iter().filter(|server| server.kind == ServerKind::AutoPassthrough) {
+        auto_passthrough(cluster, proxy, server, findings);
+    }
+    for route in listener.claims.iter().filter_map(SniRoute::from_claim) {
+        wider(listener, &route, findings);
+        by_wildcard(cluster, proxy, &route, findings);
+        twice(cluster, proxy, listener.port.servers[route.server].port, &route, findings);
     }
 }
 
-fn auto_passthrough(cluster: &Cluster<'_>, proxy: &GatewayProxy, bound: &Bound, findings: &mut Findings) {
+/// A TLS match of a VirtualService at a passthrough server.
+struct SniRoute<'a> {
+    /// The server's place among those of the port.
+    server: usize,
+    resource: &'a Resource<VirtualService>,
+    /// `spec.tls[N]`.
+    field: String,
+    /// Which of the route's matches.
+    number: usize,
+    names: &'a [String],
+    destinations: &'a [RouteDestination],
+}
+
+impl<'a> SniRoute<'a> {
+    fn from_claim(claim: &'a SniClaim) -> Option<SniRoute<'a>> {
+        let SniTarget::Route { resource, route, alternative } = &claim.target else { return None };
+        let (_, destinations) = claim.target.route()?;
+        let field = format!("spec.tls[{route}]");
+        let (server, number, names) = (claim.server, *alternative, claim.names.as_slice());
+        Some(SniRoute { server, resource, field, number, names, destinations })
+    }
+}
+
+fn auto_passthrough(
+    cluster: &Cluster<'_>,
+    proxy: &GatewayPod,
+    server: &GatewayServer,
+    findings: &mut Findings,
+) {
     for (number, written) in
-        server_hosts(bound.server()).enumerate().filter(|(_, name)| host::is_wildcard(name))
+        server_hosts(server.server()).enumerate().filter(|(_, name)| host::is_wildcard(name))
     {
         let seen = cluster.snapshot.services_visible_to(&proxy.workload.namespace);
         let exposed: Vec<&str> = seen
@@ -79,13 +100,13 @@ fn auto_passthrough(cluster: &Cluster<'_>, proxy: &GatewayProxy, bound: &Bound, 
             [one, .., last] => format!("{} services, from {one} to {last}", exposed.len()),
         };
         let reason = format!("`{written}` exposes {shown}");
-        let field = bound.field(&format!("hosts[{number}]"));
-        findings.add(&BY_WILDCARD, &bound.gateway.meta, &field, reason, "list the exposed names one by one");
+        let field = server.field(&format!("hosts[{number}]"));
+        findings.add(&BY_WILDCARD, &server.gateway.meta, &field, reason, "list the exposed names one by one");
     }
 }
 
-fn wider(listener: &Listener, route: &SniRoute, findings: &mut Findings) {
-    let listed = || listener.servers.iter().flat_map(|bound| server_hosts(bound.server()));
+fn wider(listener: &Listener, route: &SniRoute<'_>, findings: &mut Findings) {
+    let listed = || listener.port.servers.iter().flat_map(|server| server_hosts(server.server()));
     for (number, name) in route.names.iter().enumerate() {
         if listed().any(|host| host::is_subset(name, host)) {
             continue;
@@ -101,7 +122,7 @@ fn wider(listener: &Listener, route: &SniRoute, findings: &mut Findings) {
     }
 }
 
-fn by_wildcard(cluster: &Cluster<'_>, proxy: &GatewayProxy, route: &SniRoute, findings: &mut Findings) {
+fn by_wildcard(cluster: &Cluster<'_>, proxy: &GatewayPod, route: &SniRoute<'_>, findings: &mut Findings) {
     let inside = destinations(cluster, proxy, route).find(|(_, _, service)| !service.mesh_external);
     let Some((_, _, service)) = inside else { return };
     for (number, name) in route.names.iter().enumerate().filter(|(_, name)| host::is_wildcard(name)) {
@@ -114,8 +135,8 @@ fn by_wildcard(cluster: &Cluster<'_>, proxy: &GatewayProxy, route: &SniRoute, fi
 /// A route's destinations that exist: position, destination, service.
 fn destinations<'a>(
     cluster: &'a Cluster<'_>,
-    proxy: &'a GatewayProxy,
-    route: &'a SniRoute,
+    proxy: &'a GatewayPod,
+    route: &'a SniRoute<'_>,
 ) -> impl Iterator<Item = (usize, &'a Destination, &'a Arc<Service>)> {
     route.destinations.iter().enumerate().filter_map(|(number, to)| {
         let destination = to.destination.as_ref()?;
@@ -126,13 +147,13 @@ fn destinations<'a>(
 
 fn twice(
     cluster: &Cluster<'_>,
-    proxy: &GatewayProxy,
-    bound: &Bound,
-    route: &SniRoute,
+    proxy: &GatewayPod,
+    called: u16,
+    route: &SniRoute<'_>,
     findings: &mut Findings,
 ) {
     for (number, destination, service) in destinations(cluster, proxy, route) {
-        let Some(how) = encrypts(cluster, proxy, destination, service, bound.declared) else { continue };
+        let Some(how) = encrypts(cluster, proxy, destination, service, called) else { continue };
         let reason = format!("the connection is TLS already, and {how} would encrypt it again");
         let field = format!("{}.route[{number}].destination", route.field);
         let mend = "route to a subset whose DestinationRule says `tls: { mode: DISABLE }`";
@@ -143,7 +164,7 @@ fn twice(
 /// By what the gateway's connections to a destination are encrypted, if they are.
 fn encrypts(
     cluster: &Cluster<'_>,
-    proxy: &GatewayProxy,
+    proxy: &GatewayPod,
     destination: &Destination,
     service: &Service,
     called: u16,

@@ -1,9 +1,9 @@
 //! Servers that find their port taken (Istio `model/gateway.go`, `mergeGateways`).
 
-use crate::analyze::listener::{Bound, Listener};
+use crate::analyze::cluster::GatewayPod;
 use crate::analyze::rule::{Findings, Rule};
 use crate::diagnostic::Severity;
-use crate::snapshot::server_hosts;
+use crate::snapshot::{Conflict, LeftOut, ListenerProtocol, ServerKind};
 
 pub(in crate::analyze) const TLS_HOST_TAKEN: Rule = Rule {
     code: "CRK122",
@@ -12,7 +12,8 @@ pub(in crate::analyze) const TLS_HOST_TAKEN: Rule = Rule {
     why: "\
 One port can hold many TLS servers, told apart by SNI. If a server lists a host that an older server of the same port lists already, it is \
 left out whole: its other hosts are not served either, and nothing says so at run time (Istio `model/gateway.go`). A wildcard and a name \
-under it are not the same host; the name wins for itself.
+under it are not the same host; the name wins for itself. The same happens to a server that ends TLS for a host which an older server's \
+TLS routes take already.
 
 Age is `creationTimestamp`, then name, then namespace. With files that name no time, renaming a Gateway can decide which server is lost.",
     mend: "List each host in one server only, or give the younger server another port.",
@@ -28,36 +29,36 @@ is left out (Istio `model/gateway.go`). Two declared ports can be one: a gateway
     mend: "Give the server a port of its own.",
 };
 
-pub(super) fn check(listener: &Listener, findings: &mut Findings) {
-    for (loser, winner) in &listener.left_out {
-        let winner = &listener.servers[*winner];
-        let whose = format!(
-            "{} ({})",
-            winner.gateway.meta.resource_name(),
-            winner.gateway.meta.locate(&winner.field("port"))
-        );
-        match shared_host(loser, winner) {
-            Some(host) if loser.kind.is_tls() && winner.kind.is_tls() => {
+pub(super) fn check(proxy: &GatewayPod, findings: &mut Findings) {
+    for LeftOut { server, by, conflict } in &proxy.left_out {
+        let whose =
+            format!("{} ({})", by.gateway.meta.resource_name(), by.gateway.meta.locate(&by.field("port")));
+        match conflict {
+            Conflict::Host(host) => {
                 let reason = format!(
                     "{whose} already serves `{host}` on port {}; this server is left out whole",
-                    loser.declared
+                    server.port
                 );
                 let mend = "list the host in one server only, or use another port";
-                findings.add(&TLS_HOST_TAKEN, &loser.gateway.meta, &loser.field("hosts"), reason, mend);
+                findings.add(&TLS_HOST_TAKEN, &server.gateway.meta, &server.field("hosts"), reason, mend);
             }
-            _ => {
+            Conflict::Protocol => {
                 let reason = format!(
                     "{whose} already serves {} on this port; this server of {} is left out",
-                    winner.kind.describe(),
-                    loser.kind.describe()
+                    described(by.kind),
+                    described(server.kind)
                 );
                 let mend = "give the server a port of its own";
-                findings.add(&PORT_CONTRADICTED, &loser.gateway.meta, &loser.field("port"), reason, mend);
+                findings.add(&PORT_CONTRADICTED, &server.gateway.meta, &server.field("port"), reason, mend);
             }
         }
     }
 }
 
-fn shared_host<'a>(one: &'a Bound, other: &Bound) -> Option<&'a str> {
-    server_hosts(one.server()).find(|name| server_hosts(other.server()).any(|known| known == *name))
+fn described(kind: ServerKind) -> &'static str {
+    match kind.protocol() {
+        ListenerProtocol::Http => "plain HTTP",
+        ListenerProtocol::Tls => "TLS",
+        ListenerProtocol::Tcp => "plain TCP",
+    }
 }

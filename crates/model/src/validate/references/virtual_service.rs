@@ -7,7 +7,10 @@ use crate::diagnostic::codes;
 use crate::host;
 use crate::resource::{Meta, Resource};
 use crate::resources::*;
-use crate::snapshot::{Service, bound_hosts, find_delegate, gateway_name, is_delegate, merged_with_delegate};
+use crate::snapshot::{
+    Service, admits_namespace, bound_hosts, find_delegate, gateway_name, is_delegate, merged_with_delegate,
+    server_hosts,
+};
 use crate::validate::checker::Checker;
 
 pub(super) fn bindings(
@@ -47,10 +50,29 @@ pub(super) fn bindings(
         let admitted =
             gateway.spec.servers.iter().any(|server| !bound_hosts(server, namespace, &hosts).is_empty());
         if !admitted {
+            let others = gateway.spec.servers.iter().find_map(|server| for_others(server, namespace, &hosts));
             let reason = format!("no server of the Gateway {name} admits any of this VirtualService's hosts");
-            check.warning(codes::NO_EFFECT, &field, reason, "add the host to the Gateway's `hosts`");
+            match others {
+                None => {
+                    check.warning(codes::NO_EFFECT, &field, reason, "add the host to the Gateway's `hosts`")
+                }
+                Some(written) => {
+                    let reason = format!("{reason} from the namespace `{namespace}` (`{written}`)");
+                    let mend = "write the host without a namespace in the Gateway, or with this one";
+                    check.warning(codes::NO_EFFECT, &field, reason, mend);
+                }
+            }
         }
     }
+}
+
+/// A server's host, as written, that would admit one of these if they came from another namespace.
+fn for_others<'a>(server: &'a Server, namespace: &str, hosts: &[String]) -> Option<&'a String> {
+    let mut written = server.hosts.iter().zip(server_hosts(server));
+    let found = written.find(|(written, name)| {
+        !admits_namespace(written, namespace) && hosts.iter().any(|wanted| host::overlaps(wanted, name))
+    });
+    found.map(|(written, _)| written)
 }
 
 /// Delegates that do not exist, whose conditions contradict, and those that nobody asks.

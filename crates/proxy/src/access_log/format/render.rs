@@ -13,7 +13,7 @@ use http::Version;
 use super::operator::{AddressPart, HeaderChoice, HeaderSource, TlsFact};
 use super::{Field, FormatContext, Headers, Operator};
 use crate::access_log::LogEntry;
-use crate::cluster::Address;
+use crate::address::Address;
 use crate::connection::TlsFacts;
 
 /// A value before it is written: numbers stay numbers in JSON.

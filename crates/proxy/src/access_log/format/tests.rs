@@ -11,7 +11,6 @@ use super::*;
 use crate::access_log::json::JsonFormat;
 use crate::access_log::{HttpLog, ResponseFlag};
 use crate::connection::{ClientHello, ConnectionInfo, TlsFacts};
-use crate::env::ProxyEnv;
 
 /// Istio's default for `accessLogFormat`.
 const ISTIO: &str = "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" %RESPONSE_CODE% \
@@ -38,7 +37,7 @@ fn connection() -> ConnectionInfo {
             server_name: Some("server.global".into()),
             ..ClientHello::default()
         })),
-        ..ConnectionInfo::own(&ProxyEnv::new(String::new()))
+        ..ConnectionInfo::own(SystemTime::now())
     }
 }
 

@@ -2,8 +2,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::super::endpoint::{ActiveGuard, Address, Endpoint, EndpointSet, Locality, LocalityEndpoints};
-use super::{Balancer, Policy};
+use super::super::endpoint::{ActiveGuard, Endpoint, EndpointSet, LocalityEndpoints};
+use super::Balancer;
+use crate::address::Address;
+use crate::config::cluster::Policy;
+use crate::config::endpoint::Locality;
 
 fn host(last_octet: u8, weight: u32, priority: u32, healthy: bool) -> Arc<Endpoint> {
     Arc::new(Endpoint {

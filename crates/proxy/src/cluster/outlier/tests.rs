@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant};
 
-use super::{Outcome, OutlierConfig, OutlierState, Row};
+use super::{Outcome, OutlierState};
+use crate::config::cluster::{OutlierConfig, Row};
 
 const NEVER: Row = Row { length: 0, enforce: 0 };
 

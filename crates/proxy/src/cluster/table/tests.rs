@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
-use super::{Member, Table, is_prime};
+use super::{Member, Table};
+use crate::config::cluster::is_prime;
 
 fn members(weights: &[u64]) -> Vec<Member> {
     (1..).zip(weights).map(|(n, weight)| (format!("10.0.0.{n}:80"), *weight)).collect()

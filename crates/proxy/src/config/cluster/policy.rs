@@ -1,11 +1,21 @@
 //! Load balancing policies, in the old form (`lb_policy`) and the new (`load_balancing_policy`).
 
 use carrick_xds::FieldError;
-use carrick_xds::pb::envoy::config::cluster::v3::Cluster;
-use carrick_xds::pb::envoy::config::cluster::v3::cluster::common_lb_config::LocalityConfigSpecifier;
+use carrick_xds::pb::envoy::config::cluster::v3::cluster::common_lb_config::{
+    ConsistentHashingLbConfig, LocalityConfigSpecifier, LocalityWeightedLbConfig,
+};
 use carrick_xds::pb::envoy::config::cluster::v3::cluster::ring_hash_lb_config::HashFunction;
-use carrick_xds::pb::envoy::config::cluster::v3::cluster::{LbConfig, LbPolicy, RingHashLbConfig};
-use carrick_xds::pb::envoy::extensions::load_balancing_policies::common::v3::locality_lb_config::LocalityConfigSpecifier as NewSpecifier;
+use carrick_xds::pb::envoy::config::cluster::v3::cluster::{
+    CommonLbConfig, LbConfig, LbPolicy, LeastRequestLbConfig, MaglevLbConfig, OriginalDstLbConfig,
+    RingHashLbConfig, RoundRobinLbConfig,
+};
+use carrick_xds::pb::envoy::config::cluster::v3::load_balancing_policy::Policy as PolicyPb;
+use carrick_xds::pb::envoy::config::cluster::v3::{Cluster, LoadBalancingPolicy};
+use carrick_xds::pb::envoy::config::core::v3::TypedExtensionConfig;
+use carrick_xds::pb::envoy::extensions::load_balancing_policies::cluster_provided::v3::ClusterProvided;
+use carrick_xds::pb::envoy::extensions::load_balancing_policies::common::v3::locality_lb_config::{
+    LocalityConfigSpecifier as NewSpecifier, LocalityWeightedLbConfig as NewLocalityWeighted,
+};
 use carrick_xds::pb::envoy::extensions::load_balancing_policies::common::v3::{
     ConsistentHashingLbConfig as NewConsistentHashing, LocalityLbConfig,
 };
@@ -15,103 +25,245 @@ use carrick_xds::pb::envoy::extensions::load_balancing_policies::random::v3::Ran
 use carrick_xds::pb::envoy::extensions::load_balancing_policies::ring_hash::v3::RingHash;
 use carrick_xds::pb::envoy::extensions::load_balancing_policies::ring_hash::v3::ring_hash::HashFunction as NewHashFunction;
 use carrick_xds::pb::envoy::extensions::load_balancing_policies::round_robin::v3::RoundRobin;
-use prost::Message;
 use prost_types::Any;
 
-use crate::cluster::{Policy, is_prime};
-use crate::config::supported::type_name;
+use crate::config::percent;
+use crate::config::refuse::refuse;
+use crate::config::typed::{decode_if, type_name};
+
+/// How a host is chosen among those of a priority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    RoundRobin,
+    /// The least busy of `choices` hosts drawn at random.
+    LeastRequest {
+        choices: u32,
+    },
+    Random,
+    /// By hash, on a ring with `least` to `most` points.
+    RingHash {
+        least: u64,
+        most: u64,
+        /// Hosts are placed by their host names instead of their addresses.
+        by_name: bool,
+    },
+    /// By hash, in a table with `size` places.
+    Maglev {
+        size: u64,
+        by_name: bool,
+    },
+}
 
 pub(super) struct Choice {
     pub policy: Policy,
     pub by_locality: bool,
+    pub panic_percent: f64,
 }
 
 /// Envoy's default number of hosts that least-request compares.
 const DEFAULT_CHOICES: u32 = 2;
+/// Envoy's default of `healthy_panic_threshold`.
+const PANIC_PERCENT: f64 = 50.0;
 
 /// `cluster_provided`: the cluster chooses hosts itself (ORIGINAL_DST).
 pub(super) fn from_proto(pb: &Cluster, cluster_provided: bool) -> Result<Choice, FieldError> {
-    if let Some(new) = pb.load_balancing_policy.as_ref() {
-        let first = new.policies.first().and_then(|policy| policy.typed_extension_config.as_ref());
-        let any = first.and_then(|config| config.typed_config.as_ref());
-        let any = any.ok_or_else(|| FieldError::new("load_balancing_policy.policies", "one is required"))?;
-        return new_form(any, cluster_provided)
-            .map_err(|e| e.within("load_balancing_policy.policies[0].typed_extension_config.typed_config"));
+    let absent = CommonLbConfig::default();
+    let common = Common::from_proto(pb.common_lb_config.as_ref().unwrap_or(&absent))
+        .map_err(|error| error.within("common_lb_config"))?;
+    let by_name = common.by_name(pb.lb_policy()).map_err(|error| error.within("common_lb_config"))?;
+    // Judged even where the new form decides: what is set and not obeyed is refused.
+    let configured = pb.lb_config.as_ref().map(|config| old_config(config, by_name)).transpose()?;
+    let (policy, by_locality) = match &pb.load_balancing_policy {
+        Some(new) => new_policies(new, cluster_provided).map_err(|e| e.within("load_balancing_policy"))?,
+        None => (old_form(pb.lb_policy(), configured, cluster_provided, by_name)?, common.by_locality),
+    };
+    Ok(Choice { policy, by_locality, panic_percent: common.panic_percent })
+}
+
+/// What all policies share.
+struct Common<'a> {
+    by_locality: bool,
+    hashing: Option<&'a ConsistentHashingLbConfig>,
+    panic_percent: f64,
+}
+
+impl<'a> Common<'a> {
+    fn from_proto(pb: &'a CommonLbConfig) -> Result<Self, FieldError> {
+        let CommonLbConfig {
+            healthy_panic_threshold,
+            consistent_hashing_lb_config,
+            // Hosts are taken as they come; there are no active health checks to wait for, nor statuses to override.
+            update_merge_window: _,
+            ignore_new_hosts_until_first_hc: _,
+            override_host_status: _,
+            close_connections_on_host_set_change,
+            locality_config_specifier,
+        } = pb;
+        refuse!(close_connections_on_host_set_change);
+        let by_locality = match locality_config_specifier {
+            Some(LocalityConfigSpecifier::LocalityWeightedLbConfig(LocalityWeightedLbConfig {})) => true,
+            // Needs a local cluster in the bootstrap; without one Envoy routes as if it were absent.
+            Some(LocalityConfigSpecifier::ZoneAwareLbConfig(_)) | None => false,
+        };
+        Ok(Self {
+            by_locality,
+            hashing: consistent_hashing_lb_config.as_ref(),
+            panic_percent: percent(
+                healthy_panic_threshold.as_ref(),
+                "healthy_panic_threshold",
+                PANIC_PERCENT,
+            )?,
+        })
     }
-    let policy = match pb.lb_policy() {
-        LbPolicy::ClusterProvided if !cluster_provided => {
-            return Err(FieldError::new(
-                "lb_policy",
-                "CLUSTER_PROVIDED needs a cluster of type ORIGINAL_DST",
-            ));
+
+    /// Whether hosts are placed by name. Policies that place them nowhere do not look at it.
+    fn by_name(&self, policy: LbPolicy) -> Result<bool, FieldError> {
+        match (self.hashing, policy) {
+            (Some(pb), LbPolicy::RingHash | LbPolicy::Maglev) => {
+                old_by_name(pb).map_err(|e| e.within("consistent_hashing_lb_config"))
+            }
+            _ => Ok(false),
         }
-        _ if cluster_provided => Policy::RoundRobin,
-        LbPolicy::RoundRobin => Policy::RoundRobin,
-        LbPolicy::Random => Policy::Random,
-        LbPolicy::RingHash => {
-            let config = match pb.lb_config.as_ref() {
-                Some(LbConfig::RingHashLbConfig(config)) => *config,
-                _ => RingHashLbConfig::default(),
-            };
-            old_ring_hash(&config, by_name(pb)?).map_err(|e| e.within("ring_hash_lb_config"))?
-        }
-        LbPolicy::Maglev => {
-            let size = match pb.lb_config.as_ref() {
-                Some(LbConfig::MaglevLbConfig(config)) => config.table_size,
-                _ => None,
-            };
-            maglev(size, by_name(pb)?).map_err(|e| e.within("maglev_lb_config"))?
-        }
-        LbPolicy::LeastRequest => {
-            let choices = match pb.lb_config.as_ref() {
-                Some(LbConfig::LeastRequestLbConfig(config)) => config.choice_count,
-                _ => None,
-            };
-            least_request(choices).map_err(|e| e.within("least_request_lb_config"))?
-        }
-        other => {
-            let reason = format!("{} is not implemented", other.as_str_name());
+    }
+}
+
+fn old_form(
+    wanted: LbPolicy,
+    configured: Option<Policy>,
+    cluster_provided: bool,
+    by_name: bool,
+) -> Result<Policy, FieldError> {
+    if cluster_provided {
+        return Ok(Policy::RoundRobin);
+    }
+    // A configuration of another policy than the one that is chosen changes nothing.
+    Ok(match (wanted, configured) {
+        (LbPolicy::ClusterProvided, _) => {
+            let reason = "CLUSTER_PROVIDED needs a cluster of type ORIGINAL_DST";
             return Err(FieldError::new("lb_policy", reason));
         }
-    };
-    let common = pb.common_lb_config.as_ref().and_then(|common| common.locality_config_specifier.as_ref());
-    let by_locality = matches!(common, Some(LocalityConfigSpecifier::LocalityWeightedLbConfig(_)));
-    Ok(Choice { policy, by_locality })
+        (LbPolicy::RoundRobin, _) => Policy::RoundRobin,
+        (LbPolicy::Random, _) => Policy::Random,
+        (LbPolicy::RingHash, Some(policy @ Policy::RingHash { .. })) => policy,
+        (LbPolicy::RingHash, _) => ring_hash(None, None, by_name)?,
+        (LbPolicy::Maglev, Some(policy @ Policy::Maglev { .. })) => policy,
+        (LbPolicy::Maglev, _) => maglev(None, by_name)?,
+        (LbPolicy::LeastRequest, Some(policy @ Policy::LeastRequest { .. })) => policy,
+        (LbPolicy::LeastRequest, _) => least_request(None)?,
+        (LbPolicy::LoadBalancingPolicyConfig, _) => {
+            let reason = format!("{} is not implemented", wanted.as_str_name());
+            return Err(FieldError::new("lb_policy", reason));
+        }
+    })
 }
 
-fn new_form(any: &Any, cluster_provided: bool) -> Result<Choice, FieldError> {
-    let bytes = any.value.as_slice();
-    let broken = |error: prost::DecodeError| FieldError::new("", error.to_string());
-    let name = type_name(any).strip_prefix("envoy.extensions.load_balancing_policies.").unwrap_or_default();
-    let mut by_locality = false;
-    let (policy, locality) = match name {
-        "round_robin.v3.RoundRobin" => {
-            (Policy::RoundRobin, RoundRobin::decode(bytes).map_err(broken)?.locality_lb_config)
+fn old_config(pb: &LbConfig, by_name: bool) -> Result<Policy, FieldError> {
+    match pb {
+        LbConfig::RingHashLbConfig(pb) => {
+            old_ring_hash(pb, by_name).map_err(|e| e.within("ring_hash_lb_config"))
         }
-        "least_request.v3.LeastRequest" => {
-            let config = LeastRequest::decode(bytes).map_err(broken)?;
-            (least_request(config.choice_count)?, config.locality_lb_config)
+        LbConfig::MaglevLbConfig(MaglevLbConfig { table_size }) => {
+            maglev(*table_size, by_name).map_err(|e| e.within("maglev_lb_config"))
         }
-        "random.v3.Random" => (Policy::Random, Random::decode(bytes).map_err(broken)?.locality_lb_config),
-        "ring_hash.v3.RingHash" => {
-            let config = RingHash::decode(bytes).map_err(broken)?;
-            by_locality = config.locality_weighted_lb_config.is_some();
-            (new_ring_hash(&config)?, None)
+        LbConfig::LeastRequestLbConfig(pb) => {
+            old_least_request(pb).map_err(|e| e.within("least_request_lb_config"))
         }
-        "maglev.v3.Maglev" => {
-            let config = Maglev::decode(bytes).map_err(broken)?;
-            by_locality = config.locality_weighted_lb_config.is_some();
-            let by_name = new_by_name(config.consistent_hashing_lb_config.as_ref())?;
-            (maglev(config.table_size, by_name)?, None)
+        LbConfig::RoundRobinLbConfig(pb) => {
+            old_round_robin(pb).map_err(|e| e.within("round_robin_lb_config"))
         }
-        "cluster_provided.v3.ClusterProvided" if cluster_provided => (Policy::RoundRobin, None),
-        _ => return Err(FieldError::new("", format!("{} is not implemented here", type_name(any)))),
-    };
-    Ok(Choice { policy, by_locality: by_locality || locality.as_ref().is_some_and(is_weighted) })
+        LbConfig::OriginalDstLbConfig(pb) => original_dst(pb).map_err(|e| e.within("original_dst_lb_config")),
+    }
 }
 
-fn is_weighted(pb: &LocalityLbConfig) -> bool {
-    matches!(pb.locality_config_specifier, Some(NewSpecifier::LocalityWeightedLbConfig(_)))
+fn old_least_request(pb: &LeastRequestLbConfig) -> Result<Policy, FieldError> {
+    let LeastRequestLbConfig { choice_count, active_request_bias, slow_start_config } = pb;
+    refuse!(active_request_bias, slow_start_config);
+    least_request(*choice_count)
+}
+
+fn old_round_robin(pb: &RoundRobinLbConfig) -> Result<Policy, FieldError> {
+    let RoundRobinLbConfig { slow_start_config } = pb;
+    refuse!(slow_start_config);
+    Ok(Policy::RoundRobin)
+}
+
+fn original_dst(pb: &OriginalDstLbConfig) -> Result<Policy, FieldError> {
+    // The header's name counts only where it is used.
+    let OriginalDstLbConfig { http_header_name: _, use_http_header, upstream_port_override, metadata_key } =
+        pb;
+    refuse!(use_http_header, upstream_port_override, metadata_key);
+    Ok(Policy::RoundRobin)
+}
+
+/// The first policy counts: Envoy takes the first that it knows, and one that is not known here is refused.
+fn new_policies(pb: &LoadBalancingPolicy, cluster_provided: bool) -> Result<(Policy, bool), FieldError> {
+    let LoadBalancingPolicy { policies } = pb;
+    let mut chosen = None;
+    for (n, PolicyPb { typed_extension_config }) in policies.iter().enumerate() {
+        let place = format!("policies[{n}].typed_extension_config.typed_config");
+        // The name only labels the policy; the type of its configuration decides.
+        let Some(TypedExtensionConfig { name: _, typed_config: Some(any) }) = typed_extension_config else {
+            return Err(FieldError::new(place, "is required"));
+        };
+        let policy = new_form(any, cluster_provided).map_err(|error| error.within(place))?;
+        chosen = chosen.or(Some(policy));
+    }
+    chosen.ok_or_else(|| FieldError::new("policies", "one is required"))
+}
+
+fn new_form(any: &Any, cluster_provided: bool) -> Result<(Policy, bool), FieldError> {
+    if let Some(pb) = decode_if(any)? {
+        return new_round_robin(&pb);
+    }
+    if let Some(pb) = decode_if(any)? {
+        return new_least_request(&pb);
+    }
+    if let Some(Random { locality_lb_config }) = decode_if(any)? {
+        return Ok((Policy::Random, by_locality(locality_lb_config.as_ref())));
+    }
+    if let Some(pb) = decode_if(any)? {
+        return new_ring_hash(&pb);
+    }
+    if let Some(pb) = decode_if(any)? {
+        return new_maglev(&pb);
+    }
+    match decode_if(any)? {
+        Some(ClusterProvided {}) if cluster_provided => Ok((Policy::RoundRobin, false)),
+        _ => Err(FieldError::new("", format!("{} is not implemented here", type_name(any)))),
+    }
+}
+
+fn by_locality(pb: Option<&LocalityLbConfig>) -> bool {
+    let Some(LocalityLbConfig { locality_config_specifier: Some(specifier) }) = pb else { return false };
+    match specifier {
+        NewSpecifier::LocalityWeightedLbConfig(NewLocalityWeighted {}) => true,
+        NewSpecifier::ZoneAwareLbConfig(_) => false,
+    }
+}
+
+fn new_round_robin(pb: &RoundRobin) -> Result<(Policy, bool), FieldError> {
+    let RoundRobin { slow_start_config, locality_lb_config } = pb;
+    refuse!(slow_start_config);
+    Ok((Policy::RoundRobin, by_locality(locality_lb_config.as_ref())))
+}
+
+fn new_least_request(pb: &LeastRequest) -> Result<(Policy, bool), FieldError> {
+    let LeastRequest {
+        choice_count,
+        active_request_bias,
+        slow_start_config,
+        locality_lb_config,
+        enable_full_scan,
+        selection_method,
+    } = pb;
+    refuse!(active_request_bias, slow_start_config, enable_full_scan, selection_method);
+    Ok((least_request(*choice_count)?, by_locality(locality_lb_config.as_ref())))
+}
+
+fn new_maglev(pb: &Maglev) -> Result<(Policy, bool), FieldError> {
+    let Maglev { table_size, consistent_hashing_lb_config, locality_weighted_lb_config } = pb;
+    let by_name = new_by_name(consistent_hashing_lb_config.as_ref())?;
+    Ok((maglev(*table_size, by_name)?, locality_weighted_lb_config.is_some()))
 }
 
 /// Envoy's defaults and limit.
@@ -121,18 +273,30 @@ const MAGLEV_SIZE: u64 = 65_537;
 const LARGEST_MAGLEV: u64 = 5_000_011;
 
 fn old_ring_hash(pb: &RingHashLbConfig, by_name: bool) -> Result<Policy, FieldError> {
+    let RingHashLbConfig { minimum_ring_size, hash_function: _, maximum_ring_size } = pb;
     if pb.hash_function() != HashFunction::XxHash {
         return Err(FieldError::new("hash_function", "only XX_HASH is implemented"));
     }
-    ring_hash(pb.minimum_ring_size, pb.maximum_ring_size, by_name)
+    ring_hash(*minimum_ring_size, *maximum_ring_size, by_name)
 }
 
-fn new_ring_hash(pb: &RingHash) -> Result<Policy, FieldError> {
+fn new_ring_hash(pb: &RingHash) -> Result<(Policy, bool), FieldError> {
+    let RingHash {
+        hash_function: _,
+        minimum_ring_size,
+        maximum_ring_size,
+        use_hostname_for_hashing,
+        hash_balance_factor,
+        consistent_hashing_lb_config,
+        locality_weighted_lb_config,
+    } = pb;
+    refuse!(hash_balance_factor);
     if pb.hash_function() == NewHashFunction::MurmurHash2 {
         return Err(FieldError::new("hash_function", "only XX_HASH is implemented"));
     }
-    let by_name = new_by_name(pb.consistent_hashing_lb_config.as_ref())? || pb.use_hostname_for_hashing;
-    ring_hash(pb.minimum_ring_size, pb.maximum_ring_size, by_name)
+    let by_name = new_by_name(consistent_hashing_lb_config.as_ref())? || *use_hostname_for_hashing;
+    let policy = ring_hash(*minimum_ring_size, *maximum_ring_size, by_name)?;
+    Ok((policy, locality_weighted_lb_config.is_some()))
 }
 
 fn ring_hash(least: Option<u64>, most: Option<u64>, by_name: bool) -> Result<Policy, FieldError> {
@@ -157,22 +321,21 @@ fn maglev(size: Option<u64>, by_name: bool) -> Result<Policy, FieldError> {
     Ok(Policy::Maglev { size, by_name })
 }
 
-/// Whether hosts are placed by name.
-fn by_name(pb: &Cluster) -> Result<bool, FieldError> {
-    let common = pb.common_lb_config.as_ref();
-    let Some(pb) = common.and_then(|common| common.consistent_hashing_lb_config.as_ref()) else {
-        return Ok(false);
-    };
-    bounded(pb.hash_balance_factor)
-        .map(|()| pb.use_hostname_for_hashing)
-        .map_err(|e| e.within("consistent_hashing_lb_config").within("common_lb_config"))
+fn old_by_name(pb: &ConsistentHashingLbConfig) -> Result<bool, FieldError> {
+    let ConsistentHashingLbConfig { use_hostname_for_hashing, hash_balance_factor } = pb;
+    bounded(*hash_balance_factor)?;
+    Ok(*use_hostname_for_hashing)
 }
 
 fn new_by_name(pb: Option<&NewConsistentHashing>) -> Result<bool, FieldError> {
-    let Some(pb) = pb else { return Ok(false) };
-    bounded(pb.hash_balance_factor)
-        .map(|()| pb.use_hostname_for_hashing)
-        .map_err(|e| e.within("consistent_hashing_lb_config"))
+    let convert = |pb: &NewConsistentHashing| {
+        let NewConsistentHashing { use_hostname_for_hashing, hash_balance_factor, hash_policy } = pb;
+        refuse!(hash_policy);
+        bounded(*hash_balance_factor)?;
+        Ok(*use_hostname_for_hashing)
+    };
+    let by_name = pb.map(convert).transpose();
+    Ok(by_name.map_err(|e: FieldError| e.within("consistent_hashing_lb_config"))?.unwrap_or(false))
 }
 
 fn bounded(factor: Option<u32>) -> Result<(), FieldError> {
@@ -188,4 +351,9 @@ fn least_request(choices: Option<u32>) -> Result<Policy, FieldError> {
         return Err(FieldError::new("choice_count", "must be at least 2"));
     }
     Ok(Policy::LeastRequest { choices })
+}
+
+/// Whether a table can have this size: only then does every host's walk reach every slot.
+pub(crate) fn is_prime(n: u64) -> bool {
+    n >= 2 && (2..).take_while(|d| d * d <= n).all(|d| !n.is_multiple_of(d))
 }

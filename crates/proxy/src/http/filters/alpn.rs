@@ -13,7 +13,7 @@ use carrick_xds::pb::envoy::extensions::filters::common::set_filter_state::v3::f
 use carrick_xds::pb::envoy::extensions::filters::http::set_filter_state::v3::Config;
 
 use crate::access_log::Format;
-use crate::http::upstream::Alpn;
+use crate::config::tls::Alpn;
 
 const KEY: &str = "envoy.network.application_protocols";
 

@@ -14,10 +14,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use super::Stopped;
 use crate::config::share;
-use crate::http::matcher::StringMatcher;
-use crate::http::record::Record;
 use crate::http::reply::LocalReply;
-use crate::http::request::Prepared;
+use crate::matcher::StringMatcher;
 
 const REQUEST_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-request-private-network");
 const ALLOW_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");
@@ -38,6 +36,17 @@ pub(crate) struct CorsPolicy {
     credentials: Option<bool>,
     private_network: Option<bool>,
     forward_preflights: Option<bool>,
+}
+
+/// What a policy says of one request.
+#[derive(Debug)]
+pub(crate) struct CorsDecision {
+    /// Whether pages of its origin may use the resource.
+    pub(crate) allowed: bool,
+    /// Set on the answer, whoever gives it.
+    pub(crate) answer_headers: Option<Vec<(HeaderName, HeaderValue)>>,
+    /// The answer to a preflight.
+    pub(crate) answer: Option<Stopped>,
 }
 
 impl CorsPolicy {
@@ -93,38 +102,30 @@ impl CorsPolicy {
         }
     }
 
-    /// Answers a preflight; for other requests, leaves what their answers are to say in the record.
-    pub(super) fn apply(&self, prepared: &Prepared, record: &mut Record) -> Option<Stopped> {
+    /// What the policy says of a request with an origin; nothing of others, or where chance has it so.
+    pub(crate) fn decide(&self, method: &Method, request: &HeaderMap) -> Option<CorsDecision> {
         let enabled = drawn(self.enabled);
         if !enabled && !drawn(self.shadow) {
             return None;
         }
-        let request = &prepared.parts.headers;
         let origin = request.get(ORIGIN).filter(|origin| !origin.is_empty())?;
         let allowed = self.allows(origin);
-        match allowed {
-            true => record.downstream.stats.cors_origin_valid.increment(),
-            false => record.downstream.stats.cors_origin_invalid.increment(),
-        }
+        let mut decision = CorsDecision { allowed, answer_headers: None, answer: None };
         if !enabled {
-            return None;
+            return Some(decision);
         }
-        if allowed {
-            record.answer_headers = self.of_answer(origin);
-        }
+        decision.answer_headers = allowed.then(|| self.of_answer(origin));
         let asks = request.get(ACCESS_CONTROL_REQUEST_METHOD).filter(|method| !method.is_empty());
-        if prepared.parts.method != Method::OPTIONS || asks.is_none() {
-            return None;
+        let is_preflight = *method == Method::OPTIONS && asks.is_some();
+        if is_preflight && (allowed || !self.forward_preflights.unwrap_or(true)) {
+            let reply = LocalReply::new(StatusCode::OK, "cors_response");
+            let reply = self
+                .of_preflight(request)
+                .into_iter()
+                .fold(reply, |reply, (name, value)| reply.with_header(name, value));
+            decision.answer = Some(Stopped { reply, as_it_is: true });
         }
-        if !allowed && self.forward_preflights.unwrap_or(true) {
-            return None;
-        }
-        let reply = LocalReply::new(StatusCode::OK, "cors_response");
-        let reply = self
-            .of_preflight(request)
-            .into_iter()
-            .fold(reply, |reply, (name, value)| reply.with_header(name, value));
-        Some(Stopped { reply, as_it_is: true })
+        Some(decision)
     }
 
     fn allows(&self, origin: &HeaderValue) -> bool {

@@ -15,10 +15,9 @@ use http::StatusCode;
 
 use crate::access_log::ResponseFlag;
 use crate::config::{optional_duration, share};
-use crate::http::head::RequestHead;
-use crate::http::matcher::HeaderMatcher;
-use crate::http::record::Record;
+use crate::head::RequestHead;
 use crate::http::reply::LocalReply;
+use crate::matcher::HeaderMatcher;
 
 /// An `HTTPFault` message, converted.
 #[derive(Debug, Default)]
@@ -87,20 +86,19 @@ impl Fault {
         })
     }
 
-    /// Waits, or answers, or neither, as chance has it: each fault draws for itself.
-    pub(super) async fn inject(&self, head: &RequestHead<'_>, record: &mut Record) -> Option<LocalReply> {
-        if !self.headers.iter().all(|matcher| matcher.matches(head)) {
-            return None;
-        }
-        if let Some(delay) = &self.delay
-            && draws(delay.share)
-        {
-            record.flag(ResponseFlag::DelayInjected);
-            record.downstream.stats.fault_delays_injected.increment();
-            tokio::time::sleep(delay.time).await;
-        }
+    /// Whether requests like this one may meet the fault.
+    pub(crate) fn is_for(&self, head: &RequestHead<'_>) -> bool {
+        self.headers.iter().all(|matcher| matcher.matches(head))
+    }
+
+    /// How long this request is held up, if chance has it so. Each fault draws for itself.
+    pub(crate) fn delay(&self) -> Option<Duration> {
+        self.delay.as_ref().filter(|delay| draws(delay.share)).map(|delay| delay.time)
+    }
+
+    /// How this request is answered, if chance has it so.
+    pub(crate) fn abort(&self) -> Option<LocalReply> {
         let abort = self.abort.as_ref().filter(|abort| draws(abort.share))?;
-        record.downstream.stats.fault_aborts_injected.increment();
         let reply = LocalReply::new(abort.status, "fault_filter_abort").with_body(abort.body.clone());
         let reply = reply.flagged(ResponseFlag::FaultInjected);
         Some(match abort.grpc_status {

@@ -10,12 +10,11 @@ use carrick_xds::FieldError;
 use carrick_xds::pb::envoy::extensions::filters::http::cors::v3::CorsPolicy as CorsPolicyPb;
 use carrick_xds::pb::envoy::extensions::filters::http::fault::v3::HttpFault;
 use carrick_xds::pb::envoy::extensions::filters::http::set_filter_state::v3::Config as SetFilterState;
-use prost::Message;
 use prost_types::Any;
 
 use super::{CorsPolicy, Fault, alpn};
-use crate::config::supported::type_name;
-use crate::http::upstream::Alpn;
+use crate::config::tls::Alpn;
+use crate::config::typed::{decode_if, type_name};
 
 /// The configuration that one level of a route table has, by the name of the filter.
 #[derive(Debug, Default)]
@@ -44,25 +43,17 @@ impl FilterConfigs {
 
 impl FilterConfig {
     fn from_proto(any: &Any) -> Result<Self, FieldError> {
-        let bytes = any.value.as_slice();
-        let broken = |error: prost::DecodeError| FieldError::new("", error.to_string());
-        match type_name(any) {
-            "envoy.extensions.filters.http.fault.v3.HTTPFault" => {
-                let pb = HttpFault::decode(bytes).map_err(broken)?;
-                Ok(Self::Fault(Arc::new(Fault::from_proto(&pb)?)))
-            }
-            "envoy.extensions.filters.http.cors.v3.CorsPolicy" => {
-                let pb = CorsPolicyPb::decode(bytes).map_err(broken)?;
-                Ok(Self::Cors(Box::new(CorsPolicy::from_proto(&pb)?)))
-            }
-            "envoy.extensions.filters.http.set_filter_state.v3.Config" => {
-                let pb = SetFilterState::decode(bytes).map_err(broken)?;
-                let nothing =
-                    || FieldError::new("on_request_headers", "says nothing; leave the filter out here");
-                alpn::from_proto(&pb)?.map(Self::Alpn).ok_or_else(nothing)
-            }
-            other => Err(FieldError::new("", format!("{other} is not supported"))),
+        if let Some(pb) = decode_if::<HttpFault>(any)? {
+            return Ok(Self::Fault(Arc::new(Fault::from_proto(&pb)?)));
         }
+        if let Some(pb) = decode_if::<CorsPolicyPb>(any)? {
+            return Ok(Self::Cors(Box::new(CorsPolicy::from_proto(&pb)?)));
+        }
+        let Some(pb) = decode_if::<SetFilterState>(any)? else {
+            return Err(FieldError::new("", format!("{} is not supported", type_name(any))));
+        };
+        let nothing = || FieldError::new("on_request_headers", "says nothing; leave the filter out here");
+        alpn::from_proto(&pb)?.map(Self::Alpn).ok_or_else(nothing)
     }
 }
 
@@ -83,21 +74,21 @@ impl PerRoute {
         Self(all)
     }
 
-    pub(super) fn fault(&self, filter: &str) -> Option<&Fault> {
+    pub(crate) fn fault(&self, filter: &str) -> Option<&Fault> {
         match self.0.get(filter) {
             Some(FilterConfig::Fault(fault)) => Some(fault),
             _ => None,
         }
     }
 
-    pub(super) fn alpn(&self, filter: &str) -> Option<&Alpn> {
+    pub(crate) fn alpn(&self, filter: &str) -> Option<&Alpn> {
         match self.0.get(filter) {
             Some(FilterConfig::Alpn(alpn)) => Some(alpn),
             _ => None,
         }
     }
 
-    pub(super) fn cors(&self, filter: &str) -> Option<&CorsPolicy> {
+    pub(crate) fn cors(&self, filter: &str) -> Option<&CorsPolicy> {
         match self.0.get(filter) {
             Some(FilterConfig::Cors(policy)) => Some(policy),
             _ => None,

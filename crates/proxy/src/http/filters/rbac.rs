@@ -6,9 +6,7 @@ use carrick_xds::FieldError;
 use carrick_xds::pb::envoy::extensions::filters::http::rbac::v3::Rbac as RbacPb;
 use http::StatusCode;
 
-use crate::http::record::Record;
 use crate::http::reply::LocalReply;
-use crate::http::request::Prepared;
 use crate::rbac::{Layer, Rules, Subject};
 
 #[derive(Debug)]
@@ -44,26 +42,24 @@ impl Rbac {
         Ok(Self { rules: convert(rules, "rules")?, shadow: convert(shadow_rules, "shadow_rules")? })
     }
 
-    /// An answer if the request is refused.
-    pub(super) fn judge(&self, prepared: &Prepared, record: &Record) -> Option<LocalReply> {
-        let head = prepared.head();
-        let info = &record.downstream.info;
-        let client = record.entry.client.unwrap_or(info.remote);
-        let subject = Subject { connection: info, client, head: Some(&head) };
-        let stats = &record.downstream.stats;
-        if let Some(shadow) = &self.shadow {
-            match shadow.judge(&subject).allowed {
-                true => stats.rbac_shadow_allowed.increment(),
-                false => stats.rbac_shadow_denied.increment(),
+    /// What the rules say about a request.
+    pub(crate) fn judge(&self, subject: &Subject<'_>) -> Judged {
+        let rules = self.rules.as_ref().map(|rules| match rules.judge(subject) {
+            verdict if verdict.allowed => Ok(()),
+            verdict => {
+                let reply = LocalReply::new(StatusCode::FORBIDDEN, verdict.details());
+                Err(reply.with_body("RBAC: access denied"))
             }
-        }
-        let verdict = self.rules.as_ref()?.judge(&subject);
-        if verdict.allowed {
-            stats.rbac_allowed.increment();
-            return None;
-        }
-        stats.rbac_denied.increment();
-        let reply = LocalReply::new(StatusCode::FORBIDDEN, verdict.details());
-        Some(reply.with_body("RBAC: access denied"))
+        });
+        Judged { shadow: self.shadow.as_ref().map(|shadow| shadow.judge(subject).allowed), rules }
     }
+}
+
+/// What rules say about a request; nothing where there are none.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    /// Whether the shadow rules would let it through.
+    pub(crate) shadow: Option<bool>,
+    /// An answer if it is refused.
+    pub(crate) rules: Option<Result<(), LocalReply>>,
 }

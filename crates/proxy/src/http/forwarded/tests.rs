@@ -2,7 +2,6 @@ use std::sync::Arc;
 
 use super::*;
 use crate::connection::TlsFacts;
-use crate::env::ProxyEnv;
 
 const EDGE: ClientPolicy = ClientPolicy {
     use_remote_address: true,
@@ -17,7 +16,7 @@ fn connection(tls: bool) -> ConnectionInfo {
     ConnectionInfo {
         remote: "203.0.113.7:4000".parse().unwrap(),
         tls: tls.then(|| Arc::new(TlsFacts::default())),
-        ..ConnectionInfo::own(&ProxyEnv::new(String::new()))
+        ..ConnectionInfo::own(std::time::SystemTime::now())
     }
 }
 

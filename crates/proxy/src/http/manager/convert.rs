@@ -139,7 +139,7 @@ impl HttpManager {
         limits.request_headers =
             optional_duration(request_headers_timeout.as_ref(), "request_headers_timeout")?
                 .and_then(unless_zero);
-        let access_logs = access_logs(access_log)?;
+        let access_logs = AccessLog::several(access_log)?;
         let mut wanted = WantedHeaders::default();
         access_logs.iter().for_each(|log| log.want(&mut wanted));
         Ok(Self {
@@ -191,14 +191,6 @@ fn refuse_log_options(pb: Option<&HcmAccessLogOptions>) -> Result<(), FieldError
 /// Carrick regards no client as internal, which is Envoy's default too.
 fn refuse_internal_addresses(pb: Option<&InternalAddressConfig>) -> Result<(), FieldError> {
     refuse_if(pb.is_some_and(|pb| *pb != InternalAddressConfig::default()), "internal_address_config")
-}
-
-fn access_logs(
-    pb: &[carrick_xds::pb::envoy::config::accesslog::v3::AccessLog],
-) -> Result<Vec<AccessLog>, FieldError> {
-    let convert =
-        |(index, pb)| AccessLog::from_proto(pb).map_err(|error| error.within(format!("access_log[{index}]")));
-    pb.iter().enumerate().map(convert).collect()
 }
 
 fn routes(pb: Option<&RouteSpecifier>) -> Result<RouteSource, FieldError> {

@@ -11,9 +11,9 @@ use carrick_xds::pb::envoy::extensions::filters::http::router::v3::Router;
 use carrick_xds::pb::envoy::extensions::filters::http::set_filter_state::v3::Config as SetFilterState;
 use carrick_xds::pb::envoy::extensions::filters::network::http_connection_manager::v3::HttpFilter;
 use carrick_xds::pb::envoy::extensions::filters::network::http_connection_manager::v3::http_filter::ConfigType;
-use prost::{Message, Name};
 use prost_types::Any;
 
+use crate::config::typed::decode_if;
 use crate::http::filters::{Fault, Filter, FilterKind, Rbac, alpn};
 
 /// What the filters ask of the connection manager.
@@ -78,34 +78,26 @@ fn one(pb: &HttpFilter) -> Result<One, FieldError> {
 
 /// `None` if Carrick has no such filter.
 fn of_type(any: &Any) -> Result<Option<One>, FieldError> {
-    if let Some(pb) = decode::<Router>(any)? {
+    if let Some(pb) = decode_if::<Router>(any)? {
         return router(&pb).map(Some);
     }
     // Counts gRPC calls for statistics that Carrick does not keep.
-    if decode::<GrpcStats>(any)?.is_some() {
+    if decode_if::<GrpcStats>(any)?.is_some() {
         return Ok(Some(One::Nothing));
     }
-    if let Some(pb) = decode::<SetFilterState>(any)? {
+    if let Some(pb) = decode_if::<SetFilterState>(any)? {
         return Ok(Some(One::BeforeRouter(FilterKind::Alpn(alpn::from_proto(&pb)?))));
     }
-    let kind = if decode::<Cors>(any)?.is_some() {
+    let kind = if decode_if::<Cors>(any)?.is_some() {
         FilterKind::Cors
-    } else if let Some(pb) = decode::<HttpFault>(any)? {
+    } else if let Some(pb) = decode_if::<HttpFault>(any)? {
         FilterKind::Fault(Fault::from_proto(&pb)?)
-    } else if let Some(pb) = decode::<RbacPb>(any)? {
+    } else if let Some(pb) = decode_if::<RbacPb>(any)? {
         FilterKind::Rbac(Rbac::from_proto(&pb)?)
     } else {
         return Ok(None);
     };
     Ok(Some(One::BeforeRouter(kind)))
-}
-
-fn decode<M: Message + Name + Default>(any: &Any) -> Result<Option<M>, FieldError> {
-    if any.type_url.rsplit('/').next() != Some(M::full_name().as_str()) {
-        return Ok(None);
-    }
-    let decoded = M::decode(any.value.as_slice());
-    decoded.map(Some).map_err(|error| FieldError::new("", format!("is not a valid {}: {error}", M::NAME)))
 }
 
 fn router(pb: &Router) -> Result<One, FieldError> {

@@ -13,6 +13,7 @@ use http::HeaderValue;
 
 use super::RouteTable;
 use super::filters::Filter;
+use super::forwarded::ClientPolicy;
 use super::path::PathPolicy;
 use super::sanitize::Underscores;
 use super::xfcc::XfccPolicy;
@@ -54,16 +55,6 @@ pub enum RouteSource {
     /// The name of a route configuration that RDS delivers.
     Rds(String),
     Inline(Arc<RouteTable>),
-}
-
-/// What is believed of what a client says about itself, and what is told about it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ClientPolicy {
-    pub(crate) use_remote_address: bool,
-    pub(crate) trusted_hops: u32,
-    pub(crate) skip_xff_append: bool,
-    pub(crate) generate_request_id: bool,
-    pub(crate) preserve_external_request_id: bool,
 }
 
 /// What is taken off the authority before routing.

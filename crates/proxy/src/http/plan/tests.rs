@@ -2,6 +2,7 @@ use carrick_xds::json::from_yaml;
 use http::{HeaderMap, Method};
 
 use super::*;
+use crate::access_log::ResponseFlag;
 
 fn decide(routes: &str, more: &str, scheme: &'static str, path: &str, random: u64) -> Plan {
     let yaml = format!("{{virtual_hosts: [{{name: v, domains: [a.example], {more} routes: [{routes}]}}]}}");

@@ -14,33 +14,13 @@ use super::matching::RouteMatch;
 use super::mirror::Mirror;
 use super::mutation::HeaderRules;
 use super::retry::RetryPolicy;
+use super::surroundings::{Surroundings, refuse_if};
 use super::{Route, RouteTable, VirtualHost};
 use crate::config;
 use crate::http::filters::{FilterConfigs, PerRoute};
 
 /// Envoy's default for `max_direct_response_body_size_bytes`.
 const DIRECT_RESPONSE_LIMIT: usize = 4096;
-
-/// What the routes of a virtual host take over from their surroundings.
-pub(super) struct Surroundings {
-    /// Header rules of the virtual host and of the table, in the order of application.
-    pub(super) headers: Vec<Arc<HeaderRules>>,
-    pub(super) route_rules_last: bool,
-    pub(super) retry: Option<Arc<RetryPolicy>>,
-    pub(super) mirrors: Arc<[Mirror]>,
-    pub(super) attempt_count_in_request: bool,
-    pub(super) attempt_count_in_response: bool,
-    pub(super) direct_response_limit: usize,
-}
-
-pub(super) fn refused(field: &str) -> FieldError {
-    FieldError::new(field, "is not supported")
-}
-
-/// Refuses a field that says something.
-pub(super) fn refuse_if(set: bool, field: &str) -> Result<(), FieldError> {
-    if set { Err(refused(field)) } else { Ok(()) }
-}
 
 impl RouteTable {
     /// Refuses what is not implemented, by field path.

@@ -23,14 +23,14 @@ use super::action::{
     Action, ClusterChoice, DirectResponse, Forward, HostRewrite, PathRewrite, Redirect, RedirectPath,
     WeightedCluster,
 };
-use super::convert::{Surroundings, refuse_if, refused};
 use super::hash::HashPolicies;
 use super::matching::RouteMatch;
 use super::mirror::Mirror;
 use super::mutation::HeaderRules;
 use super::retry::RetryPolicy;
+use super::surroundings::{Surroundings, refuse_if, refused};
 use crate::config::{duration, optional_duration};
-use crate::http::matcher::search_regex;
+use crate::matcher::search_regex;
 
 /// Envoy's default for `RouteAction.timeout`.
 const ROUTE_TIMEOUT: Duration = Duration::from_secs(15);

@@ -14,8 +14,8 @@ use carrick_xds::pb::envoy::config::route::v3::route_action::hash_policy::{
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::cluster::xxh64;
 use crate::config::optional_duration;
+use crate::xxhash::xxh64;
 
 /// The hash policies of a route, in order.
 #[derive(Debug, Default)]

@@ -11,8 +11,8 @@ use carrick_xds::pb::envoy::config::route::v3::route_match::PathSpecifier;
 use regex::bytes::Regex;
 
 use crate::config::share;
-use crate::http::head::RequestHead;
-use crate::http::matcher::{Case, HeaderMatcher, QueryMatcher, full_match_regex};
+use crate::head::RequestHead;
+use crate::matcher::{Case, HeaderMatcher, QueryMatcher, full_match_regex};
 
 /// Envoy's `RouteMatch`.
 #[derive(Debug)]

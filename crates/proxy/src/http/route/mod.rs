@@ -14,11 +14,12 @@ mod matching;
 mod mirror;
 mod mutation;
 mod retry;
+mod surroundings;
 
 use std::sync::Arc;
 
 use super::filters::PerRoute;
-use super::head::RequestHead;
+use crate::head::RequestHead;
 use domains::Domains;
 use matching::RouteMatch;
 

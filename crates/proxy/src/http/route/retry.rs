@@ -13,6 +13,7 @@ use http::{HeaderMap, StatusCode};
 use rand::Rng;
 
 use crate::config;
+use crate::config::typed::type_name;
 
 /// Envoy's `RetryPolicy`.
 #[derive(Debug, Clone)]
@@ -229,7 +230,7 @@ fn grpc_condition(headers: &HeaderMap) -> Option<RetryOn> {
 fn previous_hosts(pb: &RetryHostPredicate) -> Result<(), FieldError> {
     const TYPE: &str = "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate";
     match &pb.config_type {
-        Some(ConfigType::TypedConfig(any)) if any.type_url.rsplit('/').next() == Some(TYPE) => Ok(()),
+        Some(ConfigType::TypedConfig(any)) if type_name(any) == TYPE => Ok(()),
         None if pb.name == "envoy.retry_host_predicates.previous_hosts" => Ok(()),
         _ => Err(FieldError::new("", format!("retry host predicate {} is not supported", pb.name))),
     }

@@ -1,38 +1,5 @@
 use super::*;
 
-fn asks(version: Version, headers: &[(&str, &str)]) -> Option<String> {
-    let request = Request::builder().version(version).uri("/");
-    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-    wanted(&request.body(()).unwrap().into_parts().0)
-}
-
-#[test]
-fn an_upgrade_is_wanted_when_both_headers_say_so() {
-    let websocket = ("upgrade", "WebSocket");
-    for connection in ["upgrade", "Upgrade", "keep-alive, Upgrade", "close,upgrade ,x"] {
-        let wanted = asks(Version::HTTP_11, &[("connection", connection), websocket]);
-        assert_eq!(wanted.as_deref(), Some("websocket"), "{connection}");
-    }
-    let apart = [("connection", "keep-alive"), ("connection", "upgrade"), websocket];
-    assert_eq!(asks(Version::HTTP_11, &apart).as_deref(), Some("websocket"));
-    assert_eq!(asks(Version::HTTP_11, &[websocket]), None);
-    assert_eq!(asks(Version::HTTP_11, &[("connection", "upgrade")]), None);
-    assert_eq!(asks(Version::HTTP_11, &[("connection", "upgrades"), websocket]), None);
-    assert_eq!(asks(Version::HTTP_11, &[("connection", "upgrade"), ("upgrade", " ")]), None);
-}
-
-#[test]
-fn only_http_1_1_upgrades_and_never_to_h2c() {
-    let websocket = [("connection", "upgrade"), ("upgrade", "websocket")];
-    assert_eq!(asks(Version::HTTP_10, &websocket), None);
-    assert_eq!(asks(Version::HTTP_2, &websocket), None);
-    // h2c would carry requests past everything that is decided here.
-    for kind in ["h2c", "H2C"] {
-        let smuggled = [("connection", "Upgrade, HTTP2-Settings"), ("upgrade", kind)];
-        assert_eq!(asks(Version::HTTP_11, &smuggled), None, "{kind}");
-    }
-}
-
 #[test]
 fn the_answer_names_the_protocol_that_was_agreed_on() {
     let mut headers = HeaderMap::new();

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
 use super::{HashPolicies, Hashed};
-use crate::cluster::xxh64;
+use crate::xxhash::xxh64;
 
 fn policies(list: &[Value]) -> Result<HashPolicies, String> {
     let pb: Vec<HashPolicy> = list.iter().map(|pb| json::from_json(pb.clone()).unwrap()).collect();

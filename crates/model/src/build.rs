@@ -1,0 +1,89 @@
+//! The only way to a snapshot: check, sort, index, check the references, index what depends on them.
+
+use std::collections::BTreeMap;
+
+use crate::addresses::AddressTable;
+use crate::diagnostic::{Diagnostic, Severity, codes};
+use crate::mesh::MeshSettings;
+use crate::resource::{AnyResource, Kind, ResourceName};
+use crate::snapshot::{
+    DestinationRuleIndex, GatewayIndex, Indexes, Inventory, MeshSnapshot, ServiceIndex, WorkloadIndex,
+};
+use crate::validate::{self, Surroundings, references};
+
+/// Builds the mesh of one cluster. A resource with an error is left out and everything else applied. Only an
+/// AuthorizationPolicy stays all the same, because without it its workloads would be open: what it means is then
+/// taken in the closed direction (see `carrick-translate`). The table comes back with the addresses that were given out; keep it for the next build.
+pub fn build(
+    resources: Vec<AnyResource>,
+    settings: MeshSettings,
+    mut addresses: AddressTable,
+) -> (MeshSnapshot, AddressTable, Vec<Diagnostic>) {
+    let mut diagnostics = Vec::new();
+    let mut resources = without_duplicates(resources, &mut diagnostics);
+    resources.retain(|resource| {
+        let is_policy = matches!(resource, AnyResource::AuthorizationPolicy(_));
+        is_sound(resource, &settings, &mut diagnostics) || is_policy
+    });
+    let mut inventory = Inventory::of(resources);
+
+    let workloads = WorkloadIndex::build(&inventory, &settings);
+    let services = ServiceIndex::build(&inventory, &workloads, &settings, &mut addresses, &mut diagnostics);
+    let destination_rules = DestinationRuleIndex::build(&inventory.destination_rules, &settings);
+    let gateways = GatewayIndex::build(&inventory.gateways);
+
+    let found_before = diagnostics.len();
+    let around = Surroundings {
+        settings: &settings,
+        inventory: &inventory,
+        workloads: &workloads,
+        services: &services,
+        destination_rules: &destination_rules,
+        gateways: &gateways,
+    };
+    references(&around, &mut diagnostics);
+    inventory.remove_virtual_services(&diagnostics[found_before..]);
+
+    let indexes = Indexes { workloads, services, destination_rules, gateways };
+    let snapshot = MeshSnapshot::new(settings, inventory, indexes);
+    diagnostics.sort_by(|a, b| a.location.cmp(&b.location));
+    (snapshot, addresses, diagnostics)
+}
+
+/// Whether a resource makes sense on its own.
+fn is_sound(resource: &AnyResource, settings: &MeshSettings, diagnostics: &mut Vec<Diagnostic>) -> bool {
+    let found_before = diagnostics.len();
+    validate::resource(resource, settings, diagnostics);
+    !diagnostics[found_before..].iter().any(Diagnostic::is_error)
+}
+
+/// Of two resources with one kind, namespace and name, the second is refused. Only a Namespace may be written again
+/// in the same words, as files that are applied together often do.
+fn without_duplicates(resources: Vec<AnyResource>, diagnostics: &mut Vec<Diagnostic>) -> Vec<AnyResource> {
+    let mut first: BTreeMap<ResourceName, usize> = BTreeMap::new();
+    let mut kept: Vec<AnyResource> = Vec::with_capacity(resources.len());
+    for resource in resources {
+        let meta = resource.meta();
+        let name = meta.resource_name();
+        let Some(earlier) = first.get(&name).map(|position| kept[*position].meta()) else {
+            first.insert(name, kept.len());
+            kept.push(resource);
+            continue;
+        };
+        if name.kind == Kind::Namespace
+            && (&earlier.labels, &earlier.annotations) == (&meta.labels, &meta.annotations)
+        {
+            continue;
+        }
+        diagnostics.push(Diagnostic {
+            code: codes::DUPLICATE,
+            severity: Severity::Error,
+            location: meta.locate("metadata.name"),
+            field: "metadata.name".to_owned(),
+            reason: format!("{name} is already defined at {}", earlier.source),
+            mend: "rename or remove one of the two".to_owned(),
+            resource: Some(name),
+        });
+    }
+    kept
+}
