@@ -17,10 +17,13 @@ mod up;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use carrick_api::control::Refusal;
+use carrick_api::trace::{Client, Trace};
+use carrick_api::{Document, Kind};
+use serde::Serialize;
 
 use crate::args::{Cli, Command, ConfigCommand};
 use crate::style::Style;
-use crate::trace::measure::{Client, Measured};
 
 /// Runs the command to its end.
 pub fn run(cli: Cli) -> Result<ExitCode> {
@@ -65,8 +68,19 @@ fn print(text: &str) -> Result<()> {
     }
 }
 
+/// A document for programs.
+fn print_document(kind: Kind, content: &impl Serialize) -> Result<()> {
+    print(&format!("{:#}\n", serde_json::to_value(Document::new(kind, content))?))
+}
+
+/// `what` is the refused resource, `who` the proxy.
+fn describe_refusal(refusal: &Refusal, who: &str, what: &str) -> String {
+    let causes: String = refusal.causes.iter().map(|cause| format!("\n  made of {cause}")).collect();
+    format!("{who} refused {what}: {}{causes}", refusal.reason)
+}
+
 /// Says where a request was not made by curl.
-fn note_client(measured: &Measured) {
+fn note_client(measured: &Trace) {
     if measured.client == Client::BuiltIn {
         progress("curl is not on this machine; a small client of our own made the request");
     }

@@ -12,7 +12,7 @@ pub mod programs;
 pub mod runtime_facts;
 mod world;
 
-pub mod api;
+pub mod server;
 pub mod supervisor;
 
 pub mod client;

@@ -13,10 +13,10 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use carrick_api::fleet::PodName;
 use carrick_local::Privileges;
 use serde::{Deserialize, Serialize};
 
-use crate::fleet::api::PodName;
 use crate::fleet::client::Federation;
 
 /// What to try, read from standard input: a private key must not stand among the arguments.

@@ -6,5 +6,3 @@ pub mod envoy;
 pub mod measure;
 pub mod path;
 pub mod render;
-
-pub use path::Rule;

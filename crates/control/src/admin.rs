@@ -11,16 +11,19 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
-use carrick_model::{Diagnostic, EndpointAddress, MeshSnapshot, ServiceKind};
-use serde::{Deserialize, Serialize};
+use carrick_api::control::{Resolved, Service, ServicePort, Services, Status};
+use carrick_model::{EndpointAddress, MeshSnapshot, ServiceKind};
+use serde::Deserialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::findings::findings;
 use crate::pipeline::Published;
-use crate::proxies::{Proxies, ProxyStatus};
+use crate::proxies::Proxies;
 use crate::socket::bind_private;
 
-/// A waiting reader is answered after this long even without news, so that dead ones do not pile up.
+/// A waiting reader is answered after this long even without news, so that dead ones do not pile
+/// up.
 const LONG_POLL: Duration = Duration::from_secs(30);
 
 #[derive(Clone)]
@@ -46,18 +49,6 @@ pub async fn serve(
     Ok(())
 }
 
-/// `GET /status`
-#[derive(Debug, Serialize)]
-struct Status {
-    version: u64,
-    diagnostics: Vec<Diagnostic>,
-    /// The diagnostics as a person reads them, with the lines that they are about.
-    rendered: String,
-    proxies: Vec<ProxyStatus>,
-    /// Rises whenever a proxy refuses something, or takes what it had refused.
-    refusals: u64,
-}
-
 /// Which version a reader has already.
 #[derive(Debug, Deserialize)]
 struct After {
@@ -76,7 +67,7 @@ async fn status(State(facts): State<Facts>, Query(After { after, refusals }): Qu
     Json(Status {
         refusals,
         version: published.version,
-        diagnostics: published.diagnostics.clone(),
+        diagnostics: findings(&published.diagnostics),
         rendered: carrick_model::render(&published.diagnostics, &published.files),
         proxies: facts.proxies.list(),
     })
@@ -85,13 +76,6 @@ async fn status(State(facts): State<Facts>, Query(After { after, refusals }): Qu
 #[derive(Debug, Deserialize)]
 struct ResolveQuery {
     path: String,
-}
-
-/// `GET /resolve?path=/apis/…`: which resource a proxy's record means, and where it is written.
-#[derive(Debug, Serialize)]
-struct Resolved {
-    resource: String,
-    place: String,
 }
 
 async fn resolve(
@@ -104,39 +88,19 @@ async fn resolve(
     Ok(Json(Resolved { resource: meta.resource_name().to_string(), place }))
 }
 
-/// `GET /services?after=VERSION`: the Kubernetes Services, for whoever makes their addresses reachable.
-#[derive(Debug, Serialize)]
-struct Services {
-    version: u64,
-    services: Vec<ServiceRow>,
-}
-
-#[derive(Debug, Serialize)]
-struct ServiceRow {
-    host: String,
-    addresses: Vec<std::net::IpAddr>,
-    ports: Vec<PortRow>,
-}
-
-#[derive(Debug, Serialize)]
-struct PortRow {
-    number: u16,
-    targets: Vec<std::net::SocketAddr>,
-}
-
 async fn services(State(facts): State<Facts>, Query(After { after, .. }): Query<After>) -> Json<Services> {
     let published = newer(facts.published, after).await;
     Json(Services { version: published.version, services: service_rows(&published.snapshot) })
 }
 
-fn service_rows(snapshot: &MeshSnapshot) -> Vec<ServiceRow> {
+fn service_rows(snapshot: &MeshSnapshot) -> Vec<Service> {
     let kubernetes = snapshot.services().iter().filter(|service| service.kind == ServiceKind::Kubernetes);
     kubernetes
-        .map(|service| ServiceRow {
+        .map(|service| Service {
             host: service.host.clone(),
             addresses: service.ips().collect(),
             ports: (0..service.ports.len())
-                .map(|index| PortRow {
+                .map(|index| ServicePort {
                     number: service.ports[index].number,
                     targets: service
                         .endpoints_of(index)

@@ -28,6 +28,7 @@ pub mod root_ca;
 pub mod agent;
 
 mod admin;
+pub mod findings;
 mod names;
 
 mod channel;

@@ -1,13 +1,14 @@
-//! What the operator may know of connected proxies: whether each runs the newest configuration, and what it refused.
+//! What the operator may know of connected proxies: whether each runs the newest configuration, and
+//! what it refused.
 //!
 //! It must not know how configuration is made or sent.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use carrick_api::control::{ProxyStatus, Refusal};
 use carrick_xds::ResourceType;
 use carrick_xds::server::Event;
-use serde::Serialize;
 use tokio::sync::watch;
 
 /// All proxies that are connected now.
@@ -22,28 +23,6 @@ pub struct Proxies {
 struct Inner {
     next: u64,
     connections: BTreeMap<u64, ProxyStatus>,
-}
-
-/// One connected proxy.
-#[derive(Debug, Clone, Serialize)]
-pub struct ProxyStatus {
-    /// `sidecar~IP~pod.namespace~domain`
-    pub node: String,
-    /// The program that it says it is: `envoy`, `carrick`.
-    pub program: String,
-    /// The version of the configuration that it was sent last.
-    pub sent: u64,
-    /// What it refused and does not run, by `kind name`.
-    pub refused: BTreeMap<String, Refusal>,
-}
-
-/// Why a proxy does not run a resource.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Refusal {
-    /// In the proxy's own words.
-    pub reason: String,
-    /// What the operator wrote that the resource was made of: `Kind namespace/name file:line`.
-    pub causes: Vec<String>,
 }
 
 /// Marks a proxy as connected until dropped.
@@ -73,7 +52,8 @@ impl Proxies {
         self.lock().connections.values().cloned().collect()
     }
 
-    /// Nothing is left half-done under the lock, so a panic of another thread does not spoil the table.
+    /// Nothing is left half-done under the lock, so a panic of another thread does not spoil the
+    /// table.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,7 +1,7 @@
-//! Findings for people, and as plain JSON.
+//! Findings for people, and as data.
 
+use carrick_control::findings::findings;
 use carrick_model::{Colour, render_with};
-use serde_json::{Value, json};
 
 use super::Analysis;
 
@@ -24,10 +24,11 @@ pub fn summary(analysis: &Analysis) -> String {
     }
 }
 
-pub fn json(analysis: &Analysis) -> Value {
-    json!({
-        "findings": analysis.findings,
-        "errors": analysis.errors(),
-        "warnings": analysis.warnings(),
-    })
+/// The findings for programs.
+pub fn json(analysis: &Analysis) -> carrick_api::analysis::Analysis {
+    carrick_api::analysis::Analysis {
+        findings: findings(&analysis.findings),
+        errors: analysis.errors(),
+        warnings: analysis.warnings(),
+    }
 }

@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use carrick_api::Kind;
 use carrick_model::Colour;
 
-use super::{print, progress};
+use super::{print, print_document, progress};
 use crate::analysis;
 use crate::args::{AnalyzeArgs, Format};
 use crate::style::Style;
@@ -21,7 +22,7 @@ pub fn run(args: &AnalyzeArgs, style: Style) -> Result<ExitCode> {
             print(&analysis::text(&found, colour))?;
             progress(&analysis::summary(&found));
         }
-        Format::Json => print(&format!("{:#}\n", analysis::json(&found)))?,
+        Format::Json => print_document(Kind::Analysis, &analysis::json(&found))?,
         Format::Sarif => print(&format!("{:#}\n", analysis::sarif(&found)))?,
     }
     let bad = found.errors() > 0 || args.strict && found.warnings() > 0;

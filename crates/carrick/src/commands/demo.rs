@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::{homes, note_client, parts, print, progress, up};
+use carrick_api::Kind;
+
+use super::{homes, note_client, parts, print, print_document, progress, up};
 use crate::args::DemoArgs;
-use crate::demo::report::{self, Report};
+use crate::demo::report;
 use crate::demo::{attacks, example};
 use crate::fleet::layout::StateDir;
 use crate::fleet::outer::{self, Running};
@@ -96,9 +98,9 @@ async fn tell(
     let first = u64::try_from(began.elapsed().as_millis())?;
     progress("trying what must be refused");
     let checks = attacks::run(&running.federation, state).await?;
-    let report = Report::new(request, checks, first);
+    let report = report::report(request, checks, first);
     match args.json {
-        true => print(&format!("{:#}\n", serde_json::to_value(&report)?))?,
+        true => print_document(Kind::DemoReport, &report)?,
         false => print(&report::render(&report, style))?,
     }
     Ok(report.held)

@@ -5,63 +5,30 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use serde::Serialize;
+use carrick_api::Kind;
+use carrick_api::control::Status;
+use carrick_api::fleet::{Configuration, Fleet, FleetStatus, Pod, PodStatus, Process};
 
-use super::{homes, print};
+use super::{describe_refusal, homes, print, print_document};
 use crate::args::PsArgs;
-use crate::fleet::api::{Fleet, PodRow, ProcessRow};
-use crate::fleet::client::{ClusterStatus, Federation, Refusal};
+use crate::fleet::client::Federation;
 use crate::style::Style;
 
 const COLUMNS: [&str; 7] = ["CLUSTER", "NAMESPACE", "POD", "ROLE", "ADDRESS", "CONFIGURATION", "PROCESSES"];
 
-/// All that is shown.
-#[derive(Serialize)]
-struct Shown {
-    name: String,
-    pods: Vec<Row>,
-    system: BTreeMap<String, ProcessRow>,
-    /// Findings in the newest files, by cluster.
-    findings: BTreeMap<String, serde_json::Value>,
-    #[serde(skip)]
-    rendered: String,
-}
-
-#[derive(Serialize)]
-struct Row {
-    #[serde(flatten)]
-    pod: PodRow,
-    configuration: Configuration,
-}
-
-/// How a proxy stands with its control plane.
-#[derive(Debug, Serialize)]
-#[serde(tag = "state", rename_all = "kebab-case")]
-enum Configuration {
-    /// There is no proxy.
-    None,
-    NotConnected,
-    /// A newer one is on its way.
-    Behind,
-    Newest,
-    /// What it refused, by `kind name`.
-    Refused {
-        refused: BTreeMap<String, Refusal>,
-    },
-}
-
 pub async fn run(args: PsArgs, style: Style) -> Result<ExitCode> {
     let federation = homes::find(&args.which)?;
-    let shown = look(&federation, federation.ps().await?).await;
+    let (status, rendered) = look(&federation, federation.ps().await?).await;
     match args.json {
-        true => print(&format!("{:#}\n", serde_json::to_value(&shown)?))?,
-        false => print(&table(&shown, style))?,
+        true => print_document(Kind::FleetStatus, &status)?,
+        false => print(&(table(&status, style) + &rendered))?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn look(federation: &Federation, fleet: Fleet) -> Shown {
-    let mut clusters: BTreeMap<String, Option<ClusterStatus>> = BTreeMap::new();
+/// What runs, and the findings as a person reads them.
+async fn look(federation: &Federation, fleet: Fleet) -> (FleetStatus, String) {
+    let mut clusters: BTreeMap<String, Option<Status>> = BTreeMap::new();
     for pod in &fleet.pods {
         if !clusters.contains_key(&pod.cluster) {
             // A control plane that does not answer is shown by its proxies' not being connected.
@@ -70,7 +37,7 @@ async fn look(federation: &Federation, fleet: Fleet) -> Shown {
     }
     let pods = fleet.pods.into_iter().map(|pod| {
         let status = clusters.get(&pod.cluster).and_then(Option::as_ref);
-        Row { configuration: configuration(&pod, status), pod }
+        PodStatus { configuration: configuration(&pod, status), pod }
     });
     let pods = pods.collect();
     let known = clusters.into_iter().filter_map(|(name, status)| Some((name, status?)));
@@ -80,10 +47,10 @@ async fn look(federation: &Federation, fleet: Fleet) -> Shown {
         let _ = write!(rendered, "\n{name}:\n{}", status.rendered);
         findings.insert(name, status.diagnostics);
     }
-    Shown { name: fleet.name, pods, system: fleet.system, findings, rendered }
+    (FleetStatus { name: fleet.name, pods, system: fleet.system, findings }, rendered)
 }
 
-fn configuration(pod: &PodRow, status: Option<&ClusterStatus>) -> Configuration {
+fn configuration(pod: &Pod, status: Option<&Status>) -> Configuration {
     if !pod.has_proxy {
         return Configuration::None;
     }
@@ -102,17 +69,17 @@ fn configuration(pod: &PodRow, status: Option<&ClusterStatus>) -> Configuration 
     }
 }
 
-fn table(shown: &Shown, style: Style) -> String {
+fn table(shown: &FleetStatus, style: Style) -> String {
     let mut rows = vec![COLUMNS.map(String::from)];
-    for Row { pod, configuration } in &shown.pods {
+    for PodStatus { pod, configuration } in &shown.pods {
         let processes: Vec<String> = pod.processes.iter().map(|(name, row)| describe(name, row)).collect();
         rows.push([
             pod.cluster.clone(),
             pod.namespace.clone(),
             pod.pod.clone(),
-            pod.role.clone(),
+            pod.role.to_string(),
             pod.address.clone(),
-            configuration.describe(),
+            describe_configuration(configuration),
             processes.join(", "),
         ]);
     }
@@ -130,30 +97,28 @@ fn table(shown: &Shown, style: Style) -> String {
     for (name, row) in &shown.system {
         let _ = writeln!(text, "{}", describe(name, row));
     }
-    for Row { pod, configuration } in &shown.pods {
+    for PodStatus { pod, configuration } in &shown.pods {
         if let Configuration::Refused { refused } = configuration {
             for (what, why) in refused {
                 let who = format!("{}/{}", pod.cluster, pod.pod);
-                let _ = writeln!(text, "{}", why.describe(&who, what));
+                let _ = writeln!(text, "{}", describe_refusal(why, &who, what));
             }
         }
     }
-    text + &shown.rendered
+    text
 }
 
-impl Configuration {
-    fn describe(&self) -> String {
-        match self {
-            Self::None => "-".into(),
-            Self::NotConnected => "not connected".into(),
-            Self::Behind => "behind".into(),
-            Self::Newest => "newest".into(),
-            Self::Refused { refused } => format!("{} refused", refused.len()),
-        }
+fn describe_configuration(configuration: &Configuration) -> String {
+    match configuration {
+        Configuration::None => "-".into(),
+        Configuration::NotConnected => "not connected".into(),
+        Configuration::Behind => "behind".into(),
+        Configuration::Newest => "newest".into(),
+        Configuration::Refused { refused } => format!("{} refused", refused.len()),
     }
 }
 
-fn describe(name: &str, row: &ProcessRow) -> String {
+fn describe(name: &str, row: &Process) -> String {
     match row.restarts {
         0 => format!("{name} {}", row.state),
         restarts => format!("{name} {} ({restarts} restarts)", row.state),

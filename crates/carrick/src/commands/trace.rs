@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use super::{homes, note_client, print};
+use carrick_api::Kind;
+
+use super::{homes, note_client, print, print_document};
 use crate::args::TraceArgs;
 use crate::style::Style;
 use crate::trace::{measure, render};
@@ -15,7 +17,7 @@ pub async fn run(args: TraceArgs, style: Style) -> Result<ExitCode> {
     let measured = measure::request(&federation, &pod, &args.url).await?;
     note_client(&measured);
     match args.json {
-        true => print(&format!("{:#}\n", serde_json::to_value(&measured)?))?,
+        true => print_document(Kind::Trace, &measured)?,
         false => {
             print(&format!("{}\n{}", measured.answer.trim_end(), render::render(&measured.path, style)))?
         }

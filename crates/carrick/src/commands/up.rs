@@ -6,12 +6,13 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-
+use carrick_api::control::{Refusal, Status};
+use carrick_api::finding::Finding;
 use tokio_util::sync::CancellationToken;
 
-use super::{homes, parts, progress};
+use super::{describe_refusal, homes, parts, progress};
 use crate::args::UpArgs;
-use crate::fleet::client::{ClusterStatus, Federation, Refusal};
+use crate::fleet::client::Federation;
 use crate::fleet::layout::RunDir;
 use crate::fleet::outer::{self, Running};
 use crate::fleet::plan;
@@ -89,7 +90,7 @@ async fn gone(federation: &Federation) {
 }
 
 /// Prints what a control plane says of each change, and what proxies refuse.
-async fn report(federation: Federation, cluster: String, mut known: Option<ClusterStatus>) {
+async fn report(federation: Federation, cluster: String, mut known: Option<Status>) {
     loop {
         let position = known.as_ref().map(|status| (status.version, status.refusals));
         let Ok(status) = federation.status(&cluster, position).await else {
@@ -98,7 +99,7 @@ async fn report(federation: Federation, cluster: String, mut known: Option<Clust
         };
         if position.is_none_or(|(version, _)| version != status.version) {
             let rendered = &status.rendered;
-            match status.has_errors() {
+            match status.diagnostics.iter().any(Finding::is_error) {
                 true => progress(&format!(
                     "{cluster}: a file has errors; its last good version stays in force\n{rendered}"
                 )),
@@ -111,7 +112,7 @@ async fn report(federation: Federation, cluster: String, mut known: Option<Clust
 }
 
 /// What proxies refuse now and did not refuse before.
-fn refusals(cluster: &str, before: Option<&ClusterStatus>, now: &ClusterStatus) -> Vec<String> {
+fn refusals(cluster: &str, before: Option<&Status>, now: &Status) -> Vec<String> {
     let known = |node: &str, what: &String, refusal: &Refusal| {
         let before = before.into_iter().flat_map(|status| &status.proxies).find(|proxy| proxy.node == node);
         before.and_then(|proxy| proxy.refused.get(what)) == Some(refusal)
@@ -120,7 +121,7 @@ fn refusals(cluster: &str, before: Option<&ClusterStatus>, now: &ClusterStatus) 
     for proxy in &now.proxies {
         let who = format!("{cluster}: {}", proxy.node.split('~').nth(2).unwrap_or(&proxy.node));
         let new = proxy.refused.iter().filter(|(what, refusal)| !known(&proxy.node, what, refusal));
-        lines.extend(new.map(|(what, refusal)| refusal.describe(&who, what)));
+        lines.extend(new.map(|(what, refusal)| describe_refusal(refusal, &who, what)));
     }
     lines
 }

@@ -6,12 +6,12 @@
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
+use carrick_api::demo::Check;
+use carrick_api::fleet::PodName;
 use carrick_identity::forged::{self, Claim};
 use carrick_identity::{CertificateAuthority, PrivateKey, SpiffeId};
-use serde::Serialize;
 
 use super::witness::Witness;
-use crate::fleet::api::PodName;
 use crate::fleet::client::Federation;
 use crate::fleet::layout::StateDir;
 use crate::probe::{self, HttpOrder, Order, Outcome, Step, TlsOrder};
@@ -23,21 +23,6 @@ const CLIENT: &str = "spiffe://cluster1.example/ns/default/sa/client";
 const NEIGHBOUR: &str = "spiffe://cluster2.example/ns/ns2/sa/admin";
 const TIMEOUT_MS: u64 = 5000;
 const HOUR: Duration = Duration::from_secs(3600);
-
-/// One check of the report.
-#[derive(Debug, Clone, Serialize)]
-pub struct Check {
-    pub name: &'static str,
-    /// What was done, and from where.
-    pub attempt: String,
-    /// Whether it went as it must.
-    pub held: bool,
-    /// What the attacker saw.
-    pub outcome: String,
-    /// Who refused, by its own record; `None` where no proxy was reached.
-    pub refused_by: Option<String>,
-    pub why: Option<String>,
-}
 
 /// Where an attempt starts.
 #[derive(Debug, Clone)]
@@ -84,7 +69,7 @@ pub async fn run(federation: &Federation, state: &StateDir) -> Result<Vec<Check>
     let mut checks = Vec::new();
     let outcome = probe::run_in(federation, &From::Stranger.pod(), &tls(SERVER, Some(&good))).await?;
     checks.push(Check {
-        name: "the right certificate and SNI pass (so that the refusals below mean something)",
+        name: "the right certificate and SNI pass (so that the refusals below mean something)".into(),
         attempt: format!(
             "TLS to {INGRESS} from the internet, SNI {SERVER}, certificate of cluster1's client"
         ),
@@ -132,7 +117,7 @@ async fn must_fail(federation: &Federation, name: &'static str, from: &From, ord
     };
     let answered = outcome.status.is_some_and(|code| code < 400);
     Ok(Check {
-        name,
+        name: name.into(),
         attempt: describe_attempt(from, order),
         held: !answered && (refusal.is_some() || unreachable),
         outcome: describe(&outcome),
@@ -150,7 +135,7 @@ async fn must_not_resolve(federation: &Federation, client: &PodName, host: &str)
     // The resolver's own words for NXDOMAIN; no answer at all would read "temporary failure".
     let unknown = outcome.error.as_deref().is_some_and(|error| error.contains("not known"));
     Ok(Check {
-        name: "a name that cluster1 was not given",
+        name: "a name that cluster1 was not given".into(),
         attempt: format!("{host} looked up in cluster1's client"),
         held: outcome.step == Step::Resolve && unknown,
         outcome: if unknown { "no such name".into() } else { describe(&outcome) },

@@ -2,45 +2,35 @@
 
 use std::fmt::Write as _;
 
-use serde::Serialize;
+use carrick_api::demo::{Check, DemoReport};
+use carrick_api::fleet::Role;
+use carrick_api::trace::Trace;
 
-use super::attacks::Check;
 use crate::style::Style;
-use crate::trace::measure::Measured;
 use crate::trace::render;
 
-#[derive(Debug, Serialize)]
-pub struct Report {
-    pub request: Measured,
-    pub checks: Vec<Check>,
-    /// Milliseconds from the start of the program to the first answer.
-    pub first_answer_millis: u64,
-    pub held: bool,
-}
-
-impl Report {
-    pub fn new(request: Measured, mut checks: Vec<Check>, first_answer_millis: u64) -> Self {
-        checks.insert(0, path_check(&request));
-        let held = checks.iter().all(|check| check.held);
-        Self { request, checks, first_answer_millis, held }
-    }
+/// What the demo did; the request's own check comes first.
+pub fn report(request: Trace, mut checks: Vec<Check>, first_answer_millis: u64) -> DemoReport {
+    checks.insert(0, path_check(&request));
+    let held = checks.iter().all(|check| check.held);
+    DemoReport { request, checks, first_answer_millis, held }
 }
 
 /// The request was answered, and by way of four proxies that saw one and the same TLS connection.
-fn path_check(request: &Measured) -> Check {
-    let roles: Vec<&str> = request.path.hops.iter().map(|hop| hop.role.as_str()).collect();
-    let expected = ["sidecar", "egress gateway", "ingress gateway", "sidecar"];
+fn path_check(request: &Trace) -> Check {
+    let roles: Vec<Role> = request.path.hops.iter().map(|hop| hop.role).collect();
+    let expected = [Role::Sidecar, Role::EgressGateway, Role::IngressGateway, Role::Sidecar];
     Check {
-        name: "the request is answered through four proxies",
+        name: "the request is answered through four proxies".into(),
         attempt: request.url.clone(),
         held: request.status == Some(0) && roles == expected,
-        outcome: roles.join(", "),
+        outcome: roles.iter().map(Role::to_string).collect::<Vec<_>>().join(", "),
         refused_by: None,
         why: None,
     }
 }
 
-pub fn render(report: &Report, style: Style) -> String {
+pub fn render(report: &DemoReport, style: Style) -> String {
     let mut text = format!("{}\n\n", report.request.answer.trim_end());
     text.push_str(&style.bold("The way it took, as each proxy recorded it"));
     text.push('\n');

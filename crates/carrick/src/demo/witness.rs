@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
+use carrick_api::fleet::Pod;
 use carrick_proxy::flow::FlowRecord;
 
-use crate::fleet::api::PodRow;
 use crate::fleet::client::Federation;
 
 /// A refusal is recorded when its connection ends, which may be a moment after the client noticed.
@@ -20,7 +20,7 @@ pub struct Witness {
 }
 
 struct Seen {
-    row: PodRow,
+    row: Pod,
     last: u64,
     /// Envoy's counters of refused TLS clients.
     refusals: BTreeMap<String, u64>,
@@ -86,7 +86,7 @@ impl Witness {
     }
 }
 
-fn who(row: &PodRow) -> String {
+fn who(row: &Pod) -> String {
     format!("{} {}/{}", row.role, row.cluster, row.pod)
 }
 

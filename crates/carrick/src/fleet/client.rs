@@ -7,64 +7,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
+use carrick_api::control::{Resolved, Status};
+use carrick_api::fleet::{Fleet, Pod, PodName};
+use carrick_api::trace::Rule;
 use carrick_proxy::flow::FlowRecord;
 use http_body_util::{BodyExt, Empty};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 
-use super::api::{Fleet, PodName, PodRow};
 use super::layout::RunDir;
-use crate::trace::{Rule, envoy};
-
-/// A control plane's state: what it makes of the newest files, and its proxies.
-#[derive(Debug, Clone, Deserialize)]
-pub struct ClusterStatus {
-    pub version: u64,
-    pub diagnostics: serde_json::Value,
-    /// The diagnostics for people.
-    pub rendered: String,
-    pub proxies: Vec<ProxyStatus>,
-    /// How often what proxies refuse has changed.
-    pub refusals: u64,
-}
-
-/// One connected proxy, as its control plane sees it.
-#[derive(Debug, Clone, Deserialize)]
-pub struct ProxyStatus {
-    pub node: String,
-    /// The version that it was sent last.
-    pub sent: u64,
-    /// What it does not run, by `kind name`.
-    pub refused: BTreeMap<String, Refusal>,
-}
-
-/// Why a proxy does not run a resource.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
-    /// In the proxy's own words.
-    pub reason: String,
-    /// The operator's resources that it was made of, each with its place.
-    pub causes: Vec<String>,
-}
-
-impl Refusal {
-    /// `what` is the refused resource, `who` the proxy.
-    pub fn describe(&self, who: &str, what: &str) -> String {
-        let causes: String = self.causes.iter().map(|cause| format!("\n  made of {cause}")).collect();
-        format!("{who} refused {what}: {}{causes}", self.reason)
-    }
-}
-
-impl ClusterStatus {
-    pub fn has_errors(&self) -> bool {
-        let findings = self.diagnostics.as_array();
-        findings.is_some_and(|findings| findings.iter().any(|finding| finding["severity"] == "error"))
-    }
-}
+use crate::trace::envoy;
 
 /// A running federation, from outside.
 #[derive(Debug, Clone)]
@@ -88,7 +43,7 @@ impl Federation {
     }
 
     /// What a pod's proxy recorded after the record numbered `since`.
-    pub async fn flows(&self, pod: &PodRow, since: u64) -> Result<Vec<FlowRecord>> {
+    pub async fn flows(&self, pod: &Pod, since: u64) -> Result<Vec<FlowRecord>> {
         if pod.envoy {
             return self.flows_of_envoy(pod, since).await;
         }
@@ -97,7 +52,7 @@ impl Federation {
     }
 
     /// Envoy's are in its access log; who wrote the rules is in its resources.
-    async fn flows_of_envoy(&self, pod: &PodRow, since: u64) -> Result<Vec<FlowRecord>> {
+    async fn flows_of_envoy(&self, pod: &Pod, since: u64) -> Result<Vec<FlowRecord>> {
         let path = self.run.log(&pod.cluster, &pod.namespace, &pod.pod, "proxy");
         let log = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let log = String::from_utf8_lossy(&log);
@@ -113,7 +68,7 @@ impl Federation {
     }
 
     /// How often Envoy has refused a TLS client, by counter: its access log does not tell.
-    pub async fn tls_refusals(&self, pod: &PodRow) -> Result<BTreeMap<String, u64>> {
+    pub async fn tls_refusals(&self, pod: &Pod) -> Result<BTreeMap<String, u64>> {
         let text = self.fetch(&pod.name(), "/stats?filter=ssl.fail_verify").await?;
         let lines = text.lines().filter_map(|line| line.split_once(": "));
         Ok(lines.filter_map(|(name, count)| Some((name.to_owned(), count.parse().ok()?))).collect())
@@ -129,11 +84,6 @@ impl Federation {
 
     /// The resource behind a path in a proxy's record.
     pub async fn resolve(&self, cluster: &str, path: &str) -> Rule {
-        #[derive(serde::Deserialize)]
-        struct Resolved {
-            resource: String,
-            place: String,
-        }
         match get_json::<Resolved>(&self.run.admin(cluster), &format!("/resolve?path={}", escape(path))).await
         {
             Ok(found) => Rule { resource: found.resource, place: Some(found.place) },
@@ -143,7 +93,7 @@ impl Federation {
     }
 
     /// A control plane's state, once it is newer than `known`: a version, and a count of refusals.
-    pub async fn status(&self, cluster: &str, known: Option<(u64, u64)>) -> Result<ClusterStatus> {
+    pub async fn status(&self, cluster: &str, known: Option<(u64, u64)>) -> Result<Status> {
         let query = known
             .map_or_else(String::new, |(version, refusals)| format!("?after={version}&refusals={refusals}"));
         get_json(&self.run.admin(cluster), &format!("/status{query}")).await
@@ -166,23 +116,23 @@ impl Federation {
     }
 
     /// The pod that a name means: `[CLUSTER/][NAMESPACE/]POD`, where a unique beginning of the pod's name is enough.
-    pub async fn find(&self, name: &str) -> Result<PodRow> {
+    pub async fn find(&self, name: &str) -> Result<Pod> {
         let fleet = self.ps().await?;
         let parts: Vec<&str> = name.split('/').collect();
         let (scope, pod) = parts.split_at(parts.len() - 1);
-        let in_scope = |row: &&PodRow| match scope {
+        let in_scope = |row: &&Pod| match scope {
             [] => true,
             [one] => row.cluster == *one || row.namespace == *one,
             [cluster, namespace] => row.cluster == *cluster && row.namespace == *namespace,
             _ => false,
         };
-        let candidates: Vec<&PodRow> = fleet.pods.iter().filter(in_scope).collect();
+        let candidates: Vec<&Pod> = fleet.pods.iter().filter(in_scope).collect();
         let exact = candidates.iter().filter(|row| row.pod == pod[0]);
         let owner = candidates
             .iter()
             .filter(|row| row.pod.rsplit_once('-').is_some_and(|(owner, _)| owner == pod[0]));
         let prefix = candidates.iter().filter(|row| row.pod.starts_with(pod[0]));
-        let found: Vec<Vec<&&PodRow>> = vec![exact.collect(), owner.collect(), prefix.collect()];
+        let found: Vec<Vec<&&Pod>> = vec![exact.collect(), owner.collect(), prefix.collect()];
         match found.iter().find(|rows| !rows.is_empty()).map(Vec::as_slice) {
             Some([row]) => Ok((**row).clone()),
             Some(rows) => {
@@ -193,14 +143,8 @@ impl Federation {
     }
 }
 
-fn names<'a>(rows: impl Iterator<Item = &'a PodRow>) -> String {
+fn names<'a>(rows: impl Iterator<Item = &'a Pod>) -> String {
     rows.map(|row| format!("{}/{}/{}", row.cluster, row.namespace, row.pod)).collect::<Vec<_>>().join(", ")
-}
-
-impl PodRow {
-    pub fn name(&self) -> PodName {
-        PodName { cluster: self.cluster.clone(), namespace: self.namespace.clone(), pod: self.pod.clone() }
-    }
 }
 
 /// The run directories of this user, one for each federation that runs (or was killed).

@@ -41,18 +41,20 @@ pub enum Gateway {
 }
 
 impl Role {
-    pub fn describe(self) -> &'static str {
-        match self {
-            Self::Sidecar => "sidecar",
-            Self::Plain => "no proxy",
-            Self::Gateway(Gateway::Egress) => "egress gateway",
-            Self::Gateway(Gateway::Ingress) => "ingress gateway",
-            Self::Gateway(Gateway::Other) => "gateway",
-        }
-    }
-
     pub fn has_proxy(self) -> bool {
         self != Self::Plain
+    }
+}
+
+impl From<Role> for carrick_api::fleet::Role {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Sidecar => Self::Sidecar,
+            Role::Plain => Self::NoProxy,
+            Role::Gateway(Gateway::Egress) => Self::EgressGateway,
+            Role::Gateway(Gateway::Ingress) => Self::IngressGateway,
+            Role::Gateway(Gateway::Other) => Self::Gateway,
+        }
     }
 }
 

@@ -26,7 +26,7 @@ use super::layout::{RunDir, StateDir};
 use super::plan::{ClusterPlan, FederationPlan, PodAddresses};
 use super::pods::PodSpec;
 use super::world::{Dirs, Networks};
-use super::{api, plan, programs, runtime_facts, world};
+use super::{plan, programs, runtime_facts, server, world};
 
 const ROOT_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 const TOKEN_LIFETIME: Duration = Duration::from_secs(600);
@@ -96,7 +96,7 @@ pub async fn run(options: SupervisorOptions, stop: CancellationToken) -> Result<
     });
     let services: Vec<_> = services.collect();
     let watching = reconcile::follow(plan, shared.clone());
-    let answering = api::serve(run.supervisor(), shared.clone(), stop.clone());
+    let answering = server::serve(run.supervisor(), shared.clone(), stop.clone());
     let ended = tokio::select! {
         result = watching => result.context("following the folder failed"),
         result = answering => result.context("the supervisor's socket failed"),

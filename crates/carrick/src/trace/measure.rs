@@ -3,15 +3,14 @@
 //! It must not know which path the request should take.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use carrick_api::fleet::Pod;
+use carrick_api::trace::{Client, Path, Rule, Trace};
 use carrick_local::Privileges;
-use serde::Serialize;
 
-use super::path::{self, MeasuredPath, Observation};
-use crate::fleet::api::PodRow;
+use super::path::{self, Observation};
 use crate::fleet::client::Federation;
 use crate::probe::{self, HttpOrder, Order};
 
@@ -22,29 +21,6 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const NOT_FOUND: i32 = 127;
 const TIMEOUT_MS: u64 = 10_000;
 
-/// What came of a request.
-#[derive(Debug, Serialize)]
-pub struct Measured {
-    pub url: String,
-    /// What made the request.
-    pub client: Client,
-    /// The body of the response.
-    pub answer: String,
-    /// The client's exit status; `None` if it was killed.
-    pub status: Option<i32>,
-    pub complaint: String,
-    pub path: MeasuredPath,
-}
-
-/// A program that makes requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Client {
-    Curl,
-    /// Our own, where the machine has no curl. It is no witness: we wrote it.
-    BuiltIn,
-}
-
 /// What a client saw.
 struct Response {
     client: Client,
@@ -54,9 +30,9 @@ struct Response {
 }
 
 /// Makes a request in the pod, with curl if the machine has it, and joins what the proxies saw.
-pub async fn request(federation: &Federation, pod: &PodRow, url: &str) -> Result<Measured> {
+pub async fn request(federation: &Federation, pod: &Pod, url: &str) -> Result<Trace> {
     let fleet = federation.ps().await?;
-    let proxies: Vec<&PodRow> = fleet.pods.iter().filter(|row| row.has_proxy).collect();
+    let proxies: Vec<&Pod> = fleet.pods.iter().filter(|row| row.has_proxy).collect();
     let mut before = BTreeMap::new();
     for row in &proxies {
         let last = federation.flows(row, 0).await?.last().map_or(0, |record| record.sequence);
@@ -86,7 +62,7 @@ pub async fn request(federation: &Federation, pod: &PodRow, url: &str) -> Result
         let all: Vec<Observation> = seen.into_iter().map(|(_, seen)| seen).collect();
         let measured = match &first {
             Some(first) => join(federation, first, &all).await,
-            None => MeasuredPath::default(),
+            None => Path::default(),
         };
         let ended =
             measured.hops.last().is_some_and(|hop| hop.downstream.as_ref().is_some_and(|tls| tls.terminated));
@@ -95,7 +71,7 @@ pub async fn request(federation: &Federation, pod: &PodRow, url: &str) -> Result
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     };
-    Ok(Measured {
+    Ok(Trace {
         url: url.into(),
         client: response.client,
         answer: response.answer,
@@ -105,22 +81,22 @@ pub async fn request(federation: &Federation, pod: &PodRow, url: &str) -> Result
     })
 }
 
-fn key(row: &PodRow) -> (String, String, String) {
+fn key(row: &Pod) -> (String, String, String) {
     (row.cluster.clone(), row.namespace.clone(), row.pod.clone())
 }
 
-fn observation(row: &PodRow, record: carrick_proxy::flow::FlowRecord) -> Observation {
+fn observation(row: &Pod, record: carrick_proxy::flow::FlowRecord) -> Observation {
     Observation {
         cluster: row.cluster.clone(),
         pod: row.pod.clone(),
-        role: row.role.clone(),
+        role: row.role,
         envoy: row.envoy,
         record,
     }
 }
 
 /// Joins, with every rule's name and place as the control planes know them.
-async fn join(federation: &Federation, first: &Observation, all: &[Observation]) -> MeasuredPath {
+async fn join(federation: &Federation, first: &Observation, all: &[Observation]) -> Path {
     let mut rules = BTreeMap::new();
     for seen in all {
         for path in [&seen.record.chain_rule, &seen.record.route_rule, &seen.record.cluster_rule]
@@ -135,16 +111,16 @@ async fn join(federation: &Federation, first: &Observation, all: &[Observation])
     }
     path::join(first, all, |cluster, path| {
         let known = rules.get(&(cluster.to_owned(), path.to_owned())).cloned();
-        known.unwrap_or(path::Rule { resource: path.to_owned(), place: None })
+        known.unwrap_or(Rule { resource: path.to_owned(), place: None })
     })
 }
 
 /// `None` if the machine has no curl.
-async fn curl(federation: &Federation, pod: &PodRow, url: &str) -> Result<Option<Response>> {
+async fn curl(federation: &Federation, pod: &Pod, url: &str) -> Result<Option<Response>> {
     let entry = federation.entry(&pod.name()).await?;
     let supervisor = federation.supervisor_pid()?;
     let words = ["curl", "--silent", "--show-error", "--max-time", "10", url].map(String::from);
-    let mut command = entry.command(supervisor, Privileges::App, Path::new("/"), &words);
+    let mut command = entry.command(supervisor, Privileges::App, std::path::Path::new("/"), &words);
     let run = tokio::task::spawn_blocking(move || command.output());
     let output = run.await?.context("curl could not be run in the pod")?;
     if output.status.code() == Some(NOT_FOUND) {
@@ -158,7 +134,7 @@ async fn curl(federation: &Federation, pod: &PodRow, url: &str) -> Result<Option
     }))
 }
 
-async fn built_in(federation: &Federation, pod: &PodRow, url: &str) -> Result<Response> {
+async fn built_in(federation: &Federation, pod: &Pod, url: &str) -> Result<Response> {
     let outcome = probe::run_in(federation, &pod.name(), &order(url)?).await?;
     Ok(Response {
         client: Client::BuiltIn,

@@ -4,79 +4,24 @@
 //!
 //! Pure. It must not know how records are fetched, nor what the configuration says.
 
+use carrick_api::fleet::Role;
+use carrick_api::trace::{Hop, JoinedBy, Path, Rule, Tls};
 use carrick_proxy::flow::{FlowRecord, FlowTls};
-use serde::Serialize;
 
 /// A record, and whose it is.
 #[derive(Debug, Clone)]
 pub struct Observation {
     pub cluster: String,
     pub pod: String,
-    /// `sidecar`, `egress gateway`, `ingress gateway` or `gateway`.
-    pub role: String,
+    pub role: Role,
     /// The proxy is Envoy.
     pub envoy: bool,
     pub record: FlowRecord,
 }
 
-/// A resource that decided, and where it is written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Rule {
-    /// `VirtualService default/egress-server-ns2`
-    pub resource: String,
-    /// `cluster1/server-from-cluster2.yaml:41`, if the control plane knows the resource.
-    pub place: Option<String>,
-}
-
-/// One proxy's part of a path.
-#[derive(Debug, Clone, Serialize)]
-pub struct Hop {
-    pub cluster: String,
-    pub pod: String,
-    pub role: String,
-    /// The proxy is Envoy.
-    pub envoy: bool,
-    /// What this hop has in common with those before it; `None` for the first.
-    pub joined_by: Option<JoinedBy>,
-    pub rules: Vec<Rule>,
-    pub sni: Option<String>,
-    /// True where this proxy passed encrypted bytes through without the key.
-    pub passed_through: bool,
-    pub downstream: Option<FlowTls>,
-    pub upstream: Option<FlowTls>,
-    pub upstream_cluster: Option<String>,
-    pub upstream_host: Option<String>,
-    pub response_code: Option<u16>,
-    pub response_flags: String,
-    pub details: String,
-    pub handshake_micros: Option<u64>,
-    pub connect_micros: Option<u64>,
-    pub first_byte_micros: Option<u64>,
-    /// How long this hop's connection or request lasted; `None` while it is still open.
-    pub duration_micros: Option<u64>,
-}
-
-/// What two hops have in common.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum JoinedBy {
-    /// Both saw the same ClientHello.
-    ClientHelloRandom,
-    /// The one's connection came from the address that the other's went out from.
-    Addresses,
-}
-
-/// A request's way from the client's sidecar to the server's.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct MeasuredPath {
-    /// Lower-case hex of ClientHello.random, if a proxy on the way recorded it.
-    pub client_hello_random: Option<String>,
-    pub hops: Vec<Hop>,
-}
-
 /// Builds the path that starts with `first`, the client sidecar's record of the request, out of everybody's records.
 /// `rule` turns a resource's path (`/apis/…`) into its name and place, in the given cluster.
-pub fn join(first: &Observation, all: &[Observation], rule: impl Fn(&str, &str) -> Rule) -> MeasuredPath {
+pub fn join(first: &Observation, all: &[Observation], rule: impl Fn(&str, &str) -> Rule) -> Path {
     let mut way = vec![(first, None)];
     let mut random = first.record.upstream.as_ref().and_then(random_of);
     // Without TLS to the next hop there is nothing that would tell one connection's bytes from another's.
@@ -92,7 +37,7 @@ pub fn join(first: &Observation, all: &[Observation], rule: impl Fn(&str, &str) 
         way.push((next, Some(by)));
     }
     let hops = way.iter().map(|(seen, by)| hop(seen, *by, &rule)).collect();
-    MeasuredPath { client_hello_random: random.map(str::to_owned), hops }
+    Path { client_hello_random: random.map(str::to_owned), hops }
 }
 
 /// The hop after `current`, out of the other proxies' records.
@@ -167,14 +112,14 @@ fn hop(seen: &Observation, joined_by: Option<JoinedBy>, rule: &impl Fn(&str, &st
     Hop {
         cluster: seen.cluster.clone(),
         pod: seen.pod.clone(),
-        role: seen.role.clone(),
+        role: seen.role,
         envoy: seen.envoy,
         joined_by,
         rules,
         sni: sni(&record.downstream).or_else(|| sni(&record.upstream)),
         passed_through: record.downstream.as_ref().is_some_and(|tls| !tls.terminated),
-        downstream: record.downstream.clone(),
-        upstream: record.upstream.clone(),
+        downstream: record.downstream.as_ref().map(tls),
+        upstream: record.upstream.as_ref().map(tls),
         upstream_cluster: record.cluster.clone(),
         upstream_host: record.upstream_host.clone(),
         response_code: record.response_code,
@@ -185,6 +130,21 @@ fn hop(seen: &Observation, joined_by: Option<JoinedBy>, rule: &impl Fn(&str, &st
         first_byte_micros: record.upstream_first_byte_micros,
         duration_micros: (record.duration_micros > 0).then_some(record.duration_micros),
     }
+}
+
+fn tls(seen: &FlowTls) -> Tls {
+    let FlowTls {
+        terminated,
+        client_hello_random,
+        sni,
+        version,
+        group,
+        cipher,
+        alpn,
+        local_identity,
+        peer_identity,
+    } = seen.clone();
+    Tls { terminated, client_hello_random, sni, version, group, cipher, alpn, local_identity, peer_identity }
 }
 
 #[cfg(test)]

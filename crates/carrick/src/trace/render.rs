@@ -4,13 +4,12 @@
 
 use std::fmt::Write as _;
 
-use carrick_proxy::flow::FlowTls;
+use carrick_api::trace::{Hop, JoinedBy, Path, Tls};
 
-use super::path::{Hop, JoinedBy, MeasuredPath};
 use crate::style::Style;
 
 /// The path, hop by hop, each with the rule that sent it there, who was seen, how it was encrypted and what it cost.
-pub fn render(path: &MeasuredPath, style: Style) -> String {
+pub fn render(path: &Path, style: Style) -> String {
     let mut text = String::new();
     for (index, hop) in path.hops.iter().enumerate() {
         render_hop(&mut text, index + 1, hop, style);
@@ -58,7 +57,7 @@ fn render_hop(text: &mut String, number: usize, hop: &Hop, style: Style) {
     line(text, "time", &times(hop));
 }
 
-fn describe_tls(text: &mut String, label: &str, tls: Option<&FlowTls>) {
+fn describe_tls(text: &mut String, label: &str, tls: Option<&Tls>) {
     let Some(tls) = tls else { return };
     let known = |value: &Option<String>| value.clone().unwrap_or_else(|| "?".into());
     line(text, label, &format!("{} {} SNI {}", known(&tls.version), known(&tls.group), known(&tls.sni)));

@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use carrick_api::Document;
+use carrick_api::analysis::Analysis;
+
 /// What a run came to.
 pub struct Ran {
     pub stdout: String,
@@ -60,9 +63,15 @@ fn an_error_is_a_failure() {
 }
 
 #[test]
-fn json_holds_every_finding_with_its_place_reason_and_mend() {
+fn json_holds_every_finding_with_its_place_reason_and_help() {
     let ran = analyze(&wrong("CRK101-no-identity-pinned"), &["--format", "json"]);
     let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(
+        (&report["apiVersion"], &report["kind"]),
+        (&"carrick.dev/v1alpha1".into(), &"Analysis".into())
+    );
+    let typed: Document<Analysis> = serde_json::from_value(report.clone()).unwrap();
+    assert_eq!(serde_json::to_value(typed).unwrap(), report, "the types know every field");
     assert_eq!((&report["errors"], &report["warnings"]), (&0.into(), &1.into()));
     let finding = &report["findings"][0];
     assert_eq!(finding["code"], "CRK101");

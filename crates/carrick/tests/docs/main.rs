@@ -5,6 +5,7 @@
 
 mod analyze;
 mod cli;
+mod json;
 mod links;
 
 use std::path::{Path, PathBuf};

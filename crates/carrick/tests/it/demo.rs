@@ -6,9 +6,10 @@
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 
+use carrick_api::demo::DemoReport;
 use serde_json::Value;
 
-use crate::world::{Home, Told, URL};
+use crate::world::{Home, Told, URL, is_document};
 
 pub const CLIENT: &str = "spiffe://cluster1.example/ns/default/sa/client";
 pub const SERVER: &str = "spiffe://cluster2.example/ns/ns2/sa/server";
@@ -25,6 +26,7 @@ fn a_request_leaves_curl_in_cluster1_and_is_answered_in_cluster2_through_four_pr
     let report = told.json();
 
     // The server saw a plain request that names the host by which it was called, and the caller's identity: its sidecar vouches for it.
+    is_document::<DemoReport>(&report, "DemoReport");
     let request = &report["request"];
     let answer = request["answer"].as_str().unwrap();
     assert!(answer.contains("URL=/helloworld\n"), "{answer}");

@@ -1,6 +1,9 @@
 //! A federation that is kept running, and the commands that look at it and use it.
 
-use crate::world::{Home, PATIENCE, Running, URL, curl, exec, two_clusters, until};
+use carrick_api::fleet::FleetStatus;
+use carrick_api::trace::Trace;
+
+use crate::world::{Home, PATIENCE, Running, URL, curl, exec, is_document, two_clusters, until};
 
 #[test]
 fn it_runs_in_the_background_until_it_is_taken_down() {
@@ -39,6 +42,7 @@ fn ps_shows_every_pod_and_that_its_proxy_has_its_configuration() {
     assert!(text.contains("root-ca running") && text.contains("cluster2/control running"), "{text}");
 
     let shown = running.home.run(&["ps", "--json"]).json();
+    is_document::<FleetStatus>(&shown, "FleetStatus");
     let pods = shown["pods"].as_array().unwrap();
     let names: Vec<&str> = pods.iter().map(|pod| pod["pod"].as_str().unwrap()).collect();
     let gateways = ["istio-egressgateway-0", "istio-ingressgateway-0"];
@@ -99,6 +103,7 @@ fn trace_shows_the_way_of_one_request_also_where_it_ends_early() {
         assert!(text.contains(hop), "{text}");
     }
     let traced = running.home.run(&["trace", "cluster1/client", URL, "--json"]).json();
+    is_document::<Trace>(&traced, "Trace");
     assert_eq!(traced["path"]["hops"].as_array().unwrap().len(), 4, "{traced:#}");
     assert_eq!(traced["client"], "curl");
 

@@ -243,3 +243,10 @@ pub fn rest_of(mut stream: impl Read) -> String {
     stream.read_to_string(&mut text).unwrap();
     text
 }
+
+/// Checks that a document is what the published types say, field by field.
+pub fn is_document<T: serde::Serialize + serde::de::DeserializeOwned>(document: &Value, kind: &str) {
+    assert_eq!((&document["apiVersion"], &document["kind"]), (&"carrick.dev/v1alpha1".into(), &kind.into()));
+    let typed: carrick_api::Document<T> = serde_json::from_value(document.clone()).unwrap();
+    assert_eq!(serde_json::to_value(typed).unwrap(), *document, "the types know every field");
+}

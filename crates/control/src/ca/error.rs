@@ -28,17 +28,20 @@ pub enum CaError {
     #[error(transparent)]
     Root(#[from] RootError),
     #[error("cannot use the CA in {}: {reason}", dir.display())]
-    Damaged { dir: PathBuf, reason: CaCertsError },
+    Damaged { dir: PathBuf, reason: Box<CaCertsError> },
     #[error(
         "the CA in {} is for {own}, and the federation file says {wanted}; to enrol it anew takes a token \
          for {wanted}: {reason}",
         dir.display()
     )]
     OtherDomain { dir: PathBuf, own: TrustDomain, wanted: TrustDomain, reason: Box<CaError> },
+    /// By its name constraints, or those of a CA above it.
+    #[error("the CA in {} cannot be used for {wanted}: {reason}", dir.display())]
+    Foreign { dir: PathBuf, wanted: TrustDomain, reason: Box<CaCertsError> },
     #[error("there is no CA in {} and no enrolment token to get one; pass --token", dir.display())]
     NoToken { dir: PathBuf },
     #[error("the root CA's answer cannot be used: {0}")]
-    Answer(CaCertsError),
+    Answer(Box<CaCertsError>),
     #[error("the root CA's answer cannot be read: {0}")]
     AnswerText(#[from] CertificateError),
     #[error("the root CA answered without a certificate")]

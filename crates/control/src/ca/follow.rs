@@ -9,12 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carrick_backoff::Backoff;
-use carrick_identity::TrustDomain;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 use super::error::{CaError, RootError};
-use super::store::{ClusterCa, Enrolment, is_for};
+use super::store::{ClusterCa, Enrolment, is_for, load_or_enrol};
 use crate::pipeline::Published;
 
 /// The ceilings of the first pause between attempts and of the longest.
@@ -32,8 +31,7 @@ pub async fn follow(
     let mut refused: Option<Zeroizing<String>> = None;
     loop {
         let domain = published.borrow_and_update().trust_domain().clone();
-        let active = ca.active();
-        if is_for(&active, &domain) {
+        if is_for(&ca.active(), &domain) {
             backoff.reset();
             if published.changed().await.is_err() {
                 return std::future::pending().await;
@@ -42,8 +40,11 @@ pub async fn follow(
         }
         let token = enrolment.read_token().ok();
         if token.is_none() || token != refused {
-            match enrol(&ca, &enrolment, &domain).await {
-                Ok(()) => continue,
+            match load_or_enrol(&enrolment, &domain).await {
+                Ok(certs) => {
+                    ca.replace(certs);
+                    continue;
+                }
                 Err(error) => {
                     tracing::warn!("nothing is signed for {domain}: {error}");
                     refused = token.filter(|_| is_refusal(&error));
@@ -56,14 +57,6 @@ pub async fn follow(
             Ok(()) = published.changed() => {}
         }
     }
-}
-
-async fn enrol(ca: &ClusterCa, enrolment: &Enrolment, domain: &TrustDomain) -> Result<(), CaError> {
-    let active = ca.active();
-    // A CA that names no trust domain may sign for any, so this one names another.
-    let Some(own) = active.authority.trust_domain() else { return Ok(()) };
-    ca.replace(enrolment.enrol_instead(own.clone(), domain).await?);
-    Ok(())
 }
 
 fn is_refusal(error: &CaError) -> bool {

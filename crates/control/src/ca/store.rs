@@ -50,22 +50,54 @@ pub struct Enrolment {
 
 /// Whether these certificates may sign workloads of the trust domain.
 pub(super) fn is_for(certs: &CaCerts, wanted: &TrustDomain) -> bool {
-    certs.authority.trust_domain().is_none_or(|own| own == wanted)
+    certs.authority.trust_domain() == Some(wanted)
 }
 
-/// Opens the CA, or, if there is none, enrols a new one at the root and stores it. One for another
-/// trust domain is enrolled anew too: its operator has edited the domain, and the token for the new
+/// Opens the CA, or, if there is none, enrols a new one at the root and stores it. One that names another trust
+/// domain is enrolled anew too, and kept beside: its operator has edited the domain, and the token for the new
 /// one allows it.
 ///
 /// # Errors
-/// A damaged, partial or expired set of files: it is never replaced silently, since workloads may
-/// trust it.
+/// A damaged, partial or expired set of files: it is never replaced silently, since workloads may trust it.
 pub async fn load_or_enrol(enrolment: &Enrolment, trust_domain: &TrustDomain) -> Result<CaCerts, CaError> {
     let Some(certs) = load(&enrolment.dir)? else { return enrolment.enrol(trust_domain).await };
     match certs.authority.trust_domain().cloned() {
-        Some(own) if own != *trust_domain => enrolment.enrol_instead(own, trust_domain).await,
+        Some(own) if own != *trust_domain => {
+            store(&beside(&enrolment.dir, &own), &certs)?;
+            enrolment.enrol(trust_domain).await.map_err(|reason| CaError::OtherDomain {
+                dir: enrolment.dir.clone(),
+                own,
+                wanted: trust_domain.clone(),
+                reason: Box::new(reason),
+            })
+        }
         _ => bind(certs, &enrolment.dir, trust_domain),
     }
+}
+
+/// Where the CA for a former trust domain is kept.
+fn beside(dir: &Path, former: &TrustDomain) -> PathBuf {
+    let name = dir.file_name().unwrap_or_default().to_string_lossy();
+    dir.with_file_name(format!("{name}.{former}"))
+}
+
+/// A CA of the user's own need not name a trust domain; then the federation file alone says which it is for.
+fn bind(certs: CaCerts, dir: &Path, trust_domain: &TrustDomain) -> Result<CaCerts, CaError> {
+    let bound = certs.bound_to(trust_domain, SystemTime::now()).map_err(|reason| CaError::Foreign {
+        dir: dir.to_owned(),
+        wanted: trust_domain.clone(),
+        reason: Box::new(reason),
+    })?;
+    if !bound.authority.is_bound_for_verifiers() {
+        tracing::warn!(
+            "the CA in {} does not say that it is for {trust_domain}: whoever trusts its root would believe it \
+             for any trust domain; have it issued with the URI name {} and with name constraints \
+             (docs/security.md, \"A CA of your own\")",
+            dir.display(),
+            trust_domain.id()
+        );
+    }
+    Ok(bound)
 }
 
 /// Whether the CA in `dir` is missing or is for another trust domain, so that a token is needed. Of
@@ -78,20 +110,6 @@ pub fn needs_enrolment(dir: &Path, wanted: &TrustDomain) -> bool {
 }
 
 impl Enrolment {
-    /// Enrols a new CA and stores it, in place of one for another trust domain.
-    pub(super) async fn enrol_instead(
-        &self,
-        own: TrustDomain,
-        wanted: &TrustDomain,
-    ) -> Result<CaCerts, CaError> {
-        self.enrol(wanted).await.map_err(|reason| CaError::OtherDomain {
-            dir: self.dir.clone(),
-            own,
-            wanted: wanted.clone(),
-            reason: Box::new(reason),
-        })
-    }
-
     /// Enrols a new CA and stores it.
     async fn enrol(&self, trust_domain: &TrustDomain) -> Result<CaCerts, CaError> {
         let certs = request(trust_domain, &self.root, &self.read_token()?).await?;
@@ -107,24 +125,6 @@ impl Enrolment {
     }
 }
 
-/// A CA of the operator's own need not name a trust domain; the federation file alone says then which one it is
-/// for.
-fn bind(certs: CaCerts, dir: &Path, trust_domain: &TrustDomain) -> Result<CaCerts, CaError> {
-    let bound = certs
-        .bound_to(trust_domain, SystemTime::now())
-        .map_err(|reason| CaError::Damaged { dir: dir.to_owned(), reason })?;
-    if !bound.authority.is_bound_for_verifiers() {
-        tracing::warn!(
-            "the CA in {} does not say that it is for {trust_domain}: whoever trusts its root would believe it for \
-             any trust domain; have it issued with the URI name {} and with name constraints (docs/security.md, \
-             \"A CA of your own\")",
-            dir.display(),
-            trust_domain.id()
-        );
-    }
-    Ok(bound)
-}
-
 async fn request(trust_domain: &TrustDomain, root: &RootClient, token: &str) -> Result<CaCerts, CaError> {
     let key = PrivateKey::generate()?;
     let csr = csr::make_request(&key, Some(&trust_domain.id()))?;
@@ -135,7 +135,8 @@ async fn request(trust_domain: &TrustDomain, root: &RootClient, token: &str) -> 
         chain.extend(Certificate::all_from_pem(pem.as_bytes())?);
     }
     let bundle = TrustBundle::from_pem(answer.roots.concat().as_bytes())?;
-    CaCerts::new(certificate, key, chain, bundle, SystemTime::now()).map_err(CaError::Answer)
+    CaCerts::new(certificate, key, chain, bundle, SystemTime::now())
+        .map_err(|error| CaError::Answer(Box::new(error)))
 }
 
 fn load(dir: &Path) -> Result<Option<CaCerts>, CaError> {
@@ -150,7 +151,8 @@ fn load(dir: &Path) -> Result<Option<CaCerts>, CaError> {
         root_cert: read(ROOT_CERT)?,
         cert_chain: read(CERT_CHAIN)?,
     };
-    CaCerts::load(found, SystemTime::now()).map_err(|reason| CaError::Damaged { dir: dir.to_owned(), reason })
+    CaCerts::load(found, SystemTime::now())
+        .map_err(|reason| CaError::Damaged { dir: dir.to_owned(), reason: Box::new(reason) })
 }
 
 fn store(dir: &Path, certs: &CaCerts) -> Result<(), CaError> {

@@ -145,6 +145,8 @@ async fn a_trust_domain_that_is_edited_is_followed_by_the_ca_once_it_is_enrolled
     assert_eq!(after[1].names().uris, ["spiffe://moved.example"], "another cluster CA");
     assert_eq!(before.last(), after.last(), "of the same root");
 
+    assert!(cluster.path("state/cacerts.cluster1.example/ca-key.pem").exists(), "the former CA is kept");
+
     let cluster = cluster.restart().await;
     let again = harness::certificates(&cluster.certificate("").await.unwrap());
     assert_eq!(after[1], again[1], "it was stored");

@@ -7,28 +7,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
+use carrick_api::control::{Service, Services};
 use carrick_local::{Network, Protocol, ServicePort};
-use serde::Deserialize;
 
 use crate::fleet::client;
-
-#[derive(Deserialize)]
-struct Services {
-    version: u64,
-    services: Vec<Row>,
-}
-
-#[derive(Deserialize)]
-struct Row {
-    addresses: Vec<IpAddr>,
-    ports: Vec<Port>,
-}
-
-#[derive(Deserialize)]
-struct Port {
-    number: u16,
-    targets: Vec<SocketAddr>,
-}
 
 /// Follows a control plane for ever; while it is away, the addresses stay as they are.
 pub async fn follow(admin: PathBuf, network: Network) {
@@ -54,7 +36,7 @@ async fn next(admin: &std::path::Path, known: u64, network: &Network) -> Result<
     Ok(answer.version)
 }
 
-fn rules(rows: &[Row]) -> Vec<ServicePort> {
+fn rules(rows: &[Service]) -> Vec<ServicePort> {
     let mut rules = Vec::new();
     for row in rows {
         for address in &row.addresses {

@@ -27,10 +27,10 @@ fn seen(
         cluster_rule: Some("/apis/x".into()),
         ..Default::default()
     };
-    Observation { cluster: "c".into(), pod: pod.into(), role: "sidecar".into(), envoy: false, record }
+    Observation { cluster: "c".into(), pod: pod.into(), role: Role::Sidecar, envoy: false, record }
 }
 
-fn pods(path: &MeasuredPath) -> Vec<&str> {
+fn pods(path: &Path) -> Vec<&str> {
     path.hops.iter().map(|hop| hop.pod.as_str()).collect()
 }
 
@@ -97,7 +97,7 @@ fn envoy(pod: &str, started: u64, from: &str, to: &str) -> Observation {
         downstream: tls("", false),
         ..Default::default()
     };
-    Observation { cluster: "c".into(), pod: pod.into(), role: "egress gateway".into(), envoy: true, record }
+    Observation { cluster: "c".into(), pod: pod.into(), role: Role::EgressGateway, envoy: true, record }
 }
 
 #[test]

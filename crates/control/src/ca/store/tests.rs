@@ -5,7 +5,7 @@ use carrick_identity::{CertificateAuthority, SpiffeId};
 
 use super::*;
 
-/// There is no root to ask.
+/// A cluster that can open its CA and not enrol.
 fn alone(dir: &tempfile::TempDir) -> Enrolment {
     let root = RootClient { socket: "/no/such/socket".into() };
     Enrolment { dir: dir.path().join("cacerts"), root, token: None }
@@ -36,4 +36,14 @@ async fn a_ca_that_names_no_trust_domain_issues_for_the_clusters_alone() {
     assert!(issue("spiffe://a.example/ns/x/sa/y").is_ok());
     let refused = issue("spiffe://b.example/ns/x/sa/y");
     assert!(matches!(refused, Err(IssueError::ForeignTrustDomain { .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_ca_that_names_no_trust_domain_follows_an_edit_without_being_enrolled() {
+    let dir = plugged_in();
+    for domain in ["a.example", "b.example"] {
+        let domain = TrustDomain::new(domain).unwrap();
+        let certs = load_or_enrol(&alone(&dir), &domain).await.unwrap();
+        assert!(is_for(&certs, &domain));
+    }
 }

@@ -2,7 +2,6 @@
 //!
 //! Only the user who started the federation can open it. It must not know what its answers are used for.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,8 +11,9 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use carrick_api::fleet::{self, Fleet, PodName, ProcessState};
 use carrick_local::{Pod, PodEntry, Status};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
@@ -23,43 +23,6 @@ use super::supervisor::Shared;
 /// The port of a proxy's admin interface, on the pod's loopback.
 pub const ADMIN_PORT: u16 = 15000;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// `GET /ps`
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Fleet {
-    pub name: String,
-    pub pods: Vec<PodRow>,
-    /// Root CA and control planes.
-    pub system: BTreeMap<String, ProcessRow>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct PodRow {
-    pub cluster: String,
-    pub namespace: String,
-    pub pod: String,
-    pub role: String,
-    pub address: String,
-    pub has_proxy: bool,
-    /// Its proxy is Envoy.
-    pub envoy: bool,
-    pub processes: BTreeMap<String, ProcessRow>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ProcessRow {
-    /// `running`, `waiting`, `ended` or `failed`.
-    pub state: String,
-    pub restarts: u32,
-}
-
-/// Names one pod.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct PodName {
-    pub cluster: String,
-    pub namespace: String,
-    pub pod: String,
-}
 
 #[derive(Clone)]
 struct Facts {
@@ -82,11 +45,11 @@ pub async fn serve(socket: PathBuf, world: Shared, stop: CancellationToken) -> R
 
 async fn ps(State(facts): State<Facts>) -> Json<Fleet> {
     let world = facts.world.lock().await;
-    let pods = world.pods.values().map(|running| PodRow {
+    let pods = world.pods.values().map(|running| fleet::Pod {
         cluster: running.cluster.clone(),
         namespace: running.spec.namespace.clone(),
         pod: running.spec.name.clone(),
-        role: running.spec.role.describe().into(),
+        role: running.spec.role.into(),
         address: running.address.to_string(),
         has_proxy: running.spec.role.has_proxy(),
         envoy: running.envoy,
@@ -100,14 +63,14 @@ async fn ps(State(facts): State<Facts>) -> Json<Fleet> {
     Json(Fleet { name: world.name.clone(), pods: pods.collect(), system: system.collect() })
 }
 
-fn row(status: Status) -> ProcessRow {
+fn row(status: Status) -> fleet::Process {
     let (state, restarts) = match status {
-        Status::Running { restarts, .. } => ("running", restarts),
-        Status::Waiting { restarts, .. } => ("waiting", restarts),
-        Status::Ended(_) => ("ended", 0),
-        Status::Failed => ("failed", 0),
+        Status::Running { restarts, .. } => (ProcessState::Running, restarts),
+        Status::Waiting { restarts, .. } => (ProcessState::Waiting, restarts),
+        Status::Ended(_) => (ProcessState::Ended, 0),
+        Status::Failed => (ProcessState::Failed, 0),
     };
-    ProcessRow { state: state.into(), restarts }
+    fleet::Process { state, restarts }
 }
 
 /// The pod of that name; `stranger` stands on the internet, in no cluster.
