@@ -39,7 +39,7 @@ impl AggregatedDiscoveryService for AdsService {
         &self,
         request: Request<Streaming<DiscoveryRequest>>,
     ) -> Result<Response<Self::StreamAggregatedResourcesStream>, Status> {
-        let source = self.source(&request).await?;
+        let source = self.source(&request)?;
         Ok(Response::new(stream::start(request.into_inner(), SotwSession::new(), source)))
     }
 
@@ -47,14 +47,14 @@ impl AggregatedDiscoveryService for AdsService {
         &self,
         request: Request<Streaming<DeltaDiscoveryRequest>>,
     ) -> Result<Response<Self::DeltaAggregatedResourcesStream>, Status> {
-        let source = self.source(&request).await?;
+        let source = self.source(&request)?;
         Ok(Response::new(stream::start(request.into_inner(), DeltaSession::new(), source)))
     }
 }
 
 impl AdsService {
-    async fn source<T>(&self, request: &Request<T>) -> Result<ProxySource, Status> {
-        let workload = self.callers.identify(request).await?;
+    fn source<T>(&self, request: &Request<T>) -> Result<ProxySource, Status> {
+        let workload = self.callers.identify(request)?;
         Ok(ProxySource {
             workload,
             node: None,
@@ -69,7 +69,7 @@ impl AdsService {
 
 /// The resources of one connected proxy.
 struct ProxySource {
-    /// Who the kernel says is calling.
+    /// Whose socket the call came by.
     workload: Arc<Workload>,
     /// Who the proxy says it is; the first request tells.
     node: Option<ProxyNode>,

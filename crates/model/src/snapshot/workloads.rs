@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::inventory::Inventory;
 use super::selection::LabelIndex;
-use super::workload::{NETNS_ANNOTATION, OWNER_ANNOTATION, Workload};
+use super::workload::{OWNER_ANNOTATION, SOCKET_ANNOTATION, Workload};
 use crate::mesh::MeshSettings;
 use crate::resource::Resource;
 use crate::resources::{Pod, TransportProtocol, WorkloadEntry, labels_match};
@@ -81,7 +81,7 @@ fn of_pod(pod: &Resource<Pod>, settings: &MeshSettings) -> Workload {
         labels: pod.meta.labels.clone(),
         service_account: spec.account().to_owned(),
         owner: annotation(OWNER_ANNOTATION).unwrap_or(&pod.meta.name).clone(),
-        netns: annotation(NETNS_ANNOTATION).and_then(|inode| inode.parse().ok()),
+        socket: annotation(SOCKET_ANNOTATION).cloned(),
         cluster: settings.cluster.clone(),
         network: settings.network.clone(),
         locality: settings.region.clone(),
@@ -101,7 +101,7 @@ fn of_entry(entry: &Resource<WorkloadEntry>, settings: &MeshSettings) -> Workloa
         labels: labels.clone(),
         service_account: account.to_owned(),
         owner: entry.meta.name.clone(),
-        netns: None,
+        socket: None,
         cluster: settings.cluster.clone(),
         network: network.clone(),
         locality: locality.clone(),
