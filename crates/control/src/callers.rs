@@ -34,10 +34,14 @@ impl Callers {
     pub fn identify<T>(&self, request: &Request<T>) -> Result<Arc<Workload>, Status> {
         let peer = request.extensions().get::<PeerInfo>();
         let socket = &peer.ok_or_else(|| Status::unauthenticated("only pods may call"))?.socket;
-        let found = self.pods().find(|pod| pod.socket.as_deref() == Some(socket));
-        found.ok_or_else(|| {
+        self.pod_of(socket).ok_or_else(|| {
             Status::unauthenticated(format!("the pod of socket {socket} runs no more; only pods may call"))
         })
+    }
+
+    /// The pod whose socket has this name, by the newest record.
+    pub fn pod_of(&self, socket: &str) -> Option<Arc<Workload>> {
+        self.pods().find(|pod| pod.socket.as_deref() == Some(socket))
     }
 
     /// The names of all pods' sockets.

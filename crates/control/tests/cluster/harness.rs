@@ -34,14 +34,15 @@ pub struct Cluster {
 impl Cluster {
     /// The example's cluster1 with the given pods, each of which has a socket of its own name.
     pub async fn start(pods: &[&str]) -> Cluster {
+        Self::start_with(&pods.iter().copied().enumerate().map(pod).collect::<String>()).await
+    }
+
+    /// The example's cluster1 with pods as the runtime writes them down.
+    pub async fn start_with(pods: &str) -> Cluster {
         let dir = tempfile::tempdir().unwrap();
         let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/two-clusters");
         copy(&example, &dir.path().join("folder"));
-        fs::write(
-            dir.path().join("pods.yaml"),
-            pods.iter().copied().enumerate().map(pod).collect::<String>(),
-        )
-        .unwrap();
+        fs::write(dir.path().join("pods.yaml"), pods).unwrap();
         RootStore::init(&dir.path().join("root"), "test root", DAY, SystemTime::now()).unwrap();
         write_token(dir.path(), "cluster1.example");
         Self::run(dir).await
@@ -143,26 +144,32 @@ impl Cluster {
 
     /// Opens a delta stream as the given pod and subscribes to everything of a kind.
     pub async fn subscribe(&self, pod: &str, ip: &str, kind: ResourceType) -> Result<Subscription, Status> {
-        self.subscribe_over(self.call_as(pod).await, pod, ip, kind).await
+        self.subscribe_over(self.call_as(pod).await, node(pod, ip), kind).await
     }
 
-    /// The same over any connection.
+    /// The same over any connection, with any claims.
     pub async fn subscribe_over(
         &self,
         channel: Channel,
-        pod: &str,
-        ip: &str,
+        node: Node,
         kind: ResourceType,
     ) -> Result<Subscription, Status> {
-        let node = Node {
-            id: format!("sidecar~{ip}~{pod}.default~default.svc.cluster.local"),
-            cluster: pod.into(),
-            ..Default::default()
-        };
+        self.subscribe_to(channel, node, kind, &[]).await
+    }
+
+    /// The same for resources of these names only.
+    pub async fn subscribe_to(
+        &self,
+        channel: Channel,
+        node: Node,
+        kind: ResourceType,
+        names: &[&str],
+    ) -> Result<Subscription, Status> {
         let (sender, requests) = mpsc::channel(4);
         let request = DeltaDiscoveryRequest {
             node: Some(node),
             type_url: kind.type_url().into(),
+            resource_names_subscribe: names.iter().map(|name| (*name).to_owned()).collect(),
             ..Default::default()
         };
         sender.send(request).await.unwrap();
@@ -217,6 +224,14 @@ impl Subscription {
         self.answer(None).await
     }
 
+    /// The names of what the next answer says is not there, where it says nothing else.
+    pub async fn absent(&mut self) -> Vec<String> {
+        let next = tokio::time::timeout(Duration::from_secs(20), self.responses.message());
+        let response = next.await.expect("a response within 20 s").unwrap().expect("the stream goes on");
+        assert_eq!(response.resources.len(), 0, "{:?}", response.resources);
+        response.removed_resources
+    }
+
     /// The names of what comes next, refused in these words.
     pub async fn refused(&mut self, words: &str) -> Result<Vec<String>, Status> {
         let detail =
@@ -265,6 +280,15 @@ fn write_token(dir: &Path, trust_domain: &str) {
     let root = RootStore::open(&dir.join("root")).unwrap();
     let token = root.issue_token(&TrustDomain::new(trust_domain).unwrap(), DAY).unwrap();
     fs::write(dir.join("token"), token.expose()).unwrap();
+}
+
+/// What a sidecar's proxy says of itself.
+pub fn node(pod: &str, ip: &str) -> Node {
+    Node {
+        id: format!("sidecar~{ip}~{pod}.default~default.svc.cluster.local"),
+        cluster: pod.into(),
+        ..Default::default()
+    }
 }
 
 /// A pod as the runtime writes it down.

@@ -7,6 +7,7 @@
 // Helpers of tests may unwrap as tests do.
 #![allow(clippy::unwrap_used)]
 
+mod claims;
 mod harness;
 
 use carrick_xds::ResourceType;
@@ -42,8 +43,10 @@ async fn what_is_left_of_a_pod_does_not_speak_for_its_successor() {
     std::fs::write(cluster.path("pods.yaml"), successor).unwrap();
     cluster.call_as("next").await;
 
-    let refusal =
-        cluster.subscribe_over(old, "client", "10.10.0.11", ResourceType::Cluster).await.unwrap_err();
+    let refusal = cluster
+        .subscribe_over(old, harness::node("client", "10.10.0.11"), ResourceType::Cluster)
+        .await
+        .unwrap_err();
     assert_eq!(refusal.code(), tonic::Code::Unauthenticated, "{refusal}");
     let chain = harness::certificates(&cluster.certificate("next", "").await.unwrap());
     assert_eq!(chain[0].names().uris, ["spiffe://cluster1.example/ns/default/sa/admin"]);
@@ -83,7 +86,8 @@ async fn a_pod_gets_its_own_configuration_and_no_other() {
     assert!(names.contains(&"outbound|80||server.ns2.svc.cluster.global".into()), "{names:?}");
 
     let by_its_own = cluster.call_as("client").await;
-    let stream = cluster.subscribe_over(by_its_own, "other", "10.10.0.12", ResourceType::Cluster).await;
+    let stream =
+        cluster.subscribe_over(by_its_own, harness::node("other", "10.10.0.12"), ResourceType::Cluster).await;
     let mut stream = stream.unwrap();
     let refusal = stream.added().await.unwrap_err();
     assert_eq!(refusal.code(), tonic::Code::PermissionDenied, "{refusal}");
