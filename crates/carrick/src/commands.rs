@@ -23,17 +23,46 @@ use carrick_api::{Document, Kind};
 use serde::Serialize;
 
 use crate::args::{Cli, Command, ConfigCommand};
+use crate::memory;
 use crate::style::Style;
 
 /// Runs the command to its end.
 pub fn run(cli: Cli) -> Result<ExitCode> {
     let style = Style::for_stdout(cli.no_color);
+    if holds_keys(&cli.command) {
+        memory::keep_private()?;
+    }
     // The proxy has worker threads of its own.
     if let Command::Proxy(args) = cli.command {
         return parts::proxy(args);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(run_async(cli.command, style, &cli.log))
+}
+
+/// Whether a private key is ever in the command's memory: a root's, a cluster's, a workload's.
+fn holds_keys(command: &Command) -> bool {
+    match command {
+        Command::Proxy(_)
+        | Command::Control(_)
+        | Command::Agent(_)
+        | Command::RootCa(_)
+        | Command::Supervise(_)
+        // The demo's attacks hold certificates, and the probe uses them.
+        | Command::Demo(_)
+        | Command::Probe => true,
+        Command::Up(_)
+        | Command::Down(_)
+        | Command::Ps(_)
+        | Command::Exec(_)
+        | Command::Logs(_)
+        | Command::Trace(_)
+        | Command::Analyze(_)
+        | Command::Explain(_)
+        | Command::Config(_)
+        | Command::Bootstrap(_)
+        | Command::App(_) => false,
+    }
 }
 
 async fn run_async(command: Command, style: Style, log: &str) -> Result<ExitCode> {

@@ -6,6 +6,7 @@ mod args;
 mod commands;
 mod demo;
 mod fleet;
+mod memory;
 mod probe;
 mod style;
 mod trace;

@@ -43,7 +43,7 @@ pub use service::{
     sni_key,
 };
 pub use sidecars::SidecarScope;
-pub use workload::{NETNS_ANNOTATION, OWNER_ANNOTATION, TLS_MODE_LABEL, Workload};
+pub use workload::{OWNER_ANNOTATION, PROXY_ANNOTATION, SOCKET_ANNOTATION, TLS_MODE_LABEL, Workload};
 
 pub(crate) use delegates::{Delegates, is_delegate, merged as merged_with_delegate};
 pub(crate) use destination_rules::DestinationRuleIndex;

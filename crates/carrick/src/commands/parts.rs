@@ -65,7 +65,7 @@ pub async fn control(args: ControlArgs) -> Result<ExitCode> {
         cluster: args.cluster,
         resources: args.resources,
         state: args.state,
-        listen: args.listen,
+        proxies: args.proxies,
         admin: args.admin,
         dns: args.dns,
         root_ca: args.root_ca,
