@@ -10,7 +10,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-use crate::world::{HTTP2, InTime, address, ask, bootstrap, cluster, connect, in_front_of, listener, start};
+use crate::client::{address, ask, connect, in_front_of};
+use crate::fixtures::yaml::{HTTP2, listener};
+use crate::fixtures::{InTime, bootstrap, cluster, start};
 
 const EVERYTHING: &str = "{match: {prefix: /}, route: {cluster: app}}";
 
@@ -79,7 +81,7 @@ async fn an_upload_that_was_reset_without_an_error_is_not_whole_over_http2() {
             });
         }
     });
-    let proxy = start(&bootstrap(&listener("", "", EVERYTHING), &clusters)).await;
+    let proxy = start(&bootstrap(&[listener("", "", EVERYTHING)], &clusters)).await;
     let mut client = client_of(&proxy).await;
     half_an_upload(&mut client).await;
     let ended = told.recv().in_time().await.unwrap();
@@ -118,7 +120,7 @@ async fn resets_without_an_error() -> SocketAddr {
 #[tokio::test]
 async fn an_answer_that_was_reset_without_an_error_is_not_whole() {
     let clusters = [cluster("app", &[resets_without_an_error().await], HTTP2)];
-    let proxy = start(&bootstrap(&listener("", "", EVERYTHING), &clusters)).await;
+    let proxy = start(&bootstrap(&[listener("", "", EVERYTHING)], &clusters)).await;
 
     let response = ask(&mut connect(&proxy).await, "GET /half HTTP/1.1\r\nhost: a\r\n\r\n").await;
     assert_eq!((response.status, response.cut), (200, true), "{response:?}");
@@ -197,7 +199,7 @@ async fn what_a_goaway_leaves_unprocessed_is_tried_again() {
     // As Istio sets it: the number of retries at a time is no limit.
     let more = format!("{HTTP2} circuit_breakers: {{thresholds: [{{max_retries: 1000}}]}},");
     let clusters = [cluster("app", &[goes_away_after(60).await], &more)];
-    let proxy = start(&bootstrap(&listener("", "", routes), &clusters)).await;
+    let proxy = start(&bootstrap(&[listener("", "", routes)], &clusters)).await;
     let client = client_of(&proxy).await;
     let asking = (0..200).map(|_| {
         let mut client = client.clone();
