@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use carrick_identity::ttl::TtlPolicy;
 use carrick_xds::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryServiceServer;
 use carrick_xds::pb::istio::v1::auth::istio_certificate_service_server::IstioCertificateServiceServer;
+use carrick_xds::server::MAX_REQUEST_BYTES;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnixListenerStream;
@@ -87,7 +88,7 @@ pub async fn run(options: ControlOptions, stop: CancellationToken) -> Result<()>
     let incoming =
         UnixListenerStream::new(bind_private(&options.listen)?).map(|stream| stream.map(PeerStream::accept));
     let grpc = tonic::transport::Server::builder()
-        .add_service(AggregatedDiscoveryServiceServer::new(ads))
+        .add_service(AggregatedDiscoveryServiceServer::new(ads).max_decoding_message_size(MAX_REQUEST_BYTES))
         .add_service(IstioCertificateServiceServer::new(ca_service))
         .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
     let dns = serve_dns(options.dns, names::tables(published.clone()), stop.clone());
