@@ -8,7 +8,8 @@ use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::mesh::MeshSettings;
 use crate::resource::{AnyResource, Kind, ResourceName};
 use crate::snapshot::{
-    DestinationRuleIndex, GatewayIndex, Indexes, Inventory, LabelIndex, MeshSnapshot, ServiceIndex, WorkloadIndex,
+    DestinationRuleIndex, GatewayIndex, Indexes, Inventory, LabelIndex, MeshSnapshot, ServiceIndex,
+    WorkloadIndex,
 };
 use crate::validate::{self, Surroundings, references};
 

@@ -11,7 +11,8 @@ use carrick_policy::balance::endpoint::ActiveGuard;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::downstream::Downstream;
-use crate::cluster::http::{Facts, Labels, Progress};
+use crate::cluster::Labels;
+use crate::cluster::http::{Facts, Progress};
 use crate::stats::{ClusterStats, Counter};
 
 /// Follows one request. When it is dropped the request is over, and is logged, recorded and counted.
@@ -141,6 +142,9 @@ impl Record {
         }
         if self.entry.flags.has(ResponseFlag::NoRouteFound) {
             stats.no_route.increment();
+        }
+        if self.entry.flags.has(ResponseFlag::StreamIdleTimeout) {
+            stats.downstream_rq_idle_timeout.increment();
         }
         if self.entry.flags.has(ResponseFlag::NoClusterFound) {
             stats.no_cluster.increment();

@@ -23,4 +23,8 @@ mod outliers;
 mod patience;
 mod routes;
 mod server;
+mod stats;
+#[allow(dead_code, reason = "each test program uses its part of it")]
+#[path = "../support/teller2.rs"]
+mod teller2;
 mod world;

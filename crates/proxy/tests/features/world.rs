@@ -18,8 +18,13 @@ pub struct Subject {
 
 enum Kind {
     Carrick(Box<Proxy>),
-    /// Killed when dropped. Knows the addresses of its listeners.
-    Envoy(#[allow(dead_code, reason = "lives as long as the story")] Box<Child>, Vec<(String, SocketAddr)>),
+    /// Killed when dropped.
+    Envoy {
+        #[allow(dead_code, reason = "lives as long as the story")]
+        child: Box<Child>,
+        admin: String,
+        listeners: Vec<(String, SocketAddr)>,
+    },
 }
 
 /// Both proxies, with the same configuration. `ACCESS_LOG` in it stands for the file of the proxy's access log.
@@ -82,7 +87,7 @@ async fn envoy(yaml: &str) -> Subject {
         (name.to_owned(), address.parse().unwrap())
     };
     let listeners = listeners.lines().map(line).collect();
-    Subject { name: "envoy", dir, kind: Kind::Envoy(Box::new(child), listeners) }
+    Subject { name: "envoy", dir, kind: Kind::Envoy { child: Box::new(child), admin, listeners } }
 }
 
 impl Subject {
@@ -93,7 +98,9 @@ impl Subject {
                 let all = proxy.registry().listeners.all();
                 all.iter().find(|one| one.name == listener).map(|one| one.address)
             }
-            Kind::Envoy(_, all) => all.iter().find(|(name, _)| name == listener).map(|(_, address)| *address),
+            Kind::Envoy { listeners, .. } => {
+                listeners.iter().find(|(name, _)| name == listener).map(|(_, address)| *address)
+            }
         };
         found.unwrap_or_else(|| panic!("no listener {listener}"))
     }
@@ -104,6 +111,29 @@ impl Subject {
         let mut all = vec![url.as_str()];
         all.extend(arguments);
         curl(&all).await
+    }
+
+    /// The number that `/stats` shows under this name.
+    pub async fn stat(&self, name: &str) -> u64 {
+        let lines = match &self.kind {
+            Kind::Carrick(proxy) => proxy.env().stats.lines(),
+            Kind::Envoy { admin, .. } => curl(&[&format!("http://{admin}/stats")]).await.body,
+        };
+        let value = lines.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{}: no {name}", self.name))
+    }
+
+    /// Waits until these numbers are as the story expects.
+    pub async fn counted(&self, expected: &[(&str, u64)]) {
+        let patience = tokio::time::Instant::now() + Duration::from_secs(10);
+        for (name, wanted) in expected {
+            let mut is = self.stat(name).await;
+            while is != *wanted && tokio::time::Instant::now() < patience {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                is = self.stat(name).await;
+            }
+            assert_eq!(is, *wanted, "{}: {name}", self.name);
+        }
     }
 
     /// Waits until the access log has that many lines, and returns the last of them.

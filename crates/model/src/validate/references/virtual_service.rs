@@ -2,12 +2,11 @@
 
 use super::{Asked, Surroundings, unknown_host};
 use crate::diagnostic::codes;
+use crate::host;
 use crate::resource::{Meta, Resource};
 use crate::resources::*;
-use crate::host;
 use crate::snapshot::{
-    Service, admits_namespace, bound_hosts, gateway_name, is_delegate, merged_with_delegate,
-    server_hosts,
+    Service, admits_namespace, bound_hosts, gateway_name, is_delegate, merged_with_delegate, server_hosts,
 };
 use crate::validate::checker::Checker;
 
