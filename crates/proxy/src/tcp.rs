@@ -118,9 +118,7 @@ async fn connect(
             Ok(picked) => picked,
             Err(error) => {
                 debug!(cluster = cluster.name(), "no host for a connection: {error}");
-                if let Some(flag) = ResponseFlag::from_short(error.flag()) {
-                    journal.flag(flag);
-                }
+                journal.flag(error.flag());
                 journal.failure(error.to_string());
                 return None;
             }
@@ -134,9 +132,7 @@ async fn connect(
             Err(error) => {
                 debug!(cluster = cluster.name(), host = %picked.endpoint.address, "cannot connect: {error}");
                 journal.failure(failure_text(&error));
-                if let Some(flag) = ResponseFlag::from_short(error.flag()) {
-                    journal.flag(flag);
-                }
+                journal.flag(error.flag());
                 tried.push(picked.endpoint.address.clone());
             }
         }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use carrick_policy::access_log::ResponseFlag;
 use carrick_policy::address::Address;
 use carrick_policy::balance::endpoint::Endpoint;
 use carrick_policy::balance::outlier::Outcome;
@@ -84,10 +85,12 @@ fn os_text(error: &io::Error) -> String {
 
 impl ConnectError {
     /// Envoy's response flag.
-    pub fn flag(&self) -> &'static str {
+    pub fn flag(&self) -> ResponseFlag {
         match self {
-            Self::Overflow => "UO",
-            _ => "UF",
+            Self::Overflow => ResponseFlag::UpstreamOverflow,
+            Self::Timeout(_) | Self::Socket(_) | Self::Tls(_) | Self::SecretMissing(_) => {
+                ResponseFlag::UpstreamConnectionFailure
+            }
         }
     }
 

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use carrick_policy::access_log::ResponseFlag;
 use carrick_policy::address::Address;
 use carrick_policy::balance::Balancer;
 use carrick_policy::balance::endpoint::{ActiveGuard, Endpoint, EndpointSet};
@@ -88,10 +89,10 @@ pub enum PickError {
 
 impl PickError {
     /// Envoy's response flag.
-    pub fn flag(self) -> &'static str {
+    pub fn flag(self) -> ResponseFlag {
         match self {
-            Self::Overflow => "UO",
-            _ => "UH",
+            Self::Overflow => ResponseFlag::UpstreamOverflow,
+            Self::NoHealthyHost | Self::NoOriginalDestination | Self::Loop => ResponseFlag::NoHealthyUpstream,
         }
     }
 }

@@ -260,7 +260,7 @@ fn pass_on(
         parts.headers.insert(ATTEMPT_COUNT, HeaderValue::from(attempts));
     }
     record.entry.response_code = Some(parts.status.as_u16());
-    record.details("via_upstream");
+    record.passes_on();
     if plan.cluster_headers.is_some() || !plan.route.headers.is_empty() {
         let rules: Vec<&HeaderRules> =
             plan.cluster_headers.iter().chain(&plan.route.headers).map(Arc::as_ref).collect();

@@ -120,7 +120,7 @@ fn respond(
     let (mut parts, incoming) = response.into_parts();
     super::exchange::remove_hop_by_hop(&mut parts.headers);
     record.entry.response_code = Some(parts.status.as_u16());
-    record.details("via_upstream");
+    record.passes_on();
     finish_head(&mut parts.headers, &mut record, false);
     record.keep_response_headers(&parts.headers);
     let (true, Some(downstream)) = (agreed, downstream) else {

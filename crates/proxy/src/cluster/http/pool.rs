@@ -68,7 +68,7 @@ impl From<ConnectError> for Failed {
         Self {
             reason: error.transport_failure_reason(),
             timeout: error.is_timeout(),
-            overflow: error.flag() == "UO",
+            overflow: matches!(error, ConnectError::Overflow),
         }
     }
 }
