@@ -77,10 +77,10 @@ pub(crate) async fn proxy(
         return journal.close("upstream_connect_failed");
     };
     journal.connected();
-    let outcome = relay(downstream, upstream, config, &mut journal.traffic).await;
+    // As Envoy's connection pools have it: a connection is a request that lasts.
+    cluster.labels().stats.upstream_rq_total.increment();
+    let outcome = relay(downstream, upstream, config, &stats, &mut journal.traffic).await;
     drop(picked);
-    stats.downstream_cx_rx_bytes_total.add(journal.traffic.received);
-    stats.downstream_cx_tx_bytes_total.add(journal.traffic.sent);
     let details = match outcome {
         Ended::Both => "",
         Ended::Idle => {
@@ -118,9 +118,7 @@ async fn connect(
             Ok(picked) => picked,
             Err(error) => {
                 debug!(cluster = cluster.name(), "no host for a connection: {error}");
-                if let Some(flag) = ResponseFlag::from_short(error.flag()) {
-                    journal.flag(flag);
-                }
+                journal.flag(error.flag());
                 journal.failure(error.to_string());
                 return None;
             }
@@ -134,9 +132,7 @@ async fn connect(
             Err(error) => {
                 debug!(cluster = cluster.name(), host = %picked.endpoint.address, "cannot connect: {error}");
                 journal.failure(failure_text(&error));
-                if let Some(flag) = ResponseFlag::from_short(error.flag()) {
-                    journal.flag(flag);
-                }
+                journal.flag(error.flag());
                 tried.push(picked.endpoint.address.clone());
             }
         }

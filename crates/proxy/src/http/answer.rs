@@ -34,7 +34,7 @@ pub(crate) fn answer(
     }
     match reply.status.is_redirection() {
         true => record.downstream.stats.rq_redirect.increment(),
-        false if reply.details == "direct_response" => record.downstream.stats.rq_direct_response.increment(),
+        false if reply.of_route => record.downstream.stats.rq_direct_response.increment(),
         false => {}
     }
     let (response, body) = reply.into_response(grpc);

@@ -43,8 +43,7 @@ pub(crate) async fn forward(
         record.keep_request_headers(&prepared.parts.headers);
         return answer(no_cluster(&plan), grpc, Some(&plan.route), record);
     };
-    let labels = cluster.http.labels(&cluster, &env.stats);
-    record.cluster(labels);
+    record.cluster(cluster.labels());
     record.downstream.stats.rq_total.increment();
     let timing = Timing::new(&plan, &prepared, &record.downstream.manager.limits);
     rewrite_head(&plan, &mut prepared, &mut record, &timing);
@@ -134,8 +133,7 @@ fn mirror(plan: &ForwardPlan, prepared: &Prepared, timing: &Timing, record: &Rec
             }
             false => RequestBody::Empty,
         };
-        let (info, env) = (downstream.info.clone(), downstream.env.clone());
-        copy.send(body, timing.response(), info, env, downstream.is_http2);
+        copy.send(body, timing.response(), downstream.info.clone(), downstream.is_http2);
     }
     tees
 }
@@ -213,14 +211,15 @@ impl Retry<'_> {
         record: &mut Record,
     ) -> Option<(Duration, Permit)> {
         let policy = self.policy?;
-        let retries = failure.is_some_and(|failure| policy.retries_failure(failure));
-        if timing.is_over() {
-            return None;
-        }
-        self.pause(retries, policy, record)
+        let failure = failure.filter(|_| !timing.is_over())?;
+        self.pause(policy.retries_failure(failure), policy, record)
     }
 
     fn pause(&self, wanted: bool, policy: &RetryPolicy, record: &mut Record) -> Option<(Duration, Permit)> {
+        if !wanted && self.retries > 0 {
+            // An attempt that needs no other one made the retries before it a success, as Envoy has it.
+            record.count_upstream(|stats| &stats.upstream_rq_retry_success);
+        }
         if !wanted || !self.bodies.can_repeat() {
             return None;
         }
@@ -261,7 +260,7 @@ fn pass_on(
         parts.headers.insert(ATTEMPT_COUNT, HeaderValue::from(attempts));
     }
     record.entry.response_code = Some(parts.status.as_u16());
-    record.details("via_upstream");
+    record.passes_on();
     if plan.cluster_headers.is_some() || !plan.route.headers.is_empty() {
         let rules: Vec<&HeaderRules> =
             plan.cluster_headers.iter().chain(&plan.route.headers).map(Arc::as_ref).collect();

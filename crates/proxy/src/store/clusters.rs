@@ -71,7 +71,8 @@ impl State {
         }
         let config = ClusterConfig::from_proto(&pb, &self.default_sockets)?;
         let deadline = deadline(&config);
-        let cluster = Arc::new(UpstreamCluster::new(config, &self.registry.env.secrets)?);
+        let cluster =
+            Arc::new(UpstreamCluster::new(config, &self.registry.env.secrets, &self.registry.env.stats)?);
         match &cluster.config().discovery {
             Discovery::Eds { service, .. } => {
                 if let Some(assignment) = self.assignments.get(service) {

@@ -59,6 +59,31 @@ impl Subject {
         curl(&all).await
     }
 
+    /// The number that `/stats` shows under this name.
+    pub async fn stat(&self, name: &str) -> u64 {
+        let lines = match &self.kind {
+            Kind::Carrick(proxy) => proxy.env().stats.lines(),
+            Kind::Envoy(envoy) => envoy.stats().await,
+        };
+        let value = lines.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{}: no {name}", self.name))
+    }
+
+    /// Waits until these numbers are as the story expects.
+    pub async fn counted(&self, expected: &[(&str, u64)]) {
+        for (name, wanted) in expected {
+            let mut last = None;
+            eventually(async || {
+                let is = self.stat(name).await;
+                if last.replace(is) != Some(is) && is != *wanted {
+                    eprintln!("{}: {name} is {is}, not {wanted} yet", self.name);
+                }
+                is == *wanted
+            })
+            .await;
+        }
+    }
+
     /// Waits until the access log has that many lines, and returns the last of them.
     pub async fn logged(&self, lines: usize) -> String {
         let path: PathBuf = self.dir.path().join("log");
