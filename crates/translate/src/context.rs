@@ -50,7 +50,7 @@ impl<'a> Context<'a> {
     }
 
     /// The VirtualService that speaks for a host in the mesh.
-    pub fn rule_for(&self, host: &str, port: u16) -> Option<&Arc<Resource<VirtualService>>> {
+    pub(crate) fn rule_for(&self, host: &str, port: u16) -> Option<&Arc<Resource<VirtualService>>> {
         self.scope.rule_for(host, port)
     }
 

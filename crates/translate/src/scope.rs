@@ -86,7 +86,7 @@ impl Scope {
     }
 
     /// The rule for calls to one port of a host: that of the exact name, else of the longest wildcard; the oldest of equals.
-    pub fn rule_for(&self, host: &str, port: u16) -> Option<&Arc<Resource<VirtualService>>> {
+    pub(crate) fn rule_for(&self, host: &str, port: u16) -> Option<&Arc<Resource<VirtualService>>> {
         let holds = |rule: &&Arc<Resource<VirtualService>>| {
             self.sidecar.as_ref().is_none_or(|sidecar| sidecar.imports_rule(rule, port))
         };
