@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use carrick_files::private_dir;
 use carrick_local::{Lifeline, Sandbox, SandboxPlan, check_machine};
 use carrick_model::Diagnostic;
 use sha2::{Digest, Sha256};
