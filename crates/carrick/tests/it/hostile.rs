@@ -12,7 +12,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
 
-use crate::world::{Running, URL, two_clusters};
+use crate::fixtures::{Running, URL, two_clusters};
 
 const NAME: &str = "server.ns2.svc.cluster.global";
 const INGRESS: [&str; 2] = ["203.0.113.21", "80"];

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use crate::world::repository;
+use crate::fixtures::repository;
 
 /// Cycles that are still there: the crate, the folder in its source, and the modules. None may be added.
 const EXCEPTIONS: [(&str, &str, &[&str]); 3] = [

@@ -18,7 +18,7 @@ pub struct Subject {
 
 enum Kind {
     Carrick(Box<Proxy>),
-    Envoy(Envoy),
+    Envoy(Box<Envoy>),
 }
 
 /// Both proxies, with the same configuration. `ACCESS_LOG` in it stands for the file of the proxy's access log.
@@ -39,7 +39,7 @@ async fn envoy(yaml: &str) -> Subject {
     let yaml = yaml.replace("ACCESS_LOG", dir.path().join("log").to_str().unwrap());
     let admin = "admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}";
     let envoy = Envoy::start(dir.path(), &format!("{yaml}\n{admin}\n")).await;
-    Subject { name: "envoy", dir, kind: Kind::Envoy(envoy) }
+    Subject { name: "envoy", dir, kind: Kind::Envoy(Box::new(envoy)) }
 }
 
 impl Subject {
