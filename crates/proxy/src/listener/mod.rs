@@ -159,10 +159,6 @@ impl Listener {
         .collect()
     }
 
-    fn default_chain(&self) -> Option<&Arc<Chain>> {
-        self.config.default_chain.as_ref().and(self.chains.last())
-    }
-
     fn address(&self) -> SocketAddr {
         self.config.address
     }
