@@ -7,8 +7,11 @@ pub mod layout;
 pub mod plan;
 pub mod pods;
 
+mod http;
+
 pub mod envoy;
 pub mod programs;
+mod runtime;
 pub mod runtime_facts;
 mod world;
 

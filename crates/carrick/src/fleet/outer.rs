@@ -1,4 +1,5 @@
-//! The process outside of the namespaces: it checks the folder and the machine, starts the supervisor, and holds the lifeline.
+//! The process outside of the namespaces: it checks the folder and the machine, starts the
+//! supervisor, and holds the lifeline.
 //!
 //! When it ends, however it ends, everything inside ends. It must not know what runs inside.
 
@@ -52,7 +53,8 @@ pub struct Plan<'a> {
     pub envoy: Option<Envoy>,
 }
 
-/// Checks the folder and the machine, then starts. Returns at once; readiness is the caller's to await.
+/// Checks the folder and the machine, then starts. Returns at once; readiness is the caller's to
+/// await.
 ///
 /// # Errors
 /// Findings in the folder, or what the machine lacks; nothing was started then.

@@ -1,4 +1,5 @@
-//! What the runtime tells a control plane: the running pods as `v1` Pods, as Kubernetes would show them.
+//! What the runtime tells a control plane: the running pods as `v1` Pods, as Kubernetes would show
+//! them.
 //!
 //! It must not know how pods are made.
 
@@ -8,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::pods::PodSpec;
 
-/// A pod, its address, and its network namespace, by which the control plane recognises its processes.
+/// A pod, its address, and its network namespace, by which the control plane recognises its
+/// processes.
 pub fn pod(spec: &PodSpec, address: Ipv4Addr, netns: u64) -> Value {
     let mut labels = spec.labels.clone();
     if spec.role.has_proxy() {

@@ -1,6 +1,7 @@
 //! The supervisor's socket: what runs, how to enter a pod, a pod's own HTTP servers, stopping.
 //!
-//! Only the user who started the federation can open it. It must not know what its answers are used for.
+//! Only the user who started the federation can open it. It must not know what its answers are used
+//! for.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,8 +18,8 @@ use serde::Deserialize;
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
-use super::client;
-use super::supervisor::Shared;
+use super::http;
+use super::runtime::Shared;
 
 /// The port of a proxy's admin interface, on the pod's loopback.
 pub const ADMIN_PORT: u16 = 15000;
@@ -104,7 +105,8 @@ struct Fetch {
     path: String,
 }
 
-/// `GET /fetch?…&path=/flows`: an answer of the pod's proxy, whose admin interface listens on the pod's loopback only.
+/// `GET /fetch?…&path=/flows`: an answer of the pod's proxy, whose admin interface listens on the
+/// pod's loopback only.
 async fn fetch(
     State(facts): State<Facts>,
     Query(fetch): Query<Fetch>,
@@ -121,7 +123,7 @@ async fn fetch(
         .map_err(|error| {
             failed(anyhow::Error::new(error).context("the proxy's admin interface does not answer"))
         })?;
-    let (status, body) = client::get_over(stream, &fetch.path).await.map_err(failed)?;
+    let (status, body) = http::get_over(stream, &fetch.path).await.map_err(failed)?;
     match status.is_success() {
         true => Ok(body),
         false => Err((StatusCode::BAD_GATEWAY, format!("the proxy answered {status}: {body}"))),

@@ -8,9 +8,7 @@ use std::path::Path;
 use crate::world::repository;
 
 /// Cycles that are still there: the crate, the folder in its source, and the modules. None may be added.
-const EXCEPTIONS: [(&str, &str, &[&str]); 10] = [
-    ("carrick", "", &["fleet", "probe", "trace"]),
-    ("carrick", "fleet", &["api", "client", "supervisor"]),
+const EXCEPTIONS: [(&str, &str, &[&str]); 8] = [
     ("local", "", &["entry", "pod_exec", "preflight", "sandbox"]),
     ("model", "", &["diagnostic", "federation", "mesh", "parse", "resource", "snapshot", "validate"]),
     ("model", "analyze", &["chains", "cluster", "listener"]),

@@ -13,8 +13,8 @@ use carrick_control::source::watch::Watch;
 use carrick_model::resources::Networks;
 use carrick_model::{Diagnostic, Federation};
 
-use super::{Shared, World};
 use crate::fleet::plan::{self, FederationPlan};
+use crate::fleet::runtime::{Shared, World};
 
 /// How long a pod that goes may take to finish what it does.
 const GRACE: Duration = Duration::from_secs(5);
