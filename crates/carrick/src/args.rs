@@ -260,15 +260,15 @@ pub struct ControlArgs {
     /// Which of its clusters this is
     #[arg(long, value_name = "NAME")]
     pub cluster: String,
-    /// Further resources: what the runtime knows of pods
+    /// The runtime's own resources: which pods there are, and by which socket each calls
     #[arg(long = "resources", value_name = "PATH")]
     pub resources: Vec<PathBuf>,
     /// Where the cluster CA and allocated addresses are kept
     #[arg(long, value_name = "FOLDER")]
     pub state: PathBuf,
-    /// The Unix socket for proxies and agents
-    #[arg(long, value_name = "SOCKET")]
-    pub listen: PathBuf,
+    /// The folder for the Unix sockets of proxies and agents, one for each pod
+    #[arg(long, value_name = "FOLDER")]
+    pub proxies: PathBuf,
     /// The Unix socket for the operator
     #[arg(long, value_name = "SOCKET")]
     pub admin: PathBuf,

@@ -23,11 +23,15 @@ use carrick_api::{Document, Kind};
 use serde::Serialize;
 
 use crate::args::{Cli, Command, ConfigCommand};
+use crate::memory;
 use crate::style::Style;
 
 /// Runs the command to its end.
 pub fn run(cli: Cli) -> Result<ExitCode> {
     let style = Style::for_stdout(cli.no_color);
+    if holds_keys(&cli.command) {
+        memory::keep_private()?;
+    }
     match cli.command {
         // The proxy has worker threads of its own.
         Command::Proxy(args) => parts::proxy(args),
@@ -48,6 +52,31 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Logs(args) => on_runtime(logs::run(args)),
         Command::Trace(args) => on_runtime(trace::run(args, style)),
         Command::Config(ConfigCommand::Dump { which, pod }) => on_runtime(config::dump(which, pod)),
+    }
+}
+
+/// Whether a private key is ever in the command's memory: a root's, a cluster's, a workload's.
+fn holds_keys(command: &Command) -> bool {
+    match command {
+        Command::Proxy(_)
+        | Command::Control(_)
+        | Command::Agent(_)
+        | Command::RootCa(_)
+        | Command::Supervise(_)
+        // The demo's attacks hold certificates, and the probe uses them.
+        | Command::Demo(_)
+        | Command::Probe => true,
+        Command::Up(_)
+        | Command::Down(_)
+        | Command::Ps(_)
+        | Command::Exec(_)
+        | Command::Logs(_)
+        | Command::Trace(_)
+        | Command::Analyze(_)
+        | Command::Explain(_)
+        | Command::Config(_)
+        | Command::Bootstrap(_)
+        | Command::App(_) => false,
     }
 }
 

@@ -7,6 +7,7 @@ mod commands;
 mod demo;
 mod envoy_log;
 mod fleet;
+mod memory;
 mod probe;
 mod style;
 mod trace;

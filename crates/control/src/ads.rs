@@ -39,7 +39,7 @@ impl AggregatedDiscoveryService for AdsService {
         &self,
         request: Request<Streaming<DiscoveryRequest>>,
     ) -> Result<Response<Self::StreamAggregatedResourcesStream>, Status> {
-        let source = self.source(&request).await?;
+        let source = self.source(&request)?;
         Ok(Response::new(stream::start(request.into_inner(), SotwSession::new(), source)))
     }
 
@@ -47,15 +47,16 @@ impl AggregatedDiscoveryService for AdsService {
         &self,
         request: Request<Streaming<DeltaDiscoveryRequest>>,
     ) -> Result<Response<Self::DeltaAggregatedResourcesStream>, Status> {
-        let source = self.source(&request).await?;
+        let source = self.source(&request)?;
         Ok(Response::new(stream::start(request.into_inner(), DeltaSession::new(), source)))
     }
 }
 
 impl AdsService {
-    async fn source<T>(&self, request: &Request<T>) -> Result<ProxySource, Status> {
-        let workload = self.callers.identify(request).await?;
+    fn source<T>(&self, request: &Request<T>) -> Result<ProxySource, Status> {
+        let workload = self.callers.identify(request)?;
         Ok(ProxySource {
+            callers: self.callers.clone(),
             workload,
             node: None,
             resources: ProxyResources::default(),
@@ -69,9 +70,10 @@ impl AdsService {
 
 /// The resources of one connected proxy.
 struct ProxySource {
-    /// Who the kernel says is calling.
+    callers: Callers,
+    /// Whose socket the call came by.
     workload: Arc<Workload>,
-    /// Who the proxy says it is; the first request tells.
+    /// The proxy by our own record of its pod, once the first request has said that it is that pod's.
     node: Option<ProxyNode>,
     resources: ProxyResources,
     published: watch::Receiver<Arc<Published>>,
@@ -81,21 +83,39 @@ struct ProxySource {
 }
 
 impl ProxySource {
-    /// The node may describe the proxy, but not be somebody else's.
-    fn admit(&self, node: &Node) -> Result<ProxyNode, String> {
-        let node = ProxyNode::from_envoy_node(node).map_err(|error| error.to_string())?;
-        let own_address = self.workload.addresses.contains(&std::net::IpAddr::V4(node.ip));
-        if (node.namespace.as_str(), node.name.as_str()) != (&*self.workload.namespace, &*self.workload.name)
+    /// The node has to be the caller's own, so that a mistake is told. Beyond that what it says of itself (kind, labels, account, ...)
+    /// counts for nothing: configuration is made for the pod that the caller is by our own record.
+    fn admit(&self, claimed: &Node) -> Result<ProxyNode, String> {
+        let claimed = ProxyNode::from_envoy_node(claimed).map_err(|error| error.to_string())?;
+        let own_address = self.workload.addresses.contains(&std::net::IpAddr::V4(claimed.ip));
+        if (claimed.namespace.as_str(), claimed.name.as_str())
+            != (&*self.workload.namespace, &*self.workload.name)
             || !own_address
         {
             return Err(format!(
                 "the caller is pod {}/{}, and may not have the configuration of {}",
                 self.workload.namespace,
                 self.workload.name,
-                node.id()
+                claimed.id()
             ));
         }
-        Ok(node)
+        self.node_by_record().ok_or_else(|| {
+            format!("the pod {}/{} has no IPv4 address", self.workload.namespace, self.workload.name)
+        })
+    }
+
+    fn node_by_record(&self) -> Option<ProxyNode> {
+        let published = self.published.borrow();
+        ProxyNode::of_workload(&self.workload, &published.snapshot.settings().cluster_domain)
+    }
+
+    /// What becomes of the pod's record while the proxy is connected holds for it. A pod that is gone keeps its last one until its proxy is.
+    fn follow_record(&mut self) {
+        let newest = self.workload.socket.as_deref().and_then(|socket| self.callers.pod_of(socket));
+        if let Some(newest) = newest.filter(|newest| **newest != *self.workload) {
+            self.workload = newest;
+            self.node = self.node_by_record().or(self.node.take());
+        }
     }
 
     /// What the operator wrote that a resource was made of, and where.
@@ -107,8 +127,9 @@ impl ProxySource {
     }
 
     fn rebuild(&mut self) {
-        let Some(node) = &self.node else { return };
         let published = self.published.borrow_and_update().clone();
+        self.follow_record();
+        let Some(node) = &self.node else { return };
         self.resources = resources_for(&self.translations, &published, node);
         if let Some(connection) = &self.connection {
             connection.sent(published.version);

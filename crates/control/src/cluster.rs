@@ -13,18 +13,15 @@ use carrick_identity::ttl::TtlPolicy;
 use carrick_xds::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryServiceServer;
 use carrick_xds::pb::istio::v1::auth::istio_certificate_service_server::IstioCertificateServiceServer;
 use tokio::net::{TcpListener, UdpSocket};
-use tokio_stream::StreamExt;
-use tokio_stream::wrappers::UnixListenerStream;
+use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::ads::AdsService;
 use crate::ca::{self, CaService, ClusterCa, Enrolment, RootClient, load_or_enrol};
 use crate::callers::Callers;
-use crate::peer::PeerStream;
 use crate::pipeline::{Pipeline, PipelineOptions};
 use crate::proxies::Proxies;
-use crate::socket::bind_private;
-use crate::{admin, files, names};
+use crate::{admin, files, names, pod_sockets};
 
 /// What a control plane needs to know.
 #[derive(Debug, Clone)]
@@ -33,12 +30,13 @@ pub struct ControlOptions {
     pub federation: PathBuf,
     /// Which of its clusters this is.
     pub cluster: String,
-    /// Further resources: what the runtime knows of pods.
+    /// The runtime's own resources: which pods there are, and by which socket each calls.
     pub resources: Vec<PathBuf>,
     /// Where the cluster CA and allocated addresses are kept.
     pub state: PathBuf,
-    /// The Unix socket for proxies and agents.
-    pub listen: PathBuf,
+    /// The folder for the Unix sockets of proxies and agents, one for each pod: `NAME/xds.sock`, where NAME is what the runtime's own
+    /// resources say of the pod.
+    pub proxies: PathBuf,
     /// The Unix socket for the operator.
     pub admin: PathBuf,
     /// Where DNS is served, UDP and TCP.
@@ -74,7 +72,7 @@ pub async fn run(options: ControlOptions, stop: CancellationToken) -> Result<()>
     let following = ca::follow(ca.clone(), enrolment, published.clone());
     let ttl = TtlPolicy { default: options.workload_ttl, ..TtlPolicy::default() };
 
-    let callers = Callers::new(published.clone());
+    let callers = Callers::new(published.clone(), &options.resources);
     let proxies = Arc::new(Proxies::default());
     let ads = AdsService {
         published: published.clone(),
@@ -82,10 +80,10 @@ pub async fn run(options: ControlOptions, stop: CancellationToken) -> Result<()>
         proxies: proxies.clone(),
         translations: Arc::default(),
     };
-    let ca_service = CaService { ca, callers, published: published.clone(), ttl };
+    let ca_service = CaService { ca, callers: callers.clone(), published: published.clone(), ttl };
 
-    let incoming =
-        UnixListenerStream::new(bind_private(&options.listen)?).map(|stream| stream.map(PeerStream::accept));
+    files::private_dir(&options.proxies)?;
+    let incoming = ReceiverStream::new(pod_sockets::listen(options.proxies, callers));
     let grpc = tonic::transport::Server::builder()
         .add_service(AggregatedDiscoveryServiceServer::new(ads))
         .add_service(IstioCertificateServiceServer::new(ca_service))

@@ -29,6 +29,6 @@ fn finding(diagnostic: &Diagnostic) -> Finding {
         }),
         field: diagnostic.field.clone(),
         reason: diagnostic.reason.clone(),
-        help: diagnostic.mend.clone(),
+        help: diagnostic.help.clone(),
     }
 }

@@ -18,6 +18,7 @@ pub mod cluster;
 mod ads;
 mod callers;
 mod peer;
+mod pod_sockets;
 mod proxies;
 mod stream;
 pub mod translations;

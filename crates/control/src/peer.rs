@@ -1,26 +1,25 @@
-//! Who is calling over a Unix socket, by the kernel's word: the network namespace of the calling process, which is one pod's.
+//! Who is calling over a Unix socket: the pod that the socket is for.
 //!
-//! It must not know what the caller wants, nor which pods exist.
+//! Each pod has a socket of its own, in a folder that no other pod sees, so by which socket a call came is who is calling. Nothing is asked
+//! about the calling process, which may be gone, with another one under its number, before the question is answered. It must not know what the
+//! caller wants, nor which pods exist.
 
 use std::io;
-use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
 use tonic::transport::server::Connected;
 
-/// What the kernel said of a connection's other end when it was accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The name of the socket by which a connection came.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerInfo {
-    /// Inode number of the peer's network namespace, as `/proc/PID/ns/net` shows it; `None` if it could not be known.
-    pub netns: Option<u64>,
+    pub socket: Arc<str>,
 }
 
-/// A connection together with the kernel's word on its peer.
+/// A connection together with where it came in.
 #[derive(Debug)]
 pub struct PeerStream {
     inner: UnixStream,
@@ -28,35 +27,16 @@ pub struct PeerStream {
 }
 
 impl PeerStream {
-    pub fn accept(inner: UnixStream) -> Self {
-        let netns = netns_of(&inner).ok();
-        Self { inner, info: PeerInfo { netns } }
+    pub fn new(inner: UnixStream, socket: Arc<str>) -> Self {
+        Self { inner, info: PeerInfo { socket } }
     }
-}
-
-/// The inode number of this process's own network namespace.
-pub fn own_netns() -> io::Result<u64> {
-    Ok(std::fs::metadata("/proc/self/ns/net")?.ino())
-}
-
-/// SO_PEERCRED names the process that connected. Process numbers are reused, so after its namespace was read the connection must still be
-/// open: had that process died meanwhile, its end would be closed.
-fn netns_of(stream: &UnixStream) -> io::Result<u64> {
-    let pid = stream.peer_cred()?.pid().ok_or(io::ErrorKind::NotFound)?;
-    let inode = std::fs::metadata(format!("/proc/{pid}/ns/net"))?.ino();
-    let mut fds = [PollFd::from_borrowed_fd(stream.as_fd(), PollFlags::HUP | PollFlags::RDHUP)];
-    poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))?;
-    if fds[0].revents().intersects(PollFlags::HUP | PollFlags::RDHUP) {
-        return Err(io::ErrorKind::ConnectionAborted.into());
-    }
-    Ok(inode)
 }
 
 impl Connected for PeerStream {
     type ConnectInfo = PeerInfo;
 
     fn connect_info(&self) -> PeerInfo {
-        self.info
+        self.info.clone()
     }
 }
 

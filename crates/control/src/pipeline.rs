@@ -82,7 +82,7 @@ pub struct Pipeline {
     addresses: AddressTable,
     last_good: LastGood,
     reader: Reader,
-    /// First the operator's, then the runtime's; findings come in this order.
+    /// First the operator's, then the runtime's.
     sources: Vec<Source>,
     /// The operator's folder that the first source follows.
     followed: Folder,
@@ -189,7 +189,9 @@ fn settle(
         settings.access_log = Some(access_log::flow());
     }
     let mut newest = Vec::new();
-    for source in sources {
+    // Of two resources of one name the second is refused. That must be the operator's: the runtime
+    // says who the pods are that run.
+    for source in sources.iter().rev() {
         newest.extend(source.files().map_err(PipelineError::Source)?);
     }
     let settled = last_good

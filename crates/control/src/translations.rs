@@ -31,7 +31,7 @@ impl Translations {
 
     /// Proxies of one audience come one after the other; the first one makes what all get.
     fn shared(&self, version: u64, snapshot: &MeshSnapshot, node: &ProxyNode) -> ProxyResources {
-        let audience = Audience::of(snapshot, node);
+        let audience = Audience::from_node(snapshot, node);
         // An entry is replaced whole, so a panic of another thread leaves none half-made.
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let before = made.get(&audience);

@@ -4,7 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::process::{Command, ExitCode};
 
-use crate::{pod_exec, preflight, sandbox};
+use crate::{pod, pod_exec, preflight, sandbox};
 
 /// One hidden subcommand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub(crate) enum Entry {
     Sandbox,
     /// Is pid 1 of a sandbox.
     Init,
+    /// Is pid 1 of a pod.
+    PodInit,
     /// Enters a pod and becomes a program.
     PodExec,
     /// Enters a running sandbox from outside and waits for a `PodExec` there.
@@ -23,9 +25,10 @@ pub(crate) enum Entry {
     ProbeInside,
 }
 
-const ENTRIES: [(&str, Entry); 6] = [
+const ENTRIES: [(&str, Entry); 7] = [
     ("local-sandbox", Entry::Sandbox),
     ("local-init", Entry::Init),
+    ("local-pod-init", Entry::PodInit),
     ("local-pod-exec", Entry::PodExec),
     ("local-enter", Entry::Enter),
     ("local-probe", Entry::Probe),
@@ -45,6 +48,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
     let outcome = match entry {
         Entry::Sandbox => sandbox::stage::run(&arguments),
         Entry::Init => sandbox::init::run(&arguments),
+        Entry::PodInit => pod::init::run(),
         Entry::PodExec => pod_exec::run(&arguments),
         Entry::Enter => pod_exec::enter(&arguments),
         Entry::Probe => preflight::probe::run(),

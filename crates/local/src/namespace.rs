@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns};
 
 /// Runs `work` on a thread of its own and waits for it. What the thread does to its namespaces ends with it; the
@@ -26,6 +27,23 @@ pub(crate) fn inside_network<T: Send>(
         setns(network, CloneFlags::CLONE_NEWNET)?;
         work()
     })
+}
+
+/// Runs `work` on a thread whose children are born into a pid namespace. The thread itself stays where it is.
+pub(crate) fn bearing_into<T: Send>(
+    processes: &OwnedFd,
+    work: impl FnOnce() -> io::Result<T> + Send,
+) -> io::Result<T> {
+    on_own_thread(|| {
+        setns(processes, CloneFlags::CLONE_NEWPID)?;
+        work()
+    })
+}
+
+/// Mounts a `/proc` that shows the caller's pid namespace, in the caller's mount namespace.
+pub(crate) fn mount_proc() -> io::Result<()> {
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    Ok(mount(Some("proc"), "/proc", Some("proc"), flags, None::<&str>)?)
 }
 
 /// A handle on one of the calling thread's namespaces; `kind` is a name below `/proc/thread-self/ns`.

@@ -1,5 +1,6 @@
 //! Becoming a program in a pod: enter its namespaces, give up what the program must not have, then replace ourselves
-//! with it. The pid stays, so signals and exit codes need no interpreter. Single-threaded.
+//! with it. The pid stays, so signals and exit codes need no interpreter. Whoever starts us has entered the pod's pid
+//! namespace already, so that we were born into it. Single-threaded.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -16,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::entry::Entry;
 use crate::error::{Error, failed};
-use crate::pod::{Pod, PodEntry};
+use crate::pod::{EntryPaths, Pod, PodEntry};
 use crate::privileges::Privileges;
 use crate::shepherd;
 
@@ -24,9 +25,7 @@ use crate::shepherd;
 /// is simply inherited.
 #[derive(Debug, Serialize, Deserialize)]
 struct Order {
-    network: PathBuf,
-    mounts: PathBuf,
-    names: PathBuf,
+    entry: EntryPaths,
     privileges: Privileges,
     working_dir: PathBuf,
     attachment: Attachment,
@@ -41,7 +40,8 @@ pub(crate) enum Attachment {
     Foreground,
 }
 
-/// A command that runs `argv` in the pod. Environment and the three standard streams are the caller's to set.
+/// A command that runs `argv` in the pod, for a thread whose children are born into the pod's pid namespace. Environment
+/// and the three standard streams are the caller's to set.
 pub(crate) fn command_in(pod: &Pod, privileges: Privileges, working_dir: &Path, argv: &[String]) -> Command {
     let order = order_for(&pod.entry(), std::process::id(), privileges, working_dir, Attachment::OwnSession);
     let mut command = Entry::PodExec.command();
@@ -62,7 +62,7 @@ impl PodEntry {
     ) -> Command {
         let order = order_for(self, supervisor, privileges, working_dir, Attachment::Foreground);
         let mut command = Entry::Enter.command();
-        command.arg(supervisor.to_string()).arg(order).args(argv);
+        command.arg(supervisor.to_string()).arg(self.paths(supervisor).processes).arg(order).args(argv);
         command
     }
 }
@@ -74,9 +74,8 @@ fn order_for(
     working_dir: &Path,
     attachment: Attachment,
 ) -> String {
-    let [network, mounts, names] = entry.paths(supervisor);
-    let working_dir = working_dir.to_path_buf();
-    let order = Order { network, mounts, names, privileges, working_dir, attachment };
+    let (entry, working_dir) = (entry.paths(supervisor), working_dir.to_path_buf());
+    let order = Order { entry, privileges, working_dir, attachment };
     // Only a path that is no UTF-8 cannot be written so; the reader then says that the order is broken.
     serde_json::to_string(&order).unwrap_or_default()
 }
@@ -97,9 +96,12 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<i32, Error> {
     // All are opened before any is entered: in the pod's mount namespace the paths may mean something else.
     let open =
         |path: &Path| File::open(path).map_err(failed(format!("enter the pod: open {}", path.display())));
-    let (network, names, mounts) = (open(&order.network)?, open(&order.names)?, open(&order.mounts)?);
+    let entry = &order.entry;
+    let (network, names) = (open(&entry.network)?, open(&entry.names)?);
+    let (queues, mounts) = (open(&entry.queues)?, open(&entry.mounts)?);
     setns(network, CloneFlags::CLONE_NEWNET).map_err(failed("enter the pod's network"))?;
     setns(names, CloneFlags::CLONE_NEWUTS).map_err(failed("enter the pod's host name"))?;
+    setns(queues, CloneFlags::CLONE_NEWIPC).map_err(failed("enter the pod's message queues"))?;
     setns(mounts, CloneFlags::CLONE_NEWNS).map_err(failed("enter the pod's file system"))?;
     let working_dir = &order.working_dir;
     std::env::set_current_dir(working_dir).map_err(failed(format!("enter {}", working_dir.display())))?;
@@ -118,19 +120,18 @@ fn report_failed_exec(program: &OsString, error: &io::Error) -> i32 {
     if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 }
 }
 
-/// `local-enter SUPERVISOR ORDER ARGV...`: enters the user and pid namespaces of the sandbox. The latter takes effect
-/// for children only, hence the second process.
+/// `local-enter SUPERVISOR PROCESSES ORDER ARGV...`: enters the user namespace of the sandbox and the pid namespace of
+/// the pod. The latter takes effect for children only, hence the second process.
 pub(crate) fn enter(arguments: &[OsString]) -> Result<i32, Error> {
-    let [supervisor, rest @ ..] = arguments else {
-        return Err(Error::refused("enter the sandbox", "no supervisor was named"));
+    let [supervisor, processes, rest @ ..] = arguments else {
+        return Err(Error::refused("enter the sandbox", "no supervisor and no pod were named"));
     };
-    let namespace = |kind: &str| {
-        let path = Path::new("/proc").join(supervisor).join("ns").join(kind);
-        File::open(&path).map_err(failed(format!("enter the sandbox: open {}", path.display())))
-    };
-    let (user, pid) = (namespace("user")?, namespace("pid")?);
+    let open =
+        |path: &Path| File::open(path).map_err(failed(format!("enter the sandbox: open {}", path.display())));
+    let user = open(&Path::new("/proc").join(supervisor).join("ns/user"))?;
+    let processes = open(Path::new(processes))?;
     setns(user, CloneFlags::CLONE_NEWUSER).map_err(failed("enter the sandbox's user namespace"))?;
-    setns(pid, CloneFlags::CLONE_NEWPID).map_err(failed("enter the sandbox's pid namespace"))?;
+    setns(processes, CloneFlags::CLONE_NEWPID).map_err(failed("enter the pod's pid namespace"))?;
     // Whoever started us is the one whom the program serves: killed, it takes the program along. Said last, because the kernel forgets
     // it when a process gains capabilities.
     set_pdeathsig(Signal::SIGKILL).map_err(failed("tie ourselves to whoever started us"))?;

@@ -16,9 +16,6 @@ pub enum Privileges {
     App,
     /// CAP_NET_ADMIN and CAP_NET_BIND_SERVICE: may mark its sockets as the proxy's own.
     Proxy,
-    /// CAP_SYS_PTRACE and CAP_NET_BIND_SERVICE: may look up which network namespace a peer lives in
-    /// (`/proc/PID/ns/net`).
-    ControlPlane,
 }
 
 impl Privileges {
@@ -26,7 +23,6 @@ impl Privileges {
         match self {
             Privileges::App => CapabilitySet::empty(),
             Privileges::Proxy => CapabilitySet::NET_ADMIN | CapabilitySet::NET_BIND_SERVICE,
-            Privileges::ControlPlane => CapabilitySet::SYS_PTRACE | CapabilitySet::NET_BIND_SERVICE,
         }
     }
 

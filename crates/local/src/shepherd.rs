@@ -74,6 +74,21 @@ pub(crate) fn watch_over(child: u32, lifeline: Option<Lifeline<'_>>, from_termin
     }
 }
 
+/// Collects every process that dies, for ever. Only for pid 1 of a pod.
+pub(crate) fn collect_for_ever() -> io::Result<i32> {
+    let mut deaths = SigSet::empty();
+    deaths.add(Signal::SIGCHLD);
+    // Blocked first, so that no death between the collecting and the waiting is missed.
+    deaths.thread_block()?;
+    loop {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => drop(deaths.wait()?),
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
 /// Kills every other process of this pid namespace and collects it. Only for pid 1.
 pub(crate) fn end_everything() -> io::Result<()> {
     match kill(Pid::from_raw(-1), Signal::SIGKILL) {

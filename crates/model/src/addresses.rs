@@ -1,15 +1,15 @@
 //! Addresses for hosts that have none: stable, deterministic, never moved. Pure; the control plane stores the
 //! table between runs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
 
 use crate::cidr::Cidr;
 
-/// Which host got which address. An entry stays as long as the table lives, so that a host that comes back
-/// finds its old address and no other host inherits one that clients may still have cached.
+/// Which host got which address. An entry stays until its range is full, so that a host that comes back finds its
+/// old address and no other host inherits one that clients may still have cached.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AddressTable {
@@ -33,31 +33,89 @@ impl AddressTable {
         self.entries.iter().map(|(host, address)| (host.as_str(), *address))
     }
 
-    /// Gives each host an address from `range` that is neither in the table nor `reserved`. A host whose entry
-    /// lies in the range keeps it, unless somebody claimed that very address explicitly.
+    /// Gives each host an address from `range` that is neither in the table nor `reserved`: see [`Allocation`].
     ///
-    /// As in Istio's `se/auto_allocation.go`: an FNV-1a hash of the host picks the first slot, a second hash
-    /// the stride, so that one more host does not move the others. The first and last addresses of the range
-    /// are left out.
+    /// # Errors
+    /// The first host for which no address is left.
     pub fn allocate<'a>(
         &mut self,
         range: Cidr,
         reserved: &BTreeSet<Ipv4Addr>,
         hosts: impl IntoIterator<Item = &'a str>,
     ) -> Result<(), RangeExhausted> {
-        let mut taken: BTreeSet<Ipv4Addr> =
-            self.entries.values().copied().chain(reserved.iter().copied()).collect();
-        for host in hosts {
-            let kept = self.get(host).filter(|a| range.contains(IpAddr::V4(*a)) && !reserved.contains(a));
-            if kept.is_some() {
-                continue;
-            }
-            let free = candidates(range, host).find(|address| !taken.contains(address));
-            let address = free.ok_or_else(|| RangeExhausted { range, host: host.to_owned() })?;
-            taken.insert(address);
-            self.entries.insert(host.to_owned(), address);
+        let hosts: Vec<&str> = hosts.into_iter().collect();
+        let mut allocation =
+            Allocation::new(self, reserved, hosts.iter().copied().map(str::to_owned).collect());
+        hosts.into_iter().try_for_each(|host| allocation.give(range, host).map(drop))
+    }
+}
+
+/// Giving out addresses to many hosts, one after the other. What is taken is gathered once, so that the work grows
+/// with the number of hosts and not with its square.
+pub(crate) struct Allocation<'a> {
+    table: &'a mut AddressTable,
+    reserved: &'a BTreeSet<Ipv4Addr>,
+    /// All hosts that there are now. Others of the table are only remembered.
+    present: HashSet<String>,
+    taken: HashSet<Ipv4Addr>,
+    /// Ranges in which nothing is left, not even by forgetting. No address comes back meanwhile.
+    full: Vec<Cidr>,
+}
+
+impl<'a> Allocation<'a> {
+    pub(crate) fn new(
+        table: &'a mut AddressTable,
+        reserved: &'a BTreeSet<Ipv4Addr>,
+        present: HashSet<String>,
+    ) -> Allocation<'a> {
+        let taken = table.entries.values().chain(reserved).copied().collect();
+        Allocation { table, reserved, present, taken, full: Vec::new() }
+    }
+
+    /// The host's address in `range`. A host whose entry lies in the range keeps it, unless somebody claimed that very
+    /// address explicitly. When nothing is free, hosts that are gone give up theirs.
+    ///
+    /// As in Istio's `se/auto_allocation.go`: an FNV-1a hash of the host picks the first slot, a second hash
+    /// the stride, so that one more host does not move the others. The first and last addresses of the range
+    /// are left out.
+    pub(crate) fn give(&mut self, range: Cidr, host: &str) -> Result<Ipv4Addr, RangeExhausted> {
+        let known = self.table.get(host);
+        if let Some(kept) = known.filter(|a| range.contains(IpAddr::V4(*a)) && !self.reserved.contains(a)) {
+            return Ok(kept);
         }
-        Ok(())
+        let Some(address) = self.find(range, host) else {
+            return Err(RangeExhausted { range, host: host.to_owned() });
+        };
+        self.taken.insert(address);
+        self.table.entries.insert(host.to_owned(), address);
+        Ok(address)
+    }
+
+    fn find(&mut self, range: Cidr, host: &str) -> Option<Ipv4Addr> {
+        if self.full.contains(&range) {
+            return None;
+        }
+        let free = |taken: &HashSet<Ipv4Addr>| candidates(range, host).find(|a| !taken.contains(a));
+        if let Some(address) = free(&self.taken) {
+            return Some(address);
+        }
+        self.forget_absent(range);
+        let found = free(&self.taken);
+        if found.is_none() {
+            self.full.push(range);
+        }
+        found
+    }
+
+    fn forget_absent(&mut self, range: Cidr) {
+        let Self { table, reserved, present, taken, .. } = self;
+        table.entries.retain(|host, address| {
+            let kept = present.contains(host) || !range.contains(IpAddr::V4(*address));
+            if !kept && !reserved.contains(address) {
+                taken.remove(address);
+            }
+            kept
+        });
     }
 }
 

@@ -91,10 +91,10 @@ pub fn analyze(federation: &Federation, snapshots: &[MeshSnapshot]) -> Vec<Diagn
     distinct(findings.found)
 }
 
-/// Many clients can meet one mistake; it is told once.
+/// Many clients can meet one mistake; it is reported once.
 fn distinct(mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
     found.sort_by(|a, b| (&a.location, a.code, &a.reason).cmp(&(&b.location, b.code, &b.reason)));
-    let mut told = BTreeSet::new();
-    found.retain(|one| told.insert((one.code, one.location.clone(), one.field.clone())));
+    let mut reported = BTreeSet::new();
+    found.retain(|one| reported.insert((one.code, one.location.clone(), one.field.clone())));
     found
 }

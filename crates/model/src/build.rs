@@ -1,13 +1,15 @@
 //! The only way to a snapshot: check, sort, index, check the references, index what depends on them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::addresses::AddressTable;
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::mesh::MeshSettings;
 use crate::resource::{AnyResource, Kind, ResourceName};
 use crate::snapshot::{
-    DestinationRuleIndex, GatewayIndex, Indexes, Inventory, MeshSnapshot, ServiceIndex, WorkloadIndex,
+    DestinationRuleIndex, GatewayIndex, Indexes, Inventory, LabelIndex, MeshSnapshot, ServiceIndex,
+    WorkloadIndex,
 };
 use crate::validate::{self, Surroundings, references};
 
@@ -25,7 +27,7 @@ pub fn build(
         let is_policy = matches!(resource, AnyResource::AuthorizationPolicy(_));
         is_sound(resource, &settings, &mut diagnostics) || is_policy
     });
-    let mut inventory = Inventory::of(resources);
+    let mut inventory = Inventory::from_resources(resources);
 
     let workloads = WorkloadIndex::build(&inventory, &settings);
     let services = ServiceIndex::build(&inventory, &workloads, &settings, &mut addresses, &mut diagnostics);
@@ -33,6 +35,8 @@ pub fn build(
     let gateways = GatewayIndex::build(&inventory.gateways);
 
     let found_before = diagnostics.len();
+    let mut deployed = LabelIndex::default();
+    inventory.deployments.iter().for_each(|one| deployed.push(&one.spec.template.metadata.labels));
     let around = Surroundings {
         settings: &settings,
         inventory: &inventory,
@@ -40,8 +44,12 @@ pub fn build(
         services: &services,
         destination_rules: &destination_rules,
         gateways: &gateways,
+        hosts: services.hosts(),
+        delegates: inventory.virtual_services.iter().map(Arc::as_ref).collect(),
+        deployed,
     };
     references(&around, &mut diagnostics);
+    drop(around);
     inventory.remove_virtual_services(&diagnostics[found_before..]);
 
     let indexes = Indexes { workloads, services, destination_rules, gateways };
@@ -81,7 +89,7 @@ fn without_duplicates(resources: Vec<AnyResource>, diagnostics: &mut Vec<Diagnos
             location: meta.locate("metadata.name"),
             field: "metadata.name".to_owned(),
             reason: format!("{name} is already defined at {}", earlier.source),
-            mend: "rename or remove one of the two".to_owned(),
+            help: "rename or remove one of the two".to_owned(),
             resource: Some(name),
         });
     }

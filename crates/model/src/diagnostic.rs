@@ -1,4 +1,4 @@
-//! What is wrong, where, why, and how to mend it. Knows nothing of how the finding came about.
+//! What is wrong, where, why, and what to do about it. Knows nothing of how the finding came about.
 
 mod explain;
 mod render;
@@ -35,7 +35,7 @@ pub struct Diagnostic {
     /// Why it is wrong, one sentence without a full stop.
     pub reason: String,
     /// What to do, one sentence without a full stop; empty when the reason says it all.
-    pub mend: String,
+    pub help: String,
 }
 
 impl Diagnostic {

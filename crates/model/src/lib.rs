@@ -8,6 +8,8 @@
 //! [`mesh`] and [`addresses`] (settings and address allocation), [`snapshot`] (what can be asked of a mesh),
 //! `validate` and [`build()`](build()) (resources -> [`MeshSnapshot`]), [`analyze`](mod@analyze) (what is wrong with the whole).
 
+#![warn(unreachable_pub)]
+
 pub mod source;
 
 pub mod diagnostic;

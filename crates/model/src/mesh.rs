@@ -102,7 +102,7 @@ impl MeshSettings {
     }
 
     /// `name` in `namespace` as a full host name: `name.namespace.svc.cluster.local`.
-    pub fn service_host(&self, name: &str, namespace: &str) -> String {
+    pub(crate) fn service_host(&self, name: &str, namespace: &str) -> String {
         format!("{name}.{namespace}.svc.{}", self.cluster_domain)
     }
 

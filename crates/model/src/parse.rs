@@ -78,7 +78,7 @@ fn parse_file(file: &SourceFile, substitutions: &BTreeMap<String, String>) -> Pa
 }
 
 fn unreadable(fault: tree::Fault, path: &Arc<str>) -> Diagnostic {
-    let (code, mend) = match fault.too_large {
+    let (code, help) = match fault.too_large {
         true => (codes::TOO_LARGE, "make it smaller and flatter, or split it into several documents"),
         false => (codes::SYNTAX, "correct the YAML; the other documents of this file are not affected"),
     };
@@ -89,6 +89,6 @@ fn unreadable(fault: tree::Fault, path: &Arc<str>) -> Diagnostic {
         resource: None,
         field: String::new(),
         reason: fault.reason,
-        mend: mend.to_owned(),
+        help: help.to_owned(),
     }
 }

@@ -2,6 +2,7 @@
 
 mod any;
 mod kind;
+mod kinds;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,6 +12,8 @@ use time::OffsetDateTime;
 
 pub use any::AnyResource;
 pub use kind::Kind;
+pub(crate) use kind::{group, is_kubernetes_group};
+pub(crate) use kinds::kinds;
 
 use crate::source::{Location, Positions};
 

@@ -18,7 +18,7 @@ mod namespace;
 mod peer_authentication;
 mod pod;
 mod request_authentication;
-pub mod scalars;
+mod scalars;
 mod secret;
 mod selector;
 mod service;

@@ -14,6 +14,7 @@ mod names;
 mod policy;
 mod protocol;
 mod route_match;
+mod selection;
 mod service;
 mod services;
 mod sidecars;
@@ -42,12 +43,13 @@ pub use service::{
     sni_key,
 };
 pub use sidecars::SidecarScope;
-pub use workload::{NETNS_ANNOTATION, OWNER_ANNOTATION, TLS_MODE_LABEL, Workload};
+pub use workload::{OWNER_ANNOTATION, PROXY_ANNOTATION, SOCKET_ANNOTATION, TLS_MODE_LABEL, Workload};
 
-pub(crate) use delegates::{find as find_delegate, is_delegate, merged as merged_with_delegate};
+pub(crate) use delegates::{Delegates, is_delegate, merged as merged_with_delegate};
 pub(crate) use destination_rules::DestinationRuleIndex;
 pub(crate) use gateways::{GatewayIndex, missing_credentials};
 pub(crate) use inventory::Inventory;
+pub(crate) use selection::LabelIndex;
 pub(crate) use services::ServiceIndex;
 pub(crate) use virtual_services::gateway_name;
 pub(crate) use workloads::WorkloadIndex;
@@ -101,7 +103,7 @@ impl MeshSnapshot {
         &self.settings
     }
 
-    /// The keys of those labels that can change what a client may call. Clients that differ in others only are told the same.
+    /// The keys of those labels that can change what a client may call. Clients that agree in these get the same configuration.
     pub fn client_label_keys(&self) -> &BTreeSet<String> {
         &self.client_label_keys
     }
@@ -194,11 +196,6 @@ impl MeshSnapshot {
         self.gateways.all()
     }
 
-    /// What a workload accepts at one of its ports.
-    pub fn mtls_mode(&self, workload: &Workload, target_port: u16) -> MtlsMode {
-        self.server_mtls(workload, target_port).mode
-    }
-
     /// What a workload accepts at one of its ports, and which resource says so.
     pub fn server_mtls(&self, workload: &Workload, target_port: u16) -> ServerMtls {
         let serving = self.services.served_by(workload);
@@ -216,11 +213,6 @@ impl MeshSnapshot {
     /// What clients assume of a namespace's services for automatic mutual TLS.
     pub fn inferred_mtls(&self, service: &Service) -> MtlsMode {
         self.authentication.inferred(&service.namespace).mode
-    }
-
-    /// Whether any MeshPolicy or Policy is PERMISSIVE in the old sense. Ask [`MeshSnapshot::server_mtls`] for a port.
-    pub fn legacy_permissive(&self) -> bool {
-        self.authentication.is_legacy_permissive()
     }
 
     /// The identities that a service's endpoints may have: its `subjectAltNames`, and the SPIFFE IDs of their

@@ -35,7 +35,7 @@ impl ExportTo {
     }
 
     /// Whether a client in namespace `client` sees what a resource in namespace `own` declares.
-    pub fn admits(&self, own: &str, client: &str) -> bool {
+    pub(crate) fn admits(&self, own: &str, client: &str) -> bool {
         match self {
             ExportTo::Everyone => true,
             ExportTo::Nobody => false,
@@ -44,7 +44,7 @@ impl ExportTo {
     }
 
     /// Whether nobody outside the resource's own namespace sees it.
-    pub fn is_private(&self, own: &str) -> bool {
+    pub(crate) fn is_private(&self, own: &str) -> bool {
         match self {
             ExportTo::Everyone | ExportTo::Nobody => false,
             ExportTo::Namespaces(names) => names.iter().all(|name| name == "." || name == own),

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use carrick_identity::TrustDomain;
@@ -13,6 +13,7 @@ use carrick_model::{
     AddressTable, Diagnostic, EndpointAddress, MeshSettings, MeshSnapshot, Resolution, SourceFile, build,
     parse_with,
 };
+use carrick_testing::needs::original_demo;
 
 /// The pods that a local runtime would report: the demo's own, and the gateways.
 const PODS: &str = "\
@@ -40,18 +41,6 @@ metadata: { name: istio-egressgateway, namespace: istio-system }
 spec: { selector: { istio: egressgateway }, ports: [{ name: tls, port: 80, targetPort: 8080 }] }
 ";
 
-fn folder() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/istio_federation_demo");
-    if !folder.is_dir() {
-        eprintln!(
-            "SKIPPED: {} is absent; the original demo's files belong beside the clone",
-            folder.display()
-        );
-        return None;
-    }
-    Some(folder)
-}
-
 fn read(folder: &Path, names: &[&str]) -> Vec<SourceFile> {
     let read = |name: &&str| {
         SourceFile::new(*name, Arc::<str>::from(fs::read_to_string(folder.join(name)).unwrap()))
@@ -72,7 +61,7 @@ fn mesh(files: &[SourceFile]) -> (MeshSnapshot, Vec<Diagnostic>) {
 
 #[test]
 fn the_calling_cluster_s_files_have_no_fault_and_lead_to_the_other_cluster_s_ingress() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = original_demo() else { return };
     let files = read(
         &folder,
         &[
@@ -116,7 +105,7 @@ fn the_calling_cluster_s_files_have_no_fault_and_lead_to_the_other_cluster_s_ing
 
 #[test]
 fn the_called_cluster_s_files_have_no_fault_and_keep_the_old_meaning_of_permissive() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = original_demo() else { return };
     let files = read(
         &folder,
         &[

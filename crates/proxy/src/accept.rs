@@ -2,6 +2,14 @@
 //!
 //! It must not know who asks: tests of what a control plane sends, for one, or who wants a bootstrap validated.
 
+use carrick_policy::bootstrap::Bootstrap;
+use carrick_policy::config::cluster::ClusterConfig;
+use carrick_policy::config::endpoint::Assignment;
+use carrick_policy::config::resource;
+use carrick_policy::config::socket::SocketSettings;
+use carrick_policy::http::RouteTable;
+use carrick_policy::listener::config::ListenerConfig;
+use carrick_policy::secret::Secret;
 use carrick_xds::pb::envoy::config::cluster::v3::Cluster;
 use carrick_xds::pb::envoy::config::endpoint::v3::ClusterLoadAssignment;
 use carrick_xds::pb::envoy::config::listener::v3::Listener as ListenerPb;
@@ -10,17 +18,10 @@ use carrick_xds::pb::envoy::extensions::transport_sockets::tls::v3::Secret as Se
 use carrick_xds::{FieldError, ResourceType};
 use prost_types::Any;
 
-use crate::bootstrap::Bootstrap;
 use crate::cluster::UpstreamCluster;
-use crate::config::cluster::ClusterConfig;
-use crate::config::endpoint::Assignment;
-use crate::config::resource;
-use crate::config::socket::SocketSettings;
-use crate::http::RouteTable;
 use crate::listener::Listener;
-use crate::listener::config::ListenerConfig;
 use crate::registry::Registry;
-use crate::secrets::{Secret, Secrets};
+use crate::secrets::Secrets;
 
 /// Whether a resource is one that this proxy obeys in all of its fields.
 ///
@@ -30,17 +31,15 @@ pub fn accepts(kind: ResourceType, body: &Any) -> Result<(), FieldError> {
     judge(kind, body, &SocketSettings::default())
 }
 
-impl Bootstrap {
-    /// Judges the static resources as loading them would, without opening a socket.
-    ///
-    /// # Errors
-    /// The place of the resource in the bootstrap, and the field of it that is not obeyed.
-    pub fn check_resources(&self) -> Result<(), FieldError> {
-        for (kind, _, body, place) in self.static_resources() {
-            judge(kind, &body, &self.default_sockets).map_err(|error| error.within(place))?;
-        }
-        Ok(())
+/// Judges the static resources as loading them would, without opening a socket.
+///
+/// # Errors
+/// The place of the resource in the bootstrap, and the field of it that is not obeyed.
+pub fn check_resources(bootstrap: &Bootstrap) -> Result<(), FieldError> {
+    for (kind, _, body, place) in bootstrap.static_resources() {
+        judge(kind, &body, &bootstrap.default_sockets).map_err(|error| error.within(place))?;
     }
+    Ok(())
 }
 
 /// Goes as far as loading it would, TLS contexts with their inline secrets included.

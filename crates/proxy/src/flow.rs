@@ -6,10 +6,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
+use carrick_policy::access_log::LogEntry;
+use carrick_policy::connection::{ClientHello, ConnectionInfo, TlsFacts};
 use serde::{Deserialize, Serialize};
-
-use crate::access_log::LogEntry;
-use crate::connection::{ClientHello, ConnectionInfo, TlsFacts};
 
 /// One TCP connection, HTTP request, or refused attempt, as this proxy saw it. Times are microseconds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

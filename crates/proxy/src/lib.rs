@@ -2,28 +2,23 @@
 //!
 //! It must not know Istio's resources or YAML of any kind but Envoy's bootstrap; it is one more xDS client.
 //!
-//! Modules import downward only, and a test keeps it so. From the top: [`runtime`] (everything is put together there, top to bottom);
-//! [`session`], [`bootstrap`], [`store`] and [`registry`] (configuration in), [`admin`] (what is told about it); [`listener`] (a
-//! connection arrives); [`tcp`] and [`http`] (what is done with it); [`env`] (what connections share); [`cluster`] (its way out);
-//! [`tls`], [`secrets`], [`resolver`]; [`chain`], [`rbac`], [`config`], [`access_log`] (decisions); [`connection`] and other facts.
+//! What to do is decided in `carrick-policy`; here it is done. Modules import downward only, and a test keeps it so. From the top:
+//! [`runtime`] (everything is put together there, top to bottom); [`session`], [`accept`], [`store`] and [`registry`] (configuration
+//! in), [`admin`] (what is told about it); [`listener`] (a connection arrives); [`tcp`] and [`http`] (what is done with it); [`env`] (what
+//! connections share); [`cluster`] (its way out); [`tls`], [`secrets`], [`resolver`], [`access_log`] and [`stats`].
+
+pub use carrick_policy::bootstrap;
 
 pub mod accept;
-pub mod access_log;
-pub mod address;
+mod access_log;
 pub mod admin;
-pub mod bootstrap;
-pub mod chain;
 pub mod cluster;
-pub mod config;
-pub mod connection;
 pub mod drain;
 pub mod env;
 pub mod flow;
-pub mod head;
+mod frames;
 pub mod http;
 pub mod listener;
-mod matcher;
-mod rbac;
 pub mod registry;
 pub mod resolver;
 pub mod resources;
@@ -35,4 +30,3 @@ pub mod stats;
 mod store;
 mod tcp;
 mod tls;
-mod xxhash;

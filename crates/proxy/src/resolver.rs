@@ -9,9 +9,9 @@ mod query;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use carrick_policy::config::cluster::DnsFamily;
 use hickory_proto::rr::RecordType;
 
-use crate::config::cluster::DnsFamily;
 pub use files::SystemFiles;
 
 /// The addresses of one name, at least one.

@@ -5,13 +5,13 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use carrick_policy::bootstrap::Bootstrap;
 use carrick_xds::ResourceType;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::task::AbortHandle;
 use tracing::{info, warn};
 
 use crate::admin::AdminListener;
-use crate::bootstrap::Bootstrap;
 use crate::env::ProxyEnv;
 use crate::registry::Registry;
 use crate::resolver::{Resolver, SystemFiles};

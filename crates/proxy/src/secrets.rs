@@ -3,18 +3,14 @@
 //!
 //! It must not know how secrets are fetched, nor how TLS uses them. Nothing here prints a key.
 
-mod secret;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arc_swap::ArcSwapOption;
+use carrick_policy::config::source::{GrpcSource, Source};
+use carrick_policy::config::tls::NamedSecret;
+use carrick_policy::secret::Secret;
 use tokio::sync::watch;
-
-pub use secret::{Identity, NameKind, NameMatcher, Secret, Validation};
-
-use crate::config::source::{GrpcSource, Source};
-use crate::config::tls::NamedSecret;
 
 /// Where a secret comes from (`None`: the bootstrap), and its name there.
 type Key = (Option<Source>, String);

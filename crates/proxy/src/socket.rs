@@ -2,6 +2,8 @@
 //!
 //! It must not know why bytes were read ahead.
 
+pub(crate) mod options;
+
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;

@@ -11,6 +11,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use carrick_policy::config::endpoint::Assignment;
+use carrick_policy::config::resource;
+use carrick_policy::config::socket::SocketSettings;
+use carrick_policy::config::source::Source;
+use carrick_policy::http::RouteTable;
+use carrick_policy::secret::Secret;
 use carrick_xds::pb::envoy::config::cluster::v3::Cluster;
 use carrick_xds::pb::envoy::config::endpoint::v3::ClusterLoadAssignment;
 use carrick_xds::pb::envoy::config::listener::v3::Listener as ListenerPb;
@@ -21,16 +27,9 @@ use prost_types::Any;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use crate::config::endpoint::Assignment;
-use crate::config::resource;
-use crate::config::socket::SocketSettings;
-use crate::config::source::Source;
-
-use crate::http::RouteTable;
 use crate::registry::Registry;
 use crate::resolver::Resolver;
 use crate::resources::{LoadedVersion, Origin};
-use crate::secrets::Secret;
 use clusters::Clusters;
 use listeners::Listeners;
 

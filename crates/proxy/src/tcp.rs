@@ -10,18 +10,19 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use carrick_policy::access_log::ResponseFlag;
+use carrick_policy::address::Address;
+use carrick_policy::connection::ConnectionInfo;
+use carrick_policy::tcp_proxy::TcpProxyConfig;
+use carrick_policy::xxhash::xxh64;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
-use crate::access_log::ResponseFlag;
-use crate::address::Address;
+use crate::access_log::AccessLogs;
 use crate::cluster::{ConnectError, PickContext, Picked, Upstream, UpstreamCluster};
-use crate::config::tcp_proxy::TcpProxyConfig;
-use crate::connection::ConnectionInfo;
 use crate::env::ProxyEnv;
 use crate::socket::{Prefixed, Socket};
-use crate::xxhash::xxh64;
 use record::Journal;
 use relay::{Ended, relay};
 
@@ -40,35 +41,43 @@ impl Downstream {
     }
 }
 
+/// What a filter chain passes connections on with.
+pub(crate) struct TcpService {
+    pub(crate) config: Arc<TcpProxyConfig>,
+    pub(crate) logs: AccessLogs,
+}
+
 /// Writes down a connection that is closed before anything was done with it.
-pub(crate) fn refuse(info: &Arc<ConnectionInfo>, config: &TcpProxyConfig, env: &ProxyEnv, why: String) {
+pub(crate) fn refuse(info: &Arc<ConnectionInfo>, service: &TcpService, env: &ProxyEnv, why: String) {
+    let config = &service.config;
     env.stats.tcp(&config.stat_prefix).downstream_cx_total.increment();
     let cluster = config.target.cluster(rand::random());
-    Journal::new(env, info, config, cluster).close(why);
+    Journal::new(env, info, service, cluster).close(why);
 }
 
 /// Serves one connection until both sides are done with it.
 pub(crate) async fn proxy(
     downstream: Downstream,
     info: Arc<ConnectionInfo>,
-    config: Arc<TcpProxyConfig>,
+    service: Arc<TcpService>,
     env: Arc<ProxyEnv>,
 ) {
+    let config = &service.config;
     let stats = env.stats.tcp(&config.stat_prefix);
     stats.downstream_cx_total.increment();
     let name = config.target.cluster(rand::random());
-    let mut journal = Journal::new(&env, &info, &config, name);
+    let mut journal = Journal::new(&env, &info, &service, name);
     let Some(cluster) = env.clusters.get(name) else {
         stats.downstream_cx_no_route.increment();
         journal.flag(ResponseFlag::NoClusterFound);
         return journal.close("cluster_not_found");
     };
     journal.cluster(&cluster);
-    let Some((upstream, picked)) = connect(&cluster, &info, &config, &mut journal).await else {
+    let Some((upstream, picked)) = connect(&cluster, &info, config, &mut journal).await else {
         return journal.close("upstream_connect_failed");
     };
     journal.connected();
-    let outcome = relay(downstream, upstream, &config, &mut journal.traffic).await;
+    let outcome = relay(downstream, upstream, config, &mut journal.traffic).await;
     drop(picked);
     stats.downstream_cx_rx_bytes_total.add(journal.traffic.received);
     stats.downstream_cx_tx_bytes_total.add(journal.traffic.sent);

@@ -53,14 +53,14 @@ const ISTIO_JSON_FIELDS: [(&str, &str); 24] = [
 
 /// What every filter logs to.
 #[derive(Debug, Clone, Default)]
-pub struct Logs {
+pub(crate) struct Logs {
     all: Vec<AccessLog>,
     /// TCP connections are logged when they are established, too.
     pub on_connect: bool,
 }
 
 impl Logs {
-    pub fn of_mesh(settings: &MeshSettings) -> Self {
+    pub(crate) fn of_mesh(settings: &MeshSettings) -> Self {
         let on_connect = settings.access_log.as_ref().is_some_and(|log| log.on_connect);
         Self { all: settings.access_log.iter().map(of_mesh).collect(), on_connect }
     }
@@ -112,7 +112,7 @@ fn json_fields(own: &[(String, String)]) -> Struct {
 }
 
 /// The same for listeners: only connections that found no chain (`NR`), because chains log the others themselves.
-pub fn of_unmatched(log: &AccessLog) -> AccessLog {
+pub(crate) fn unmatched_only(log: &AccessLog) -> AccessLog {
     let no_route = ResponseFlagFilter { flags: vec!["NR".into()] };
     AccessLog {
         filter: Some(AccessLogFilter {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use crate::envoy::core::{self, Address, CidrRange, Pipe, SocketAddress};
 
 /// `host` may be an IP address or, for DNS clusters, a name.
-pub fn socket(host: &impl Display, port: u16) -> SocketAddress {
+pub(crate) fn socket(host: &impl Display, port: u16) -> SocketAddress {
     SocketAddress {
         address: host.to_string(),
         port_specifier: Some(core::socket_address::PortSpecifier::PortValue(port.into())),
@@ -14,15 +14,15 @@ pub fn socket(host: &impl Display, port: u16) -> SocketAddress {
     }
 }
 
-pub fn tcp(host: &impl Display, port: u16) -> Address {
+pub(crate) fn tcp(host: &impl Display, port: u16) -> Address {
     Address { address: Some(core::address::Address::SocketAddress(socket(host, port))) }
 }
 
-pub fn unix(path: &str) -> Address {
+pub(crate) fn unix(path: &str) -> Address {
     let pipe = Pipe { path: path.into(), ..Default::default() };
     Address { address: Some(core::address::Address::Pipe(pipe)) }
 }
 
-pub fn range(address: IpAddr, prefix_len: u8) -> CidrRange {
+pub(crate) fn range(address: IpAddr, prefix_len: u8) -> CidrRange {
     CidrRange { address_prefix: address.to_string(), prefix_len: Some(prefix_len.into()) }
 }

@@ -1,4 +1,4 @@
-//! Which proxies are told the same about the mesh around them. A control plane makes their outbound configuration once.
+//! Which proxies get the same configuration of the mesh around them. A control plane makes their outbound configuration once.
 //!
 //! It must not know what that configuration is: outbound translation is given this instead of a node, so it cannot depend on more.
 
@@ -14,7 +14,7 @@ use crate::node::ProxyNode;
 pub struct Audience(ProxyNode);
 
 impl Audience {
-    pub fn of(snapshot: &MeshSnapshot, node: &ProxyNode) -> Self {
+    pub fn from_node(snapshot: &MeshSnapshot, node: &ProxyNode) -> Self {
         let mut labels = node.labels.clone();
         labels.retain(|key, _| snapshot.client_label_keys().contains(key));
         Self(ProxyNode {

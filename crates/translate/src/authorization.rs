@@ -29,7 +29,7 @@ const DRY_RUN: &str = "istio.io/dry-run";
 
 /// What stands in front of everything that a proxy accepts.
 #[derive(Debug, Clone, Default)]
-pub struct Guards {
+pub(crate) struct Guards {
     pub http: Vec<HttpFilter>,
     pub tcp: Vec<Filter>,
 }
@@ -41,7 +41,7 @@ struct Stage {
     trial: Option<Rbac>,
 }
 
-pub fn guards(snapshot: &MeshSnapshot, node: &ProxyNode) -> Guards {
+pub(crate) fn guards(snapshot: &MeshSnapshot, node: &ProxyNode) -> Guards {
     let policies: Vec<_> = snapshot.authorization_policies_for(&node.namespace, &node.labels).collect();
     let stages = |layer| -> Vec<(AuthorizationAction, Stage)> {
         let all = [

@@ -7,13 +7,13 @@ use crate::filters;
 use crate::names;
 
 /// Plain text, as listener filters report it.
-pub const RAW: &str = "raw_buffer";
+pub(crate) const RAW: &str = "raw_buffer";
 /// TLS, as the tls_inspector reports it.
-pub const TLS: &str = "tls";
+pub(crate) const TLS: &str = "tls";
 
 /// The conditions of a chain; empty ones hold for everything.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct When {
+pub(crate) struct When {
     pub destination_port: Option<u16>,
     pub ranges: Vec<CidrRange>,
     pub server_names: Vec<String>,
@@ -23,17 +23,17 @@ pub struct When {
 }
 
 impl When {
-    pub fn port(port: u16) -> Self {
+    pub(crate) fn port(port: u16) -> Self {
         When { destination_port: Some(port), ..Default::default() }
     }
 
-    pub fn alpn(mut self, protocols: &[&str]) -> Self {
+    pub(crate) fn alpn(mut self, protocols: &[&str]) -> Self {
         self.alpn = protocols.iter().map(|protocol| (*protocol).to_owned()).collect();
         self
     }
 
     /// Whether the chain takes whatever comes.
-    pub fn is_anything(&self) -> bool {
+    pub(crate) fn is_anything(&self) -> bool {
         *self == When::default()
     }
 
@@ -52,7 +52,7 @@ impl When {
     }
 }
 
-pub fn chain(name: &str, when: When, filter: Filter) -> FilterChain {
+pub(crate) fn chain(name: &str, when: When, filter: Filter) -> FilterChain {
     FilterChain {
         name: name.into(),
         filter_chain_match: when.into_match(),
@@ -61,27 +61,27 @@ pub fn chain(name: &str, when: When, filter: Filter) -> FilterChain {
     }
 }
 
-pub fn caused_by(metadata: Metadata, chain: FilterChain) -> FilterChain {
+pub(crate) fn caused_by(metadata: Metadata, chain: FilterChain) -> FilterChain {
     FilterChain { metadata: Some(metadata), ..chain }
 }
 
-pub fn encrypted(socket: TransportSocket, chain: FilterChain) -> FilterChain {
+pub(crate) fn encrypted(socket: TransportSocket, chain: FilterChain) -> FilterChain {
     FilterChain { transport_socket: Some(socket), ..chain }
 }
 
 /// Who may send bytes into this chain is asked before anything is done with them.
-pub fn guarded(context: &Context<'_>, mut chain: FilterChain) -> FilterChain {
+pub(crate) fn guarded(context: &Context<'_>, mut chain: FilterChain) -> FilterChain {
     chain.filters.splice(0..0, context.guards.tcp.iter().cloned());
     chain
 }
 
 /// Where a listener sends what none of its chains takes: on, or nowhere, as the mesh's outbound policy says.
-pub fn fall_through(context: &Context<'_>) -> FilterChain {
+pub(crate) fn fall_through(context: &Context<'_>) -> FilterChain {
     let filter = filters::tcp::to_cluster(context.unknown_destination(), &context.access_log);
     chain(names::PASSTHROUGH_CHAIN, When::default(), filter)
 }
 
 /// Takes connections to the capture port itself, which would otherwise be sent round in circles.
-pub fn black_hole(context: &Context<'_>, name: &str, port: u16) -> FilterChain {
+pub(crate) fn black_hole(context: &Context<'_>, name: &str, port: u16) -> FilterChain {
     chain(name, When::port(port), filters::tcp::to_cluster(names::BLACK_HOLE, &context.access_log))
 }

@@ -2,21 +2,21 @@
 
 mod destination;
 mod endpoints;
-pub mod fixed;
+pub(crate) mod fixed;
 mod locality;
 mod metadata;
-pub mod outbound;
-pub mod policy;
-pub mod protocol;
+pub(crate) mod outbound;
+pub(crate) mod policy;
+pub(crate) mod protocol;
 mod tls;
 
-pub use tls::speaks_mesh_tls;
+pub(crate) use tls::speaks_mesh_tls;
 
 use crate::envoy::cluster::CircuitBreakers;
 use crate::envoy::cluster::circuit_breakers::Thresholds;
 
 /// Istio's defaults: no limit, but the remaining room is tracked (`getDefaultCircuitBreakerThresholds`).
-pub fn circuit_breakers() -> CircuitBreakers {
+pub(crate) fn circuit_breakers() -> CircuitBreakers {
     let thresholds = Thresholds {
         max_connections: Some(u32::MAX),
         max_pending_requests: Some(u32::MAX),

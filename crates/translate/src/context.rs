@@ -17,7 +17,7 @@ use crate::names;
 use crate::node::{NodeKind, ProxyNode};
 use crate::scope::Scope;
 
-pub struct Context<'a> {
+pub(crate) struct Context<'a> {
     pub snapshot: &'a MeshSnapshot,
     pub node: &'a ProxyNode,
     scope: Scope,
@@ -28,7 +28,7 @@ pub struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    pub fn new(snapshot: &'a MeshSnapshot, node: &'a ProxyNode) -> Self {
+    pub(crate) fn new(snapshot: &'a MeshSnapshot, node: &'a ProxyNode) -> Self {
         let sidecar = match node.kind {
             NodeKind::Sidecar => snapshot.sidecar_for(&node.namespace, &node.labels),
             NodeKind::Router => None,
@@ -40,35 +40,35 @@ impl<'a> Context<'a> {
     }
 
     /// The services that the proxy may call, oldest first, each host once.
-    pub fn services(&self) -> &[Arc<Service>] {
+    pub(crate) fn services(&self) -> &[Arc<Service>] {
         &self.scope.services
     }
 
     /// The VirtualServices that this sidecar follows for calls to a port, oldest first.
-    pub fn virtual_services(&self, port: u16) -> impl Iterator<Item = &Arc<Resource<VirtualService>>> {
+    pub(crate) fn virtual_services(&self, port: u16) -> impl Iterator<Item = &Arc<Resource<VirtualService>>> {
         self.scope.rules(port)
     }
 
     /// The ExternalNames that stand for a host.
-    pub fn aliases(&self, host: &str) -> impl Iterator<Item = &Arc<Service>> {
+    pub(crate) fn aliases(&self, host: &str) -> impl Iterator<Item = &Arc<Service>> {
         self.scope.aliases(host)
     }
 
     /// The Sidecar resource that holds for this proxy.
-    pub fn sidecar(&self) -> Option<&SidecarScope> {
+    pub(crate) fn sidecar(&self) -> Option<&SidecarScope> {
         self.scope.sidecar.as_ref()
     }
 
-    pub fn settings(&self) -> &'a MeshSettings {
+    pub(crate) fn settings(&self) -> &'a MeshSettings {
         self.snapshot.settings()
     }
 
-    pub fn is_router(&self) -> bool {
+    pub(crate) fn is_router(&self) -> bool {
         self.node.kind == NodeKind::Router
     }
 
     /// The service that this proxy means by a host.
-    pub fn service(&self, host: &str) -> Option<&Arc<Service>> {
+    pub(crate) fn service(&self, host: &str) -> Option<&Arc<Service>> {
         match self.scope.sidecar {
             None => self.snapshot.visible_service(&self.node.namespace, host),
             Some(_) => self.scope.imported(host),
@@ -76,13 +76,13 @@ impl<'a> Context<'a> {
     }
 
     /// The pod that the proxy stands in: by name, else by address.
-    pub fn workload(&self) -> Option<&'a Arc<Workload>> {
+    pub(crate) fn workload(&self) -> Option<&'a Arc<Workload>> {
         let by_name = self.snapshot.workload_by_pod(&self.node.namespace, &self.node.name);
         by_name.or_else(|| self.snapshot.workload_by_ip(IpAddr::V4(self.node.ip)))
     }
 
     /// This proxy as conditions of the mesh's VirtualServices see it, for calls to a port.
-    pub fn in_mesh(&self, port: u16) -> MatchContext<'a> {
+    pub(crate) fn in_mesh(&self, port: u16) -> MatchContext<'a> {
         MatchContext {
             gateway: MESH_GATEWAY,
             port,
@@ -92,7 +92,7 @@ impl<'a> Context<'a> {
     }
 
     /// This proxy as Gateways and VirtualServices look at it.
-    pub fn gateway_proxy(&self) -> GatewayProxy<'a> {
+    pub(crate) fn gateway_proxy(&self) -> GatewayProxy<'a> {
         GatewayProxy {
             namespace: &self.node.namespace,
             labels: &self.node.labels,
@@ -101,17 +101,17 @@ impl<'a> Context<'a> {
     }
 
     /// The DestinationRule that this proxy uses for a service.
-    pub fn destination_rule(&self, service: &Service) -> Option<Arc<EffectiveDestinationRule>> {
+    pub(crate) fn destination_rule(&self, service: &Service) -> Option<Arc<EffectiveDestinationRule>> {
         self.snapshot.destination_rule_for(&self.node.namespace, &self.node.labels, service)
     }
 
     /// What happens to connections that no service claims: the Sidecar's word, else the mesh's.
-    pub fn outbound_policy(&self) -> OutboundPolicy {
+    pub(crate) fn outbound_policy(&self) -> OutboundPolicy {
         self.sidecar().and_then(SidecarScope::outbound_policy).unwrap_or(self.settings().outbound_policy)
     }
 
     /// Where they go.
-    pub fn unknown_destination(&self) -> &'static str {
+    pub(crate) fn unknown_destination(&self) -> &'static str {
         match self.outbound_policy() {
             OutboundPolicy::AllowAny => names::PASSTHROUGH,
             OutboundPolicy::RegistryOnly => names::BLACK_HOLE,
@@ -119,7 +119,7 @@ impl<'a> Context<'a> {
     }
 
     /// Every TCP-based port of every service that the proxy may call.
-    pub fn ports(&self) -> impl Iterator<Item = (&Arc<Service>, usize, &ServicePort)> {
+    pub(crate) fn ports(&self) -> impl Iterator<Item = (&Arc<Service>, usize, &ServicePort)> {
         self.services().iter().flat_map(|service| {
             let ports = service.ports.iter().enumerate().filter(|(_, port)| {
                 port.protocol != carrick_model::Protocol::Udp && self.scope.has_port(service, port.number)

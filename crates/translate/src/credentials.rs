@@ -10,7 +10,7 @@ use crate::envoy::tls::{CertificateValidationContext, Secret, TlsCertificate, se
 use crate::tls::secrets::{kubernetes, kubernetes_roots};
 
 /// Adds what a server names. `false`: something is missing, and the server cannot be.
-pub fn provide_for_server(
+pub(crate) fn provide_for_server(
     context: &Context<'_>,
     tls: &ServerTlsSettings,
     resources: &mut ProxyResources,
@@ -21,7 +21,7 @@ pub fn provide_for_server(
 }
 
 /// Adds what a client of this name presents, if it presents anything, and the roots that it trusts.
-pub fn provide_for_client(
+pub(crate) fn provide_for_client(
     context: &Context<'_>,
     name: &str,
     presents: bool,

@@ -2,10 +2,10 @@
 //!
 //! Stock means: nothing here is an Istio extension, so the same bytes load in Envoy from anywhere (semantics document, section 0).
 
-pub mod http;
-pub mod listener;
-pub mod rbac;
-pub mod tcp;
+pub(crate) mod http;
+pub(crate) mod listener;
+pub(crate) mod rbac;
+pub(crate) mod tcp;
 
 use prost::Name;
 
@@ -13,7 +13,7 @@ use crate::envoy::listener::{Filter, filter::ConfigType};
 use crate::envoy::{any, core};
 
 /// The resources of one kind come over the same stream as everything else; the first answer is waited for without limit.
-pub fn ads() -> core::ConfigSource {
+pub(crate) fn ads() -> core::ConfigSource {
     core::ConfigSource {
         initial_fetch_timeout: Some(Default::default()),
         resource_api_version: core::ApiVersion::V3 as i32,

@@ -27,7 +27,7 @@ use crate::names;
 /// connections cost an edge memory, and a ClientHello is the first thing that an honest client sends.
 const CLIENT_HELLO_SECONDS: i64 = 5;
 
-pub fn add(context: &Context<'_>, resources: &mut ProxyResources) {
+pub(crate) fn add(context: &Context<'_>, resources: &mut ProxyResources) {
     clusters::outbound::add_all(context, resources);
     resources.add_cluster(&clusters::fixed::black_hole());
     let listeners = context.snapshot.gateway_listeners(context.gateway_proxy()).listeners;
@@ -100,7 +100,7 @@ fn listener(context: &Context<'_>, port: &GatewayListener, filter_chains: Vec<Fi
         listener_filters: if inspects { vec![tls_inspector()] } else { vec![] },
         listener_filters_timeout: inspects
             .then_some(prost_types::Duration { seconds: CLIENT_HELLO_SECONDS, nanos: 0 }),
-        access_log: context.access_log.iter().map(access_log::of_unmatched).collect(),
+        access_log: context.access_log.iter().map(access_log::unmatched_only).collect(),
         ..Default::default()
     }
 }

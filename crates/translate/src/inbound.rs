@@ -1,9 +1,9 @@
 //! A sidecar's inbound side: who may call the application, and how (`pilot/pkg/networking/core/listener_inbound.go`,
 //! `filterchain_options.go`; semantics document, section 7).
 
+mod chain_specs;
 mod clusters;
 mod ports;
-mod shapes;
 
 use std::collections::BTreeSet;
 
@@ -26,11 +26,11 @@ use crate::names;
 use crate::routes;
 use crate::rule;
 use crate::tls::{ServerTls, server_socket};
+use chain_specs::{ChainSpec, Inner};
 use ports::InboundPort;
-use shapes::{Inner, Shape};
 
-pub fn add(context: &Context<'_>, resources: &mut ProxyResources) {
-    let ports = ports::of(context);
+pub(crate) fn add(context: &Context<'_>, resources: &mut ProxyResources) {
+    let ports = ports::inbound_ports(context);
     for port in &ports {
         // Ports that nothing speaks of share the one cluster below.
         if port.cluster() != names::INBOUND_PASSTHROUGH {
@@ -48,10 +48,14 @@ fn virtual_inbound(context: &Context<'_>, ports: &[InboundPort]) -> Listener {
     let capture = names::INBOUND_CAPTURE_PORT;
     let mut filter_chains = vec![chains::black_hole(context, names::VIRTUAL_INBOUND_BLACK_HOLE, capture)];
     for port in ports {
-        filter_chains.extend(port.shapes().iter().map(|shape| of_shape(context, port, shape)));
+        filter_chains.extend(port.chain_specs().iter().map(|spec| filter_chain(context, port, spec)));
     }
-    let without = |needed: fn(&Shape) -> bool| -> BTreeSet<u16> {
-        ports.iter().filter(|port| !port.shapes().iter().any(needed)).filter_map(|port| port.number).collect()
+    let without = |needed: fn(&ChainSpec) -> bool| -> BTreeSet<u16> {
+        ports
+            .iter()
+            .filter(|port| !port.chain_specs().iter().any(needed))
+            .filter_map(|port| port.number)
+            .collect()
     };
     Listener {
         name: names::VIRTUAL_INBOUND.into(),
@@ -60,28 +64,28 @@ fn virtual_inbound(context: &Context<'_>, ports: &[InboundPort]) -> Listener {
         filter_chains,
         listener_filters: vec![
             original_dst(),
-            except_for_ports(tls_inspector(), &without(|shape| shape.is_tls())),
-            except_for_ports(http_inspector(), &without(Shape::sniffs_http)),
+            except_for_ports(tls_inspector(), &without(|spec| spec.is_tls())),
+            except_for_ports(http_inspector(), &without(ChainSpec::sniffs_http)),
         ],
         listener_filters_timeout: Some(Default::default()),
         continue_on_listener_filters_timeout: true,
-        access_log: context.access_log.iter().map(access_log::of_unmatched).collect(),
+        access_log: context.access_log.iter().map(access_log::unmatched_only).collect(),
         ..Default::default()
     }
 }
 
-fn of_shape(context: &Context<'_>, port: &InboundPort, shape: &Shape) -> FilterChain {
-    let filter = match shape.inner {
+fn filter_chain(context: &Context<'_>, port: &InboundPort, spec: &ChainSpec) -> FilterChain {
+    let filter = match spec.inner {
         Inner::Http => http(context, port),
         Inner::Bytes => filters::tcp::to_cluster(port.cluster(), &context.access_log),
     };
-    let when = When { destination_port: port.number, transport: shape.transport, ..Default::default() };
-    let mut one = chain(&port.chain_name(shape.inner), when.alpn(shape.alpn), filter);
-    if shape.inner == Inner::Bytes {
+    let when = When { destination_port: port.number, transport: spec.transport, ..Default::default() };
+    let mut one = chain(&port.chain_name(spec.inner), when.alpn(spec.alpn), filter);
+    if spec.inner == Inner::Bytes {
         one = guarded(context, one);
     }
-    if shape.terminates {
-        one = encrypted(server_socket(mutual_tls(context, shape.inner)), one);
+    if spec.terminates {
+        one = encrypted(server_socket(mutual_tls(context, spec.inner)), one);
     }
     match &port.responsible {
         Some(config_path) => caused_by(rule::config(config_path), one),

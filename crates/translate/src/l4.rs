@@ -15,7 +15,7 @@ use crate::filters::tcp::Options;
 use crate::names::outbound_cluster;
 
 /// Sends bytes to a route's destinations. Statistics are named after the only cluster, or after the rule.
-pub fn to_destinations(
+pub(crate) fn to_destinations(
     context: &Context<'_>,
     resource: &Resource<VirtualService>,
     route: &[RouteDestination],
@@ -35,7 +35,7 @@ pub fn to_destinations(
 }
 
 /// Sends bytes to a port of a service, as its DestinationRule wants it.
-pub fn to_service(context: &Context<'_>, service: &Service, port: &ServicePort) -> Filter {
+pub(crate) fn to_service(context: &Context<'_>, service: &Service, port: &ServicePort) -> Filter {
     let cluster = outbound_cluster(port.number, "", &service.host);
     let options = options(context, service, port.number, "");
     filters::tcp::to_destination(&cluster, &options, &context.access_log)
@@ -54,7 +54,10 @@ fn options(context: &Context<'_>, service: &Service, port: u16, subset: &str) ->
 }
 
 /// The alternatives of a TCP route that hold on this side; `None` stands for a route that has none and so always holds.
-pub fn tcp_matches<'a>(route: &'a TcpRoute, side: MatchContext<'_>) -> Vec<Option<&'a L4MatchAttributes>> {
+pub(crate) fn tcp_matches<'a>(
+    route: &'a TcpRoute,
+    side: MatchContext<'_>,
+) -> Vec<Option<&'a L4MatchAttributes>> {
     if route.matches.is_empty() {
         return vec![None];
     }
@@ -62,10 +65,10 @@ pub fn tcp_matches<'a>(route: &'a TcpRoute, side: MatchContext<'_>) -> Vec<Optio
 }
 
 /// Written subnets as ranges; the model has checked that they are some.
-pub fn ranges(subnets: &[String]) -> Vec<CidrRange> {
+pub(crate) fn ranges(subnets: &[String]) -> Vec<CidrRange> {
     subnets.iter().filter_map(|text| text.parse().ok()).map(range).collect()
 }
 
-pub fn range(cidr: Cidr) -> CidrRange {
+pub(crate) fn range(cidr: Cidr) -> CidrRange {
     address::range(cidr.address(), cidr.prefix())
 }

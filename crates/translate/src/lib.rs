@@ -2,10 +2,12 @@
 //!
 //! Pure: no I/O, no clock, no async runtime. The only crate that knows both vocabularies, and only stock Envoy filters leave it.
 //!
-//! Reading order: [`node`] (who asks), `audience` (who is told the same), `context` and `scope` (what it sees), `authorization` (who may
+//! Reading order: [`node`] (who asks), `audience` (who gets the same), `context` and `scope` (what it sees), `authorization` (who may
 //! call it), then the three sides of a proxy: `outbound`, `inbound`, `gateway`.
 //! They are made of `clusters`, `routes`, `l4`, `chains`, `filters`, `tls`; `names` and `rule` are Istio's conventions.
 //! [`bootstrap`](mod@bootstrap) is the file that a proxy starts from; [`unsupported`] finds what none of this says.
+
+#![warn(unreachable_pub)]
 
 mod access_log;
 mod address;
@@ -45,7 +47,7 @@ pub use unsupported::unsupported;
 /// Everything that one proxy should run. The same snapshot and node give the same bytes, always.
 pub fn translate(snapshot: &MeshSnapshot, node: &ProxyNode) -> ProxyResources {
     let mut resources = match node.kind {
-        NodeKind::Sidecar => outbound(snapshot, &Audience::of(snapshot, node)),
+        NodeKind::Sidecar => outbound(snapshot, &Audience::from_node(snapshot, node)),
         NodeKind::Router => ProxyResources::default(),
     };
     resources.extend(own(snapshot, node));

@@ -6,84 +6,89 @@
 use std::fmt::Display;
 
 /// A cluster without endpoints: what has nowhere to go ends here.
-pub const BLACK_HOLE: &str = "BlackHoleCluster";
+pub(crate) const BLACK_HOLE: &str = "BlackHoleCluster";
 /// Sends a connection on to the address that the application dialled.
-pub const PASSTHROUGH: &str = "PassthroughCluster";
+pub(crate) const PASSTHROUGH: &str = "PassthroughCluster";
 /// Sends an inbound connection on to the local application, at the port that the client dialled.
-pub const INBOUND_PASSTHROUGH: &str = "InboundPassthroughCluster";
+pub(crate) const INBOUND_PASSTHROUGH: &str = "InboundPassthroughCluster";
 
-pub const VIRTUAL_OUTBOUND: &str = "virtualOutbound";
-pub const VIRTUAL_OUTBOUND_BLACK_HOLE: &str = "virtualOutbound-blackhole";
-pub const VIRTUAL_OUTBOUND_CATCH_ALL: &str = "virtualOutbound-catchall-tcp";
-pub const PASSTHROUGH_CHAIN: &str = "PassthroughFilterChain";
-pub const VIRTUAL_INBOUND: &str = "virtualInbound";
-pub const VIRTUAL_INBOUND_BLACK_HOLE: &str = "virtualInbound-blackhole";
-pub const VIRTUAL_INBOUND_CATCH_ALL_HTTP: &str = "virtualInbound-catchall-http";
+pub(crate) const VIRTUAL_OUTBOUND: &str = "virtualOutbound";
+pub(crate) const VIRTUAL_OUTBOUND_BLACK_HOLE: &str = "virtualOutbound-blackhole";
+pub(crate) const VIRTUAL_OUTBOUND_CATCH_ALL: &str = "virtualOutbound-catchall-tcp";
+pub(crate) const PASSTHROUGH_CHAIN: &str = "PassthroughFilterChain";
+pub(crate) const VIRTUAL_INBOUND: &str = "virtualInbound";
+pub(crate) const VIRTUAL_INBOUND_BLACK_HOLE: &str = "virtualInbound-blackhole";
+pub(crate) const VIRTUAL_INBOUND_CATCH_ALL_HTTP: &str = "virtualInbound-catchall-http";
 
 /// The control plane's ADS server.
-pub const XDS_CLUSTER: &str = "xds-grpc";
+pub(crate) const XDS_CLUSTER: &str = "xds-grpc";
 /// The agent's SDS server.
-pub const SDS_CLUSTER: &str = "sds-grpc";
+pub(crate) const SDS_CLUSTER: &str = "sds-grpc";
 
 /// Where captured outbound connections arrive.
-pub const OUTBOUND_CAPTURE_PORT: u16 = 15001;
+pub(crate) const OUTBOUND_CAPTURE_PORT: u16 = 15001;
 /// Where captured inbound connections arrive.
-pub const INBOUND_CAPTURE_PORT: u16 = 15006;
+pub(crate) const INBOUND_CAPTURE_PORT: u16 = 15006;
 
 /// Virtual hosts and routes of last resort (Istio's `istio_route.go`).
-pub const ALLOW_ANY: &str = "allow_any";
-pub const BLOCK_ALL: &str = "block_all";
+pub(crate) const ALLOW_ANY: &str = "allow_any";
+pub(crate) const BLOCK_ALL: &str = "block_all";
 
 /// The address that a sidecar dials its own application from, so that capture rules can exempt it.
-pub const INBOUND_SOURCE_ADDRESS: &str = "127.0.0.6";
+pub(crate) const INBOUND_SOURCE_ADDRESS: &str = "127.0.0.6";
 /// The address that stands for "any", in listener addresses and names.
-pub const WILDCARD: &str = "0.0.0.0";
+pub(crate) const WILDCARD: &str = "0.0.0.0";
 
 /// `outbound|80|v1|host`; the empty subset keeps both bars.
-pub fn outbound_cluster(port: u16, subset: &str, host: &str) -> String {
+pub(crate) fn outbound_cluster(port: u16, subset: &str, host: &str) -> String {
     format!("outbound|{port}|{subset}|{host}")
 }
 
 /// The same key in the form that is fit for SNI: `outbound_.80_.v1_.host`.
-pub use carrick_model::snapshot::sni_key as outbound_sni;
+pub(crate) use carrick_model::snapshot::sni_key as outbound_sni;
 
 /// `inbound|8080||`, by target port.
-pub fn inbound_cluster(target_port: u16) -> String {
+pub(crate) fn inbound_cluster(target_port: u16) -> String {
     format!("inbound|{target_port}||")
 }
 
 /// The virtual host of an inbound route, by service port.
-pub fn inbound_virtual_host(service_port: u16) -> String {
+pub(crate) fn inbound_virtual_host(service_port: u16) -> String {
     format!("inbound|http|{service_port}")
 }
 
 /// `0.0.0.0_80`: listeners that share a bind and a port share this name.
-pub fn bound(bind: &impl Display, port: u16) -> String {
+pub(crate) fn bound(bind: &impl Display, port: u16) -> String {
     format!("{bind}_{port}")
 }
 
 /// `host:port`: virtual hosts, decorators' first half, routes of sniffed listeners.
-pub fn host_port(host: &str, port: u16) -> String {
+pub(crate) fn host_port(host: &str, port: u16) -> String {
     format!("{host}:{port}")
 }
 
 /// A gateway's plain HTTP routes, by the port that it really listens on.
-pub fn gateway_http_route(resolved_port: u16) -> String {
+pub(crate) fn gateway_http_route(resolved_port: u16) -> String {
     format!("http.{resolved_port}")
 }
 
 /// A gateway's HTTPS routes, by the port that the `Gateway` declares.
-pub fn gateway_https_route(server_port: u16, port_name: &str, gateway: &str, namespace: &str) -> String {
+pub(crate) fn gateway_https_route(
+    server_port: u16,
+    port_name: &str,
+    gateway: &str,
+    namespace: &str,
+) -> String {
     format!("https.{server_port}.{port_name}.{gateway}.{namespace}")
 }
 
 /// The virtual host of a gateway port that no `VirtualService` serves.
-pub fn gateway_black_hole(port: u16) -> String {
+pub(crate) fn gateway_black_hole(port: u16) -> String {
     format!("blackhole:{port}")
 }
 
 /// Statistics of a cluster or listener: a `;` ends the name, so that Prometheus rules can tell where it stops.
-pub fn stat_name(name: &str) -> String {
+pub(crate) fn stat_name(name: &str) -> String {
     format!("{name};")
 }
 

@@ -4,7 +4,9 @@
 mod metadata;
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
+
+use carrick_model::Workload;
 
 use crate::envoy::core::Node;
 
@@ -108,6 +110,28 @@ impl ProxyNode {
             service_account: text("SERVICE_ACCOUNT"),
             workload_name: text("WORKLOAD_NAME"),
             labels: metadata.labels(),
+        })
+    }
+
+    /// The proxy of a workload, by the control plane's own record of it: what the proxy itself claims has no part in this. `None`: the
+    /// workload has no IPv4 address.
+    pub fn of_workload(workload: &Workload, cluster_domain: &str) -> Option<ProxyNode> {
+        let mut addresses = workload.addresses.iter();
+        let ip = addresses.find_map(|address| match address {
+            IpAddr::V4(address) => Some(*address),
+            IpAddr::V6(_) => None,
+        })?;
+        Some(ProxyNode {
+            kind: if workload.is_gateway { NodeKind::Router } else { NodeKind::Sidecar },
+            ip,
+            name: workload.name.clone(),
+            namespace: workload.namespace.clone(),
+            dns_domain: format!("{}.svc.{cluster_domain}", workload.namespace),
+            cluster_id: workload.cluster.clone(),
+            network: workload.network.clone(),
+            service_account: workload.service_account.clone(),
+            workload_name: workload.owner.clone(),
+            labels: workload.labels.clone(),
         })
     }
 

@@ -20,16 +20,16 @@ use crate::envoy::listener::Listener;
 use crate::filters;
 use crate::names;
 
-pub fn add(context: &Context<'_>, resources: &mut ProxyResources) {
+pub(crate) fn add(context: &Context<'_>, resources: &mut ProxyResources) {
     clusters::outbound::add_all(context, resources);
     resources.add_cluster(&clusters::fixed::black_hole());
     resources.add_cluster(&clusters::fixed::passthrough());
     resources.add_listener(&virtual_outbound(context));
-    let planned = plan::of(context);
+    let planned = plan::plans(context);
     for (key, plan) in &planned {
-        resources.add_listener(&listeners::of(context, key, plan));
+        resources.add_listener(&listeners::listener(context, key, plan));
     }
-    for table in route_tables::of(context, &planned) {
+    for table in route_tables::route_tables(context, &planned) {
         resources.add_route(&table);
     }
 }
@@ -48,7 +48,7 @@ fn virtual_outbound(context: &Context<'_>) -> Listener {
             chains::black_hole(context, names::VIRTUAL_OUTBOUND_BLACK_HOLE, port),
             chain(names::VIRTUAL_OUTBOUND_CATCH_ALL, When::default(), to_unknown),
         ],
-        access_log: context.access_log.iter().map(access_log::of_unmatched).collect(),
+        access_log: context.access_log.iter().map(access_log::unmatched_only).collect(),
         ..Default::default()
     }
 }

@@ -20,25 +20,27 @@ use crate::rule;
 pub fn responsible(resource: &Resource) -> BTreeSet<String> {
     let bytes = resource.body.value.as_slice();
     let found = match ResourceType::from_type_url(&resource.body.type_url) {
-        Some(ResourceType::Listener) => Listener::decode(bytes).map(|listener| of_listener(&listener)),
-        Some(ResourceType::Cluster) => Cluster::decode(bytes).map(|cluster| of(cluster.metadata.as_ref())),
-        Some(ResourceType::Route) => RouteConfiguration::decode(bytes).map(|table| of_routes(&table)),
+        Some(ResourceType::Listener) => Listener::decode(bytes).map(|listener| in_listener(&listener)),
+        Some(ResourceType::Cluster) => {
+            Cluster::decode(bytes).map(|cluster| config_path(cluster.metadata.as_ref()))
+        }
+        Some(ResourceType::Route) => RouteConfiguration::decode(bytes).map(|table| in_routes(&table)),
         Some(ResourceType::Endpoint | ResourceType::Secret) | None => return BTreeSet::new(),
     };
     // What this crate encoded it can decode.
     found.unwrap_or_default().into_iter().collect()
 }
 
-fn of(metadata: Option<&Metadata>) -> Vec<String> {
+fn config_path(metadata: Option<&Metadata>) -> Vec<String> {
     metadata.and_then(rule::config_of).into_iter().map(str::to_owned).collect()
 }
 
-fn of_listener(listener: &Listener) -> Vec<String> {
+fn in_listener(listener: &Listener) -> Vec<String> {
     let chains = listener.filter_chains.iter().chain(&listener.default_filter_chain);
-    chains.flat_map(of_chain).chain(of(listener.metadata.as_ref())).collect()
+    chains.flat_map(in_chain).chain(config_path(listener.metadata.as_ref())).collect()
 }
 
-fn of_chain(chain: &FilterChain) -> Vec<String> {
+fn in_chain(chain: &FilterChain) -> Vec<String> {
     let configs = chain.filters.iter().filter_map(|filter| match &filter.config_type {
         Some(ConfigType::TypedConfig(any)) if any.type_url.ends_with(&HttpConnectionManager::full_name()) => {
             HttpConnectionManager::decode(any.value.as_slice()).ok()
@@ -46,13 +48,13 @@ fn of_chain(chain: &FilterChain) -> Vec<String> {
         _ => None,
     });
     let inline = configs.filter_map(|manager| match manager.route_specifier {
-        Some(RouteSpecifier::RouteConfig(table)) => Some(of_routes(&table)),
+        Some(RouteSpecifier::RouteConfig(table)) => Some(in_routes(&table)),
         _ => None,
     });
-    inline.flatten().chain(of(chain.metadata.as_ref())).collect()
+    inline.flatten().chain(config_path(chain.metadata.as_ref())).collect()
 }
 
-fn of_routes(table: &RouteConfiguration) -> Vec<String> {
+fn in_routes(table: &RouteConfiguration) -> Vec<String> {
     let routes = table.virtual_hosts.iter().flat_map(|host| &host.routes);
-    routes.flat_map(|route| of(route.metadata.as_ref())).collect()
+    routes.flat_map(|route| config_path(route.metadata.as_ref())).collect()
 }

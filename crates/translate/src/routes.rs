@@ -28,11 +28,11 @@ use crate::names;
 use crate::rule;
 use carrick_xds::pb::envoy::r#type::v3::{FractionalPercent, fractional_percent::DenominatorType};
 
-pub use matching::catches_all;
-pub use retry::{default_policy, inbound_policy};
+pub(crate) use matching::catches_all;
+pub(crate) use retry::{default_policy, inbound_policy};
 
 /// The routes of a VirtualService, in order; they end with the first that catches everything.
-pub fn of_virtual_service(
+pub(crate) fn virtual_service_routes(
     context: &Context<'_>,
     resource: &Resource<VirtualService>,
     side: MatchContext<'_>,
@@ -44,10 +44,10 @@ pub fn of_virtual_service(
             if condition.is_some_and(|condition| !side.admits_http(condition)) {
                 continue;
             }
-            let Some(action) = action::of(context, http, side.port) else { continue };
+            let Some(action) = action::action(context, http, side.port) else { continue };
             let mut route = Route {
                 name: route_name(http, condition),
-                r#match: Some(matching::of(condition)),
+                r#match: Some(matching::route_match(condition)),
                 metadata: Some(metadata.clone()),
                 action: Some(action),
                 decorator: decorator(context, http, side.port),
@@ -70,9 +70,10 @@ pub fn of_virtual_service(
 fn for_filters(context: &Context<'_>, http: &HttpRoute, called: u16) -> BTreeMap<String, prost_types::Any> {
     let shares = crate::destination::with_share(&http.route, |to| to.weight);
     let destinations: Vec<_> = shares.into_iter().filter_map(|to| to.destination.as_ref()).collect();
-    let mark = mesh_mark::of(context, &destinations, called).map(|mark| (ALPN.to_owned(), any(&mark)));
-    let fault = http.fault.as_ref().and_then(fault::of).map(|fault| (FAULT.to_owned(), any(&fault)));
-    let cors = http.cors_policy.as_ref().map(|policy| (CORS.to_owned(), any(&cors::of(policy))));
+    let mark =
+        mesh_mark::shared_mark(context, &destinations, called).map(|mark| (ALPN.to_owned(), any(&mark)));
+    let fault = http.fault.as_ref().and_then(fault::http_fault).map(|fault| (FAULT.to_owned(), any(&fault)));
+    let cors = http.cors_policy.as_ref().map(|policy| (CORS.to_owned(), any(&cors::cors_policy(policy))));
     fault.into_iter().chain(cors).chain(mark).collect()
 }
 
@@ -106,13 +107,13 @@ fn decorator(context: &Context<'_>, http: &HttpRoute, called: u16) -> Option<Dec
 }
 
 /// The route of a service that no VirtualService speaks about.
-pub fn default_route(context: &Context<'_>, service: &Service, port: &ServicePort) -> Route {
+pub(crate) fn default_route(context: &Context<'_>, service: &Service, port: &ServicePort) -> Route {
     let cluster = names::outbound_cluster(port.number, "", &service.host);
     let action = RouteAction {
         cluster_specifier: Some(ClusterSpecifier::Cluster(cluster)),
         timeout: Some(Default::default()),
         retry_policy: Some(default_policy()),
-        hash_policy: hash::of(context, service, port.number, ""),
+        hash_policy: hash::hash_policies(context, service, port.number, ""),
         ..Default::default()
     };
     let mut route = to_everything(
@@ -128,7 +129,12 @@ pub fn default_route(context: &Context<'_>, service: &Service, port: &ServicePor
 }
 
 /// A route that takes every request, with its responsible resource and its telemetry name.
-pub fn to_everything(name: &str, action: RouteAction, config_path: Option<&str>, host_port: &str) -> Route {
+pub(crate) fn to_everything(
+    name: &str,
+    action: RouteAction,
+    config_path: Option<&str>,
+    host_port: &str,
+) -> Route {
     Route {
         name: name.into(),
         r#match: Some(everything()),
@@ -139,13 +145,13 @@ pub fn to_everything(name: &str, action: RouteAction, config_path: Option<&str>,
     }
 }
 
-pub fn everything() -> RouteMatch {
+pub(crate) fn everything() -> RouteMatch {
     RouteMatch { path_specifier: Some(PathSpecifier::Prefix("/".into())), ..Default::default() }
 }
 
 /// A route configuration with Istio's settings: hosts match whatever the port, clusters may come later, bodies of direct responses may
 /// be up to 1 MiB.
-pub fn configuration(name: String, virtual_hosts: Vec<VirtualHost>) -> RouteConfiguration {
+pub(crate) fn configuration(name: String, virtual_hosts: Vec<VirtualHost>) -> RouteConfiguration {
     RouteConfiguration {
         name,
         virtual_hosts,

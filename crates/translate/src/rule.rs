@@ -13,12 +13,12 @@ use crate::envoy::core::Metadata;
 const ISTIO: &str = "istio";
 
 /// Metadata with only `istio.config`.
-pub fn config(path: &str) -> Metadata {
+pub(crate) fn config(path: &str) -> Metadata {
     istio([("config", string(path))])
 }
 
 /// The `istio.config` of metadata, if it has one.
-pub fn config_of(metadata: &Metadata) -> Option<&str> {
+pub(crate) fn config_of(metadata: &Metadata) -> Option<&str> {
     match &metadata.filter_metadata.get(ISTIO)?.fields.get("config")?.kind {
         Some(Kind::StringValue(path)) => Some(path),
         _ => None,
@@ -26,38 +26,38 @@ pub fn config_of(metadata: &Metadata) -> Option<&str> {
 }
 
 /// Metadata under Istio's key.
-pub fn istio<const N: usize>(fields: [(&str, Value); N]) -> Metadata {
+pub(crate) fn istio<const N: usize>(fields: [(&str, Value); N]) -> Metadata {
     let mut metadata = Metadata::default();
     metadata.filter_metadata.insert(ISTIO.into(), structure(fields));
     metadata
 }
 
 /// Adds one field under Istio's key.
-pub fn add(metadata: &mut Metadata, field: &str, value: Value) {
+pub(crate) fn add(metadata: &mut Metadata, field: &str, value: Value) {
     metadata.filter_metadata.entry(ISTIO.into()).or_default().fields.insert(field.into(), value);
 }
 
-pub fn string(text: &str) -> Value {
+pub(crate) fn string(text: &str) -> Value {
     Value { kind: Some(Kind::StringValue(text.into())) }
 }
 
-pub fn number(number: u16) -> Value {
+pub(crate) fn number(number: u16) -> Value {
     Value { kind: Some(Kind::NumberValue(number.into())) }
 }
 
-pub fn boolean(value: bool) -> Value {
+pub(crate) fn boolean(value: bool) -> Value {
     Value { kind: Some(Kind::BoolValue(value)) }
 }
 
-pub fn list(values: Vec<Value>) -> Value {
+pub(crate) fn list(values: Vec<Value>) -> Value {
     Value { kind: Some(Kind::ListValue(ListValue { values })) }
 }
 
-pub fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
+pub(crate) fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
     Value { kind: Some(Kind::StructValue(structure(fields))) }
 }
 
-pub fn structure<const N: usize>(fields: [(&str, Value); N]) -> Struct {
+pub(crate) fn structure<const N: usize>(fields: [(&str, Value); N]) -> Struct {
     let fields: BTreeMap<_, _> = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     Struct { fields }
 }

@@ -9,7 +9,7 @@ use carrick_model::resources::{Destination, VirtualService};
 use carrick_model::snapshot::{MeshSnapshot, Resolution, Service, ServiceKind, SidecarScope};
 
 /// The services and rules that one proxy works with.
-pub struct Scope {
+pub(crate) struct Scope {
     pub sidecar: Option<SidecarScope>,
     /// Oldest first, each host once.
     pub services: Vec<Arc<Service>>,
@@ -25,7 +25,7 @@ pub struct Scope {
 
 impl Scope {
     /// All that is exported to `namespace`, or what `sidecar` takes of it.
-    pub fn new(snapshot: &MeshSnapshot, namespace: &str, sidecar: Option<SidecarScope>) -> Scope {
+    pub(crate) fn new(snapshot: &MeshSnapshot, namespace: &str, sidecar: Option<SidecarScope>) -> Scope {
         let mut virtual_services = snapshot.virtual_services_for_mesh(namespace);
         let Some(scope) = &sidecar else {
             let services: Vec<_> = snapshot.services_visible_to(namespace).cloned().collect();
@@ -63,24 +63,24 @@ impl Scope {
     }
 
     /// The service of a host in the scope of a Sidecar resource.
-    pub fn imported(&self, host: &str) -> Option<&Arc<Service>> {
+    pub(crate) fn imported(&self, host: &str) -> Option<&Arc<Service>> {
         self.by_host.get(host).map(|place| &self.services[*place])
     }
 
     /// The ExternalNames that stand for a host.
-    pub fn aliases(&self, host: &str) -> impl Iterator<Item = &Arc<Service>> {
+    pub(crate) fn aliases(&self, host: &str) -> impl Iterator<Item = &Arc<Service>> {
         self.aliases.get(host).into_iter().flatten().map(|place| &self.services[*place])
     }
 
     /// The rules for calls to one port.
-    pub fn rules(&self, port: u16) -> impl Iterator<Item = &Arc<Resource<VirtualService>>> {
+    pub(crate) fn rules(&self, port: u16) -> impl Iterator<Item = &Arc<Resource<VirtualService>>> {
         self.virtual_services
             .iter()
             .filter(move |rule| self.sidecar.as_ref().is_none_or(|sidecar| sidecar.imports_rule(rule, port)))
     }
 
     /// Whether one port of a service in this scope is called.
-    pub fn has_port(&self, service: &Service, port: u16) -> bool {
+    pub(crate) fn has_port(&self, service: &Service, port: u16) -> bool {
         let Some(sidecar) = &self.sidecar else { return true };
         sidecar.imports_port(service, port)
             || self

@@ -2,7 +2,7 @@
 //! It must not know which policy asked for TLS.
 
 mod downstream;
-pub mod secrets;
+pub(crate) mod secrets;
 mod upstream;
 
 use prost::Name;
@@ -15,22 +15,22 @@ use crate::envoy::tls::subject_alt_name_matcher::SanType;
 use crate::envoy::tls::tls_parameters::TlsProtocol;
 use crate::envoy::tls::{CertificateValidationContext, SubjectAltNameMatcher, TlsParameters};
 
-pub use downstream::{ServerTls, server_parameters, server_socket};
-pub use upstream::{ClientTls, client_socket};
+pub(crate) use downstream::{ServerTls, server_parameters, server_socket};
+pub(crate) use upstream::{ClientTls, client_socket};
 
 /// The protocols that tell a mesh peer from any other TLS peer (`pilot/pkg/networking/util`, `ALPNInMesh...`).
-pub const ALPN_IN_MESH: [&str; 2] = ["istio-peer-exchange", "istio"];
+pub(crate) const ALPN_IN_MESH: [&str; 2] = ["istio-peer-exchange", "istio"];
 /// ... those by which Istio's own ALPN filter marks HTTP inside of mutual TLS.
-pub const ALPN_MESH_HTTP: [&str; 3] = ["istio-http/1.0", "istio-http/1.1", "istio-h2"];
+pub(crate) const ALPN_MESH_HTTP: [&str; 3] = ["istio-http/1.0", "istio-http/1.1", "istio-h2"];
 /// ... and all five (`mtlsHTTPALPNs` and friends in `pilot/pkg/networking/core/listener_inbound.go`).
-pub const ALPN_MESH_ALL: [&str; 5] =
+pub(crate) const ALPN_MESH_ALL: [&str; 5] =
     ["istio", "istio-peer-exchange", "istio-http/1.0", "istio-http/1.1", "istio-h2"];
 /// What a sidecar answers for HTTP.
-pub const ALPN_HTTP: [&str; 2] = ["h2", "http/1.1"];
+pub(crate) const ALPN_HTTP: [&str; 2] = ["h2", "http/1.1"];
 /// What a sidecar answers for opaque bytes.
-pub const ALPN_TCP: [&str; 3] = ["istio-peer-exchange", "h2", "http/1.1"];
+pub(crate) const ALPN_TCP: [&str; 3] = ["istio-peer-exchange", "h2", "http/1.1"];
 /// Plain-text HTTP as the http_inspector reports it.
-pub const ALPN_PLAIN_HTTP: [&str; 2] = ["http/1.1", "h2c"];
+pub(crate) const ALPN_PLAIN_HTTP: [&str; 2] = ["http/1.1", "h2c"];
 
 /// Preferred first: the hybrid post-quantum group, so that what is recorded today stays secret, then the classical ones for peers
 /// that lack it.
@@ -38,7 +38,7 @@ const KEY_EXCHANGE_GROUPS: [&str; 3] = ["X25519MLKEM768", "X25519", "P-256"];
 
 /// How a peer's certificate is judged.
 #[derive(Debug, Clone, PartialEq)]
-pub enum PeerCheck {
+pub(crate) enum PeerCheck {
     /// Any certificate will do, or none.
     Nothing,
     /// It must chain to the roots of this secret.
@@ -49,14 +49,14 @@ pub enum PeerCheck {
 
 impl PeerCheck {
     /// Roots, and one of these names, if there are any.
-    pub fn new(secret: String, names: Vec<SubjectAltNameMatcher>) -> Self {
+    pub(crate) fn new(secret: String, names: Vec<SubjectAltNameMatcher>) -> Self {
         Self::pinned(
             secret,
             CertificateValidationContext { match_typed_subject_alt_names: names, ..Default::default() },
         )
     }
 
-    pub fn pinned(secret: String, pins: CertificateValidationContext) -> Self {
+    pub(crate) fn pinned(secret: String, pins: CertificateValidationContext) -> Self {
         match pins == CertificateValidationContext::default() {
             true => PeerCheck::Roots { secret },
             false => PeerCheck::Pinned { secret, pins: Box::new(pins) },
@@ -81,7 +81,7 @@ impl PeerCheck {
 }
 
 /// A subject alternative name as users write it: a URI such as a SPIFFE ID, an IP address, or a DNS name.
-pub fn exact_name(name: &str) -> SubjectAltNameMatcher {
+pub(crate) fn exact_name(name: &str) -> SubjectAltNameMatcher {
     let kind = match name {
         uri if uri.contains("://") => SanType::Uri,
         ip if ip.parse::<std::net::IpAddr>().is_ok() => SanType::IpAddress,
@@ -91,7 +91,7 @@ pub fn exact_name(name: &str) -> SubjectAltNameMatcher {
 }
 
 /// Any SPIFFE ID of a trust domain.
-pub fn any_of_trust_domain(domain: &impl std::fmt::Display) -> SubjectAltNameMatcher {
+pub(crate) fn any_of_trust_domain(domain: &impl std::fmt::Display) -> SubjectAltNameMatcher {
     named_san(SanType::Uri, MatchPattern::Prefix(format!("spiffe://{domain}/")))
 }
 

@@ -54,7 +54,7 @@ impl Fields<'_> {
             field: field.to_owned(),
             reason: "Carrick does not support this field yet; the rest of the resource is applied without it"
                 .into(),
-            mend: "remove it, or do not rely on it".into(),
+            help: "remove it, or do not rely on it".into(),
         });
     }
 }

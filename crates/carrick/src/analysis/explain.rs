@@ -22,7 +22,7 @@ fn of_rule(rule: &Rule) -> String {
         // Writing to a String cannot fail.
         let _ = write!(text, "\n{}", folded(paragraph));
     }
-    let _ = write!(text, "\nMend: {}", folded(rule.mend));
+    let _ = write!(text, "\nHelp: {}", folded(rule.help));
     text
 }
 

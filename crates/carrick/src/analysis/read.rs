@@ -64,7 +64,7 @@ fn read_cluster(
 fn pods_as_text(pods: &[pods::PodSpec], network: Cidr) -> Result<String> {
     let mut shown = Vec::new();
     for (offset, pod) in (FIRST_POD..).zip(pods) {
-        shown.push(runtime_facts::pod(pod, FederationPlan::address(network, offset)?, 0));
+        shown.push(runtime_facts::pod(pod, FederationPlan::address(network, offset)?, ""));
     }
     Ok(runtime_facts::text(&shown))
 }

@@ -54,7 +54,7 @@ fn of_rule(rule: &Rule) -> Value {
         "id": rule.code,
         "shortDescription": { "text": rule.title },
         "fullDescription": { "text": rule.why },
-        "help": { "text": rule.mend },
+        "help": { "text": rule.help },
         "defaultConfiguration": { "level": level(rule.severity) },
     })
 }
@@ -67,9 +67,9 @@ fn level(severity: Severity) -> &'static str {
 }
 
 fn result(finding: &Diagnostic, rules: &[Value]) -> Value {
-    let message = match finding.mend.as_str() {
+    let message = match finding.help.as_str() {
         "" => finding.reason.clone(),
-        mend => format!("{}. Mend: {mend}", finding.reason),
+        help => format!("{}. Help: {help}", finding.reason),
     };
     let mut location = json!({
         "physicalLocation": {

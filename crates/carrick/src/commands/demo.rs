@@ -15,6 +15,7 @@ use crate::demo::report;
 use crate::demo::{attacks, example};
 use crate::fleet::layout::StateDir;
 use crate::fleet::outer::{self, Running};
+use crate::fleet::private;
 use crate::style::Style;
 use crate::trace::measure;
 
@@ -25,8 +26,9 @@ struct Workshop(PathBuf);
 
 impl Workshop {
     fn new(parent: &Path) -> Result<Self> {
+        private::make(parent)?;
         let path = parent.join(format!("demo-{}.files", std::process::id()));
-        carrick_files::private_dir(&path)?;
+        private::make(&path)?;
         Ok(Self(path))
     }
 }

@@ -9,8 +9,13 @@ use crate::fleet::client::{Federation, running};
 use crate::fleet::envoy::{Envoy, EnvoyHop};
 use crate::fleet::layout::RunDir;
 use crate::fleet::outer::Homes;
+use crate::fleet::private;
 
 /// `$XDG_RUNTIME_DIR/carrick` (else one below /tmp) and `$XDG_STATE_HOME/carrick` (else below the home folder).
+///
+/// # Errors
+/// If one of them is there and is not this user's alone: whoever made it could answer for federations that do not run, and have folders
+/// purged.
 pub fn of_user() -> Result<Homes> {
     let environment = Environment::read();
     let run = match environment.runtime_dir {
@@ -22,6 +27,8 @@ pub fn of_user() -> Result<Homes> {
         (None, Some(home)) => home.join(".local/state/carrick"),
         (None, None) => bail!("neither XDG_STATE_HOME nor HOME is set; set one, certificates are kept there"),
     };
+    private::check(&run)?;
+    private::check(&state)?;
     Ok(Homes { run, state })
 }
 

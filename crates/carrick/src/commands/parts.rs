@@ -8,6 +8,7 @@ use carrick_control::agent::{self, AgentOptions};
 use carrick_control::cluster::{self, ControlOptions};
 use carrick_control::root_ca::{self, RootStore};
 use carrick_identity::TrustDomain;
+use carrick_proxy::accept::check_resources;
 use carrick_proxy::bootstrap::Bootstrap;
 use carrick_proxy::runtime::{ProxyOptions, run_blocking};
 use carrick_translate::{NodeKind, ProxyNode};
@@ -39,7 +40,7 @@ pub fn stop_on_signals() -> Result<CancellationToken> {
 pub fn proxy(args: ProxyArgs) -> Result<ExitCode> {
     let bootstrap = Bootstrap::from_file(&args.config_path)?;
     if args.mode == "validate" {
-        bootstrap.check_resources()?;
+        check_resources(&bootstrap)?;
         super::progress(&format!("{} is a bootstrap that this proxy can run", args.config_path.display()));
         return Ok(ExitCode::SUCCESS);
     }
@@ -64,7 +65,7 @@ pub async fn control(args: ControlArgs) -> Result<ExitCode> {
         cluster: args.cluster,
         resources: args.resources,
         state: args.state,
-        listen: args.listen,
+        proxies: args.proxies,
         admin: args.admin,
         dns: args.dns,
         root_ca: args.root_ca,

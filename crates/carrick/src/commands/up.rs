@@ -16,6 +16,7 @@ use crate::fleet::client::Federation;
 use crate::fleet::layout::RunDir;
 use crate::fleet::outer::{self, Running};
 use crate::fleet::plan;
+use crate::fleet::private;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -165,7 +166,7 @@ struct Draft(PathBuf);
 impl Draft {
     fn beside(run: &RunDir) -> Result<Self> {
         let parent = run.path().parent().context("the run directory has no parent")?;
-        carrick_files::private_dir(parent)?;
+        private::make(parent)?;
         Ok(Self(parent.join(format!(".up-{}.log", std::process::id()))))
     }
 }

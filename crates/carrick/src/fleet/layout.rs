@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// The folder in a pod under which it finds its own files and its control plane's socket.
+/// The folder in a pod under which it finds its own files and its socket to the control plane; control planes and the root CA theirs.
 pub const IN_POD: &str = "/run/carrick";
 
 /// A federation's run directory: sockets, logs and facts, gone when it stops.
@@ -25,21 +25,19 @@ impl RunDir {
         self.0.join("supervisor.sock")
     }
 
+    /// The folder of the root CA's socket, shown to control planes.
     pub fn root_ca(&self) -> PathBuf {
-        self.0.join("root-ca.sock")
+        self.0.join("root-ca")
     }
 
-    fn cluster(&self, cluster: &str) -> PathBuf {
+    pub fn cluster(&self, cluster: &str) -> PathBuf {
         self.0.join("clusters").join(cluster)
     }
 
-    /// The folder with the control plane's socket for proxies; it alone is shown to pods.
-    pub fn proxies_dir(&self, cluster: &str) -> PathBuf {
-        self.cluster(cluster).join("proxies")
-    }
-
-    pub fn proxies_socket(&self, cluster: &str) -> PathBuf {
-        self.proxies_dir(cluster).join("xds.sock")
+    /// The folder with the control plane's socket for one pod, which alone it is shown to. `socket` is new for every pod that is made, also
+    /// under an old name, so that what is left of one pod never speaks for the next.
+    pub fn pod_socket(&self, cluster: &str, socket: &str) -> PathBuf {
+        self.cluster(cluster).join("proxies").join(socket)
     }
 
     /// The control plane's socket for the operator.

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use carrick_files::private_dir;
 use carrick_local::{Lifeline, Sandbox, SandboxPlan, check_machine};
 use carrick_model::Diagnostic;
 use sha2::{Digest, Sha256};
@@ -17,6 +16,7 @@ use super::client::Federation;
 use super::envoy::Envoy;
 use super::layout::RunDir;
 use super::plan::{self, FederationPlan};
+use super::private;
 
 /// How long everything may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(10);
@@ -72,10 +72,9 @@ pub fn start(start: &Plan<'_>) -> Result<Running> {
             missing.iter().map(|m| format!("  {}: {}\n    mend: {}", m.what, m.why, m.mend)).collect();
         bail!("this machine does not allow what a federation needs:\n{}", lines.join("\n"));
     }
-    if let Some(parent) = run.parent() {
-        private_dir(parent)?;
+    for folder in [run.parent(), state.parent(), Some(state)].into_iter().flatten() {
+        private::make(folder)?;
     }
-    private_dir(state)?;
     let word = |text: &str| OsString::from(text);
     let mut supervisor = vec![
         word("--log"),

@@ -150,7 +150,7 @@ fn add_deployment(
                         "the image `{}` cannot be run here: there is no container engine",
                         container.image
                     ),
-                    mend: "give the container a `command` that this machine has".into(),
+                    help: "give the container a `command` that this machine has".into(),
                     field,
                 });
                 return;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use carrick_local::{Output, Privileges, ProcessPlan, Restart};
 use serde::{Deserialize, Serialize};
 
-use super::layout::{IN_POD, RunDir, StateDir};
+use super::layout::{IN_POD, RunDir};
 use super::plan::federation_file;
 use super::pods::{PodSpec, Program, Role, Word};
 
@@ -47,37 +47,32 @@ impl NodeFacts {
     }
 }
 
-pub fn root_ca(run: &RunDir, state: &StateDir) -> ProcessPlan {
-    let words = ["root-ca", "serve", "--state", &text(&state.root_ca()), "--listen", &text(&run.root_ca())];
+pub fn root_ca(run: &RunDir) -> ProcessPlan {
+    let (state, listen) = (in_pod("state"), in_pod("root-ca/ca.sock"));
+    let words = ["root-ca", "serve", "--state", &state, "--listen", &listen];
     own("root-ca", &words, Privileges::App, run.system_log("root-ca"))
 }
 
-pub fn control(
-    run: &RunDir,
-    state: &StateDir,
-    folder: &Path,
-    cluster: &str,
-    address: Ipv4Addr,
-) -> ProcessPlan {
+/// Its pod shows it the cluster's own folders, see [`super::world::control_plane`].
+pub fn control(run: &RunDir, folder: &Path, cluster: &str, address: Ipv4Addr) -> ProcessPlan {
     let mut words = vec!["control".to_owned()];
     let mut add = |option: &str, value: String| words.extend([option.to_owned(), value]);
     add("--federation", text(&federation_file(folder)));
     add("--cluster", cluster.into());
-    add("--resources", text(&run.runtime_resources(cluster)));
-    add("--state", text(&state.cluster(cluster)));
-    add("--listen", text(&run.proxies_socket(cluster)));
-    add("--admin", text(&run.admin(cluster)));
+    add("--resources", in_pod("cluster/runtime"));
+    add("--state", in_pod("state"));
+    add("--proxies", in_pod("cluster/proxies"));
+    add("--admin", in_pod("cluster/admin.sock"));
     add("--dns", SocketAddr::from((address, DNS_PORT)).to_string());
-    add("--root-ca", text(&run.root_ca()));
-    add("--token", text(&run.token(cluster)));
+    add("--root-ca", in_pod("root-ca/ca.sock"));
+    add("--token", in_pod("cluster/enrolment-token"));
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    own("control", &words, Privileges::ControlPlane, run.system_log(&format!("{cluster}.control")))
+    own("control", &words, Privileges::App, run.system_log(&format!("{cluster}.control")))
 }
 
 /// The agent, which runs the proxy: Carrick's, or this Envoy.
 pub fn agent(run: &RunDir, cluster: &str, pod: &PodSpec, envoy: Option<&Path>) -> ProcessPlan {
-    let at = |name: &str| format!("{IN_POD}/{name}");
-    let (control, dir, node) = (at("proxies/xds.sock"), at("pod/agent"), at("pod/node.json"));
+    let (control, dir, node) = (in_pod("proxies/xds.sock"), in_pod("pod/agent"), in_pod("pod/node.json"));
     let agent = ["agent", "--control", &control, "--dir", &dir, "--node", &node, "--"];
     let carrick = ["proxy", "-c", "{bootstrap}", "--concurrency", "1"];
     // Its log is read while it runs, so it must not wait long; several Envoys on one machine must
@@ -141,6 +136,10 @@ pub fn environment() -> Vec<(String, String)> {
     [("PATH", path), ("HOME", "/"), ("LANG", "C.UTF-8")]
         .map(|(name, value)| (name.into(), value.into()))
         .to_vec()
+}
+
+fn in_pod(name: &str) -> String {
+    format!("{IN_POD}/{name}")
 }
 
 fn text(path: &Path) -> String {

@@ -32,6 +32,8 @@ pub struct RunningPod {
     pub cluster: String,
     pub spec: PodSpec,
     pub address: Ipv4Addr,
+    /// The name of its socket to the control plane, which no pod had before it.
+    pub socket: String,
     /// Its proxy is Envoy.
     pub envoy: bool,
     pub pod: Pod,
@@ -49,6 +51,8 @@ pub struct World {
     /// Control planes and the root CA, with their pods.
     pub system: Vec<(String, Pod, Process)>,
     pub addresses: PodAddresses,
+    /// How many pods were made so far.
+    pub made: u64,
     /// The hops that Envoy runs, if any.
     pub envoy: Option<Envoy>,
     /// A place on the internet that belongs to no cluster, from where exposure can be tested.
@@ -62,7 +66,8 @@ impl World {
         let networks = Networks::create(plan)?;
         let internet = plan.federation.networks.internet;
         let last = u32::try_from(internet.size().saturating_sub(2)).unwrap_or(u32::MAX);
-        let stranger = world::stranger(&networks, FederationPlan::address(internet, last)?)?;
+        let dirs = Dirs { run: &run, state: &state };
+        let stranger = world::stranger(&networks, FederationPlan::address(internet, last)?, &dirs)?;
         Ok(Self {
             name: plan.name.clone(),
             run,
@@ -71,6 +76,7 @@ impl World {
             pods: BTreeMap::new(),
             system: Vec::new(),
             addresses: PodAddresses::default(),
+            made: 0,
             envoy,
             stranger,
         })
@@ -86,10 +92,11 @@ impl World {
                 RootStore::init(&dir, &format!("{} root CA", plan.name), ROOT_LIFETIME, SystemTime::now())?
             }
         };
+        private_dir(&self.run.root_ca())?;
         // `carrick down --purge` finds it here.
         write_private(&self.run.path().join("state"), &self.state.path().to_string_lossy())?;
         for cluster in &plan.clusters {
-            private_dir(&self.run.proxies_dir(&cluster.spec.name))?;
+            private_dir(&self.state.cluster(&cluster.spec.name))?;
             private_dir(&self.run.runtime_resources(&cluster.spec.name))?;
             let domain = &cluster.spec.config.settings.trust_domain;
             if needs_enrolment(&self.state.cluster(&cluster.spec.name).join("cacerts"), domain) {
@@ -126,18 +133,25 @@ impl World {
         for pod in pods {
             let address = self.addresses.get(network, cluster, pod)?;
             let dir = self.run.pod(cluster, &pod.namespace, &pod.name);
+            // An earlier pod of this name could write there, also a link that would have us write elsewhere.
+            remove_if_there(&dir)?;
             private_dir(&dir)?;
             private_dir(self.run.log(cluster, &pod.namespace, &pod.name, "x").parent().unwrap_or(&dir))?;
             let node = programs::NodeFacts::of(cluster, pod, address);
             write_private(&dir.join("node.json"), &serde_json::to_string_pretty(&node)?)?;
+            self.made += 1;
+            let socket = self.made.to_string();
+            private_dir(&self.run.pod_socket(cluster, &socket))?;
             let dirs = Dirs { run: &self.run, state: &self.state };
             let internet = plan.internet_address(spec, pod);
-            let made = world::pod(&self.networks, cluster, pod, address, internet, resolver, &dirs)?;
+            let place = world::Place { address, internet, resolver, socket: &socket };
+            let made = world::pod(&self.networks, cluster, pod, &place, &dirs)?;
             let key = (cluster.to_owned(), pod.namespace.clone(), pod.name.clone());
             let running = RunningPod {
                 cluster: cluster.into(),
                 spec: pod.clone(),
                 address,
+                socket,
                 envoy: self.envoy.as_ref().is_some_and(|envoy| envoy.stands_at(cluster, pod.role)),
                 pod: made,
                 processes: Vec::new(),
@@ -150,9 +164,8 @@ impl World {
     /// Tells the control plane which pods there are. Written before anything in them calls it.
     pub fn write_facts(&self, cluster: &str, install: &str) -> Result<()> {
         let pods = self.pods.values().filter(|pod| pod.cluster == cluster);
-        let pods: Vec<_> = pods
-            .map(|running| runtime_facts::pod(&running.spec, running.address, running.pod.network_inode()))
-            .collect();
+        let pods: Vec<_> =
+            pods.map(|running| runtime_facts::pod(&running.spec, running.address, &running.socket)).collect();
         let dir = self.run.runtime_resources(cluster);
         write_private(&dir.join("install.yaml"), install)?;
         write_private(&dir.join("pods.yaml"), &runtime_facts::text(&pods))
@@ -160,14 +173,15 @@ impl World {
 
     pub fn start_system(&mut self, plan: &FederationPlan, workload_ttl: Option<u64>) -> Result<()> {
         private_dir(self.run.system_log("x").parent().unwrap_or(self.run.path()))?;
-        let pod = world::isolated("root-ca")?;
-        let process = Process::start(&pod, programs::root_ca(&self.run, &self.state))?;
+        let dirs = Dirs { run: &self.run, state: &self.state };
+        let pod = world::root_ca(&dirs)?;
+        let process = Process::start(&pod, programs::root_ca(&self.run))?;
         self.system.push(("root-ca".into(), pod, process));
         let address = plan.control_plane_address()?;
         for cluster in &plan.clusters {
             let name = &cluster.spec.name;
-            let pod = world::control_plane(&self.networks, name, address)?;
-            let mut program = programs::control(&self.run, &self.state, &plan.folder, name, address);
+            let pod = world::control_plane(&self.networks, name, address, &plan.folder, &dirs)?;
+            let mut program = programs::control(&self.run, &plan.folder, name, address);
             if let Some(ttl) = workload_ttl {
                 program.argv.extend(["--workload-ttl".into(), ttl.to_string()]);
             }
@@ -195,6 +209,13 @@ impl World {
             }
         }
         Ok(())
+    }
+}
+
+fn remove_if_there(path: &Path) -> Result<()> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        removed => removed.with_context(|| format!("cannot remove {}", path.display())),
     }
 }
 

@@ -7,11 +7,11 @@ use std::net::Ipv4Addr;
 
 use serde_json::{Value, json};
 
-use super::pods::PodSpec;
+use super::pods::{PodSpec, Role};
 
-/// A pod, its address, and its network namespace, by which the control plane recognises its
-/// processes.
-pub fn pod(spec: &PodSpec, address: Ipv4Addr, netns: u64) -> Value {
+/// A pod, its address, and the socket by which its processes call the control plane. What a proxy says of
+/// itself counts for nothing beside this.
+pub fn pod(spec: &PodSpec, address: Ipv4Addr, socket: &str) -> Value {
     let mut labels = spec.labels.clone();
     if spec.role.has_proxy() {
         labels.insert("security.istio.io/tlsMode".into(), "istio".into());
@@ -31,7 +31,11 @@ pub fn pod(spec: &PodSpec, address: Ipv4Addr, netns: u64) -> Value {
             "name": spec.name,
             "namespace": spec.namespace,
             "labels": labels,
-            "annotations": { "carrick.dev/netns": netns.to_string(), "carrick.dev/workload": spec.owner },
+            "annotations": {
+                "carrick.dev/socket": socket,
+                "carrick.dev/proxy": if spec.role == Role::Sidecar { "sidecar" } else { "router" },
+                "carrick.dev/workload": spec.owner,
+            },
         },
         "spec": { "serviceAccountName": spec.service_account, "containers": containers },
         "status": { "phase": "Running", "podIP": address.to_string() },

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use carrick_local::{
@@ -43,66 +43,100 @@ impl Networks {
     }
 }
 
+/// Where a pod is reached, and by what it reaches others.
+pub struct Place<'a> {
+    pub address: Ipv4Addr,
+    pub internet: Option<Ipv4Addr>,
+    pub resolver: Ipv4Addr,
+    /// The name of its socket to the control plane.
+    pub socket: &'a str,
+}
+
 /// Makes a pod of a cluster.
 pub fn pod(
     networks: &Networks,
     cluster: &str,
     spec: &PodSpec,
-    address: Ipv4Addr,
-    internet: Option<Ipv4Addr>,
-    resolver: Ipv4Addr,
+    place: &Place<'_>,
     dirs: &Dirs<'_>,
 ) -> Result<Pod> {
     let on = |network: &str, address, guard| Attachment { network: network.into(), address, guard };
-    let mut attachments = vec![on(cluster, address, Guard::Open)];
-    attachments.extend(internet.map(|address| on(INTERNET, address, guard(spec.role))));
+    let mut attachments = vec![on(cluster, place.address, Guard::Open)];
+    attachments.extend(place.internet.map(|address| on(INTERNET, address, guard(spec.role))));
     let plan = PodPlan {
         name: format!("{cluster}/{}", spec.name),
         hostname: spec.name.chars().take(63).collect(),
         attachments,
         resolver: Some(Resolver {
-            nameserver: resolver.into(),
+            nameserver: place.resolver.into(),
             search: ["{}.svc.cluster.local", "svc.cluster.local", "cluster.local"]
                 .map(|domain| domain.replace("{}", &spec.namespace))
                 .to_vec(),
             ndots: 5,
         }),
         hosts: Vec::new(),
-        dirs: dirs.in_pod(cluster, spec),
-        hidden: vec![dirs.run.path().to_owned(), dirs.state.path().to_owned()],
+        dirs: dirs.in_pod(cluster, spec, place.socket),
+        hidden: dirs.hidden(),
         capture: (spec.role == Role::Sidecar).then(|| Capture {
             // DNS over TCP goes where DNS over UDP goes; the sidecar knows no such service.
-            outbound_excluded: vec![SocketAddrV4::new(resolver, 53)],
+            outbound_excluded: vec![SocketAddrV4::new(place.resolver, 53)],
             ..Capture::default()
         }),
     };
     Pod::create(&plan, &networks.of(cluster)).with_context(|| format!("cannot make the pod {}", spec.name))
 }
 
-/// The control plane's pod: it sees the machine's files, since it reads the operator's.
-pub fn control_plane(networks: &Networks, cluster: &str, address: Ipv4Addr) -> Result<Pod> {
-    let attachments = vec![Attachment { network: cluster.into(), address, guard: Guard::Open }];
-    system_pod(format!("{cluster}/control"), "control".into(), attachments, &networks.of(cluster))
+/// The control plane's pod. It sees the machine's files, since it reads the operator's in `folder`; of the federation's own files its
+/// cluster's and the root CA's socket.
+pub fn control_plane(
+    networks: &Networks,
+    cluster: &str,
+    address: Ipv4Addr,
+    folder: &Path,
+    dirs: &Dirs<'_>,
+) -> Result<Pod> {
+    let mut shown = vec![
+        shown("cluster", dirs.run.cluster(cluster)),
+        shown("state", dirs.state.cluster(cluster)),
+        PodDir { read_only: true, ..shown("root-ca", dirs.run.root_ca()) },
+    ];
+    // The demo's folder is among what is hidden.
+    if dirs.hidden().iter().any(|hidden| folder.starts_with(hidden)) {
+        shown.push(PodDir { at: folder.to_owned(), shows: Some(folder.to_owned()), read_only: true });
+    }
+    let plan = PodPlan {
+        name: format!("{cluster}/control"),
+        hostname: "control".into(),
+        attachments: vec![Attachment { network: cluster.into(), address, guard: Guard::Open }],
+        dirs: shown,
+        hidden: dirs.hidden(),
+        ..PodPlan::default()
+    };
+    Ok(Pod::create(&plan, &networks.of(cluster))?)
 }
 
-/// A pod without any network, for the root CA.
-pub fn isolated(name: &str) -> Result<Pod> {
-    system_pod(name.into(), name.into(), Vec::new(), &[])
+/// A pod without any network, which alone sees the root CA's files.
+pub fn root_ca(dirs: &Dirs<'_>) -> Result<Pod> {
+    let plan = PodPlan {
+        name: "root-ca".into(),
+        hostname: "root-ca".into(),
+        dirs: vec![shown("root-ca", dirs.run.root_ca()), shown("state", dirs.state.root_ca())],
+        hidden: dirs.hidden(),
+        ..PodPlan::default()
+    };
+    Ok(Pod::create(&plan, &[])?)
 }
 
 /// A pod on the internet that belongs to no cluster.
-pub fn stranger(networks: &Networks, address: Ipv4Addr) -> Result<Pod> {
-    let attachments = vec![Attachment { network: INTERNET.into(), address, guard: Guard::Open }];
-    system_pod("stranger".into(), "stranger".into(), attachments, std::slice::from_ref(&networks.internet))
-}
-
-fn system_pod(
-    name: String,
-    hostname: String,
-    attachments: Vec<Attachment>,
-    networks: &[Network],
-) -> Result<Pod> {
-    Ok(Pod::create(&PodPlan { name, hostname, attachments, ..PodPlan::default() }, networks)?)
+pub fn stranger(networks: &Networks, address: Ipv4Addr, dirs: &Dirs<'_>) -> Result<Pod> {
+    let plan = PodPlan {
+        name: "stranger".into(),
+        hostname: "stranger".into(),
+        attachments: vec![Attachment { network: INTERNET.into(), address, guard: Guard::Open }],
+        hidden: dirs.hidden(),
+        ..PodPlan::default()
+    };
+    Ok(Pod::create(&plan, std::slice::from_ref(&networks.internet))?)
 }
 
 /// Only ingress gateways are there for the internet.
@@ -120,16 +154,24 @@ pub struct Dirs<'a> {
 }
 
 impl Dirs<'_> {
-    /// Of all these files a pod with a proxy sees its own, and its control plane's socket.
-    fn in_pod(&self, cluster: &str, spec: &PodSpec) -> Vec<PodDir> {
-        let show =
-            |name: &str, path: PathBuf| PodDir { at: PathBuf::from(IN_POD).join(name), shows: Some(path) };
+    /// Of all these files a pod with a proxy sees its own, and its own socket to the control plane.
+    fn in_pod(&self, cluster: &str, spec: &PodSpec, socket: &str) -> Vec<PodDir> {
         match spec.role.has_proxy() {
             true => vec![
-                show("pod", self.run.pod(cluster, &spec.namespace, &spec.name)),
-                show("proxies", self.run.proxies_dir(cluster)),
+                shown("pod", self.run.pod(cluster, &spec.namespace, &spec.name)),
+                PodDir { read_only: true, ..shown("proxies", self.run.pod_socket(cluster, socket)) },
             ],
             false => Vec::new(),
         }
     }
+
+    /// What no pod sees: the files of this user's federations, this one's and all others'.
+    fn hidden(&self) -> Vec<PathBuf> {
+        let home = |path: &Path| path.parent().unwrap_or(path).to_owned();
+        vec![home(self.run.path()), home(self.state.path())]
+    }
+}
+
+fn shown(name: &str, path: PathBuf) -> PodDir {
+    PodDir { at: PathBuf::from(IN_POD).join(name), shows: Some(path), read_only: false }
 }

@@ -96,7 +96,7 @@ fn explain_tells_the_longer_text_of_a_code_in_any_case() {
     let ran = carrick(&["explain", "crk101"]);
     assert_eq!(ran.code, 0);
     assert!(ran.stdout.starts_with("CRK101 (warning): "), "{}", ran.stdout);
-    assert!(ran.stdout.contains("\nMend: "), "{}", ran.stdout);
+    assert!(ran.stdout.contains("\nHelp: "), "{}", ran.stdout);
     assert!(carrick(&["explain", "CK0302"]).stdout.starts_with("CK0302: "));
 }
 

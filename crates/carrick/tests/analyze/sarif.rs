@@ -77,7 +77,7 @@ fn a_result_holds_what_a_code_host_shows_beside_the_line() {
     let result = &log["runs"][0]["results"][0];
     assert_eq!(result["ruleId"], "CRK122");
     assert_eq!(result["level"], "error");
-    assert!(result["message"]["text"].as_str().unwrap().contains(". Mend: list the host in one server only"));
+    assert!(result["message"]["text"].as_str().unwrap().contains(". Help: list the host in one server only"));
     let place = &result["locations"][0];
     assert_eq!(place["physicalLocation"]["artifactLocation"]["uri"], "second.yaml");
     assert_eq!(place["physicalLocation"]["region"]["startLine"], 8);

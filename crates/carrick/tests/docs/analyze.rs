@@ -11,11 +11,11 @@ const BEGIN: &str = "<!-- The rest is written from the program's own texts: UPDA
 fn section(rule: &Rule) -> String {
     let severity = format!("{:?}", rule.severity).to_lowercase();
     format!(
-        "\n### {} ({severity})\n\n{}.\n\n{}\n\n**Mend.** {}\n",
+        "\n### {} ({severity})\n\n{}.\n\n{}\n\n**Help.** {}\n",
         rule.code,
         capital(rule.title),
         rule.why,
-        rule.mend
+        rule.help
     )
 }
 

@@ -17,17 +17,7 @@ struct Traces {
 impl Traces {
     /// Of a federation whose outer process is this one: all its descendants' namespaces that are not ours.
     fn of(outer: u32) -> Self {
-        let mut family = BTreeSet::from([outer]);
-        loop {
-            let more: Vec<u32> = processes()
-                .into_iter()
-                .filter(|pid| !family.contains(pid) && family.contains(&parent(*pid)))
-                .collect();
-            if more.is_empty() {
-                break;
-            }
-            family.extend(more);
-        }
+        let family = family(outer);
         let ours = namespaces(std::process::id());
         let namespaces: BTreeSet<u64> =
             family.iter().flat_map(|pid| namespaces(*pid)).filter(|inode| !ours.contains(inode)).collect();
@@ -39,6 +29,21 @@ impl Traces {
     /// No process lives in one of the namespaces, so none of them exists any more.
     fn are_gone(&self) -> bool {
         !processes().into_iter().any(|pid| !namespaces(pid).is_disjoint(&self.namespaces))
+    }
+}
+
+/// A process and all its descendants.
+pub fn family(outer: u32) -> BTreeSet<u32> {
+    let mut family = BTreeSet::from([outer]);
+    loop {
+        let more: Vec<u32> = processes()
+            .into_iter()
+            .filter(|pid| !family.contains(pid) && family.contains(&parent(*pid)))
+            .collect();
+        if more.is_empty() {
+            return family;
+        }
+        family.extend(more);
     }
 }
 

@@ -1,5 +1,5 @@
 //! Live edits: a good one takes effect at once, a broken one changes nothing and is answered with
-//! its place, its reason and its mend.
+//! its place, its reason and its help.
 
 use std::path::Path;
 

@@ -141,6 +141,23 @@ fn without_a_federation_the_commands_say_how_to_start_one() {
 }
 
 #[test]
+fn a_run_directory_that_others_may_enter_is_refused_by_every_command() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new();
+    let folder = home.example();
+    std::fs::create_dir_all(home.runs().join("two-clusters")).unwrap();
+    std::fs::set_permissions(home.runs(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    let folder = folder.to_str().unwrap();
+    for words in [&["up", folder][..], &["up", folder, "--detach"], &["demo"], &["ps"], &["down", "--purge"]]
+    {
+        let told = home.run(words);
+        assert_eq!(told.code, Some(1), "{words:?}: {told:#?}");
+        let place = home.runs().display().to_string();
+        assert!(told.err.contains(&format!("{place} cannot be used: its mode 0777")), "{words:?}: {told:#?}");
+    }
+}
+
+#[test]
 fn two_federations_run_side_by_side_and_have_to_be_named() {
     let home = Home::new();
     let folder = home.example();

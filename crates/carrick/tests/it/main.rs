@@ -16,5 +16,6 @@ mod hostile;
 mod identity;
 mod layers;
 mod original;
+mod separation;
 mod tidy;
 mod world;

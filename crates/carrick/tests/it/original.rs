@@ -1,25 +1,24 @@
 //! The original demo's files from 2018, unmodified. `original-demo/federation.yaml` says which goes to which cluster.
 
-use crate::world::{Home, Running, URL, repository};
+use carrick_testing::needs::original_demo;
 
-/// Where the files are: beside the repository, since they are not ours.
-const FILES: &str = "../shared/istio_federation_demo";
+use crate::world::{Home, Running, URL};
 
-fn start() -> Running {
-    let files = repository().join(FILES);
-    assert!(files.is_dir(), "{} is absent; the original demo's files belong there", files.display());
+/// A federation of these files; `None` where they are absent.
+fn start() -> Option<Running> {
+    let files = original_demo()?;
     let home = Home::new();
     let folder = home.path().join("original-demo");
     std::fs::create_dir(&folder).unwrap();
     let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/original-demo/federation.yaml");
     std::fs::copy(ours, folder.join("federation.yaml")).unwrap();
-    std::os::unix::fs::symlink(files.canonicalize().unwrap(), folder.join("demo")).unwrap();
-    Running::start_in(home, folder, &[])
+    std::os::unix::fs::symlink(files, folder.join("demo")).unwrap();
+    Some(Running::start_in(home, folder, &[]))
 }
 
 #[test]
 fn they_join_two_clusters_as_they_did_with_istio() {
-    let running = start();
+    let Some(running) = start() else { return };
 
     // Every name under the suffix has the one address; it is never on a wire, since the sidecar captures the connection.
     let address = running.exec("cluster1/client", &["getent", "ahostsv4", "server.ns2.svc.cluster.global"]);
@@ -61,7 +60,7 @@ fn they_join_two_clusters_as_they_did_with_istio() {
 
 #[test]
 fn permissive_still_means_tls_or_not_whatever_the_alpn() {
-    let running = start();
+    let Some(running) = start() else { return };
     let shown = running.home.run(&["ps", "--json"]).json();
     let pods = shown["pods"].as_array().unwrap().clone();
     let server =

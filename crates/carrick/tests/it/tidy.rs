@@ -11,8 +11,8 @@ use crate::world::repository;
 /// A file that is longer has a seam to find; CONTRIBUTING.md asks to look for it from 300 lines on.
 const MOST_LINES: usize = 450;
 
-/// Rows of data, which nobody reads from top to bottom.
-const TABLES: [&str; 1] = ["crates/proxy/src/config/supported/table.rs"];
+/// A comment that is wider is no pleasure to read; CONTRIBUTING.md names the width.
+const COMMENT_COLUMNS: usize = 100;
 
 type Edges = BTreeMap<String, BTreeSet<String>>;
 
@@ -73,11 +73,37 @@ fn no_file_is_too_long_to_see_at_a_glance() {
     let long: Vec<(PathBuf, usize)> = sources()
         .into_iter()
         .filter(|path| !is_unit_test(path) && !path.components().any(|part| part.as_os_str() == "tests"))
-        .filter(|path| !TABLES.iter().any(|table| path.ends_with(table)))
         .map(|path| (path.clone(), std::fs::read_to_string(&path).unwrap().lines().count()))
         .filter(|(_, lines)| *lines > MOST_LINES)
         .collect();
     assert_eq!(long, Vec::<(PathBuf, usize)>::new(), "longer than {MOST_LINES} lines");
+}
+
+#[test]
+#[ignore = "until comments are rewrapped"]
+fn comments_are_narrow_enough_to_read() {
+    let mut wide = Vec::new();
+    for path in sources() {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for (number, line) in text.lines().enumerate() {
+            // A single word, an address for instance, cannot be broken.
+            let can_break = line.split_whitespace().count() > 2;
+            if line.trim_start().starts_with("//") && can_break && line.chars().count() > COMMENT_COLUMNS {
+                wide.push(format!("{}:{}", path.display(), number + 1));
+            }
+        }
+    }
+    assert_eq!(wide, Vec::<String>::new(), "comments wider than {COMMENT_COLUMNS} columns");
+}
+
+#[test]
+fn the_reading_path_leads_to_files() {
+    for document in ["ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let text = std::fs::read_to_string(repository().join(document)).unwrap();
+        let named = text.split('`').skip(1).step_by(2).filter(|name| name.starts_with("crates/"));
+        let lost: Vec<_> = named.filter(|name| !repository().join(name).exists()).collect();
+        assert_eq!(lost, Vec::<&str>::new(), "{document} names files that are not there");
+    }
 }
 
 /// Unit tests stand beside their module and need no introduction.

@@ -1,7 +1,7 @@
 //! Why there is no cluster CA, and why the root gives none.
 //!
 //! It must not know what is done about it: a root that cannot be reached is asked again, a damaged
-//! folder is for the operator to mend.
+//! folder is for the operator to help.
 
 use std::io;
 use std::path::PathBuf;

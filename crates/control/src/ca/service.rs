@@ -35,7 +35,7 @@ impl IstioCertificateService for CaService {
         &self,
         request: Request<IstioCertificateRequest>,
     ) -> Result<Response<IstioCertificateResponse>, Status> {
-        let workload = self.callers.identify(&request).await?;
+        let workload = self.callers.identify(&request)?;
         let (trust_domain, active) = (self.published.borrow().trust_domain().clone(), self.ca.active());
         if !is_for(&active, &trust_domain) {
             return Err(Status::failed_precondition(format!(

@@ -101,7 +101,7 @@ fn bind(certs: CaCerts, dir: &Path, trust_domain: &TrustDomain) -> Result<CaCert
 }
 
 /// Whether the CA in `dir` is missing or is for another trust domain, so that a token is needed. Of
-/// a CA that cannot be read it says no: that is for the operator to mend.
+/// a CA that cannot be read it says no: that is for the operator to help.
 pub fn needs_enrolment(dir: &Path, wanted: &TrustDomain) -> bool {
     let Ok(pem) = files::read(&dir.join(CA_CERT)) else { return !dir.exists() };
     let certificates = Certificate::all_from_pem(pem.as_bytes()).unwrap_or_default();

@@ -79,7 +79,7 @@ fn everybody_gets_what_a_translation_of_their_own_would_say() {
 #[test]
 fn only_labels_that_a_rule_names_tell_proxies_apart() {
     let snapshot = snapshot();
-    let audience = |node: &ProxyNode| Audience::of(&snapshot, node);
+    let audience = |node: &ProxyNode| Audience::from_node(&snapshot, node);
     let plain = audience(&sidecar("a", [10, 10, 0, 2], &[("app", "a"), ("pod-template-hash", "1")]));
     assert_eq!(plain, audience(&sidecar("b", [10, 10, 0, 3], &[("app", "b")])));
     let gold = sidecar("c", [10, 10, 0, 4], &[("tier", "gold")]);

@@ -25,12 +25,6 @@ use tonic::{Status, Streaming};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// This process's network namespace, as the runtime would write it down for a pod.
-pub fn netns() -> u64 {
-    use std::os::unix::fs::MetadataExt;
-    fs::metadata("/proc/self/ns/net").unwrap().ino()
-}
-
 pub struct Cluster {
     dir: tempfile::TempDir,
     stop: CancellationToken,
@@ -38,13 +32,17 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// The example's cluster1 with the given pods, each with its network namespace.
-    pub async fn start(pods: &[(&str, u64)]) -> Cluster {
+    /// The example's cluster1 with the given pods, each of which has a socket of its own name.
+    pub async fn start(pods: &[&str]) -> Cluster {
+        Self::start_with(&pods.iter().copied().enumerate().map(pod).collect::<String>()).await
+    }
+
+    /// The example's cluster1 with pods as the runtime writes them down.
+    pub async fn start_with(pods: &str) -> Cluster {
         let dir = tempfile::tempdir().unwrap();
         let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/two-clusters");
         copy(&example, &dir.path().join("folder"));
-        fs::write(dir.path().join("pods.yaml"), pods.iter().enumerate().map(pod).collect::<String>())
-            .unwrap();
+        fs::write(dir.path().join("pods.yaml"), pods).unwrap();
         RootStore::init(&dir.path().join("root"), "test root", DAY, SystemTime::now()).unwrap();
         write_token(dir.path(), "cluster1.example");
         Self::run(dir).await
@@ -63,7 +61,7 @@ impl Cluster {
             cluster: "cluster1".into(),
             resources: vec![at("pods.yaml")],
             state: at("state"),
-            listen: at("run/xds.sock"),
+            proxies: at("run/proxies"),
             admin: at("run/admin.sock"),
             dns: None,
             root_ca: at("run/root.sock"),
@@ -105,8 +103,8 @@ impl Cluster {
         self.write(name, &text.replacen(old, new, 1));
     }
 
-    /// Asks for a certificate; `wish` is the identity that the request names.
-    pub async fn certificate(&self, wish: &str) -> Result<Vec<String>, Status> {
+    /// Asks for a certificate as the given pod; `wish` is the identity that the request names.
+    pub async fn certificate(&self, pod: &str, wish: &str) -> Result<Vec<String>, Status> {
         let key = PrivateKey::generate().unwrap();
         let wish = (!wish.is_empty()).then(|| SpiffeId::parse(wish).unwrap());
         let request = IstioCertificateRequest {
@@ -114,7 +112,7 @@ impl Cluster {
             validity_duration: 3600,
             metadata: None,
         };
-        let channel = channel(&self.path("run/xds.sock")).await;
+        let channel = self.call_as(pod).await;
         let answer = IstioCertificateServiceClient::new(channel).create_certificate(request).await?;
         Ok(answer.into_inner().cert_chain)
     }
@@ -125,10 +123,10 @@ impl Cluster {
     }
 
     /// Asks for a certificate until the CA can sign.
-    pub async fn certificate_once_enrolled(&self) -> Vec<String> {
+    pub async fn certificate_once_enrolled(&self, pod: &str) -> Vec<String> {
         let attempts = async {
             loop {
-                match self.certificate("").await {
+                match self.certificate(pod, "").await {
                     Err(status) if status.code() == tonic::Code::FailedPrecondition => {
                         tokio::time::sleep(Duration::from_millis(20)).await;
                     }
@@ -139,21 +137,42 @@ impl Cluster {
         tokio::time::timeout(Duration::from_secs(20), attempts).await.expect("enrolled within 20 s")
     }
 
+    /// A connection by the socket of a pod.
+    pub async fn call_as(&self, pod: &str) -> Channel {
+        channel(&self.path("run/proxies").join(pod).join("xds.sock")).await
+    }
+
     /// Opens a delta stream as the given pod and subscribes to everything of a kind.
     pub async fn subscribe(&self, pod: &str, ip: &str, kind: ResourceType) -> Result<Subscription, Status> {
-        let node = Node {
-            id: format!("sidecar~{ip}~{pod}.default~default.svc.cluster.local"),
-            cluster: pod.into(),
-            ..Default::default()
-        };
+        self.subscribe_over(self.call_as(pod).await, node(pod, ip), kind).await
+    }
+
+    /// The same over any connection, with any claims.
+    pub async fn subscribe_over(
+        &self,
+        channel: Channel,
+        node: Node,
+        kind: ResourceType,
+    ) -> Result<Subscription, Status> {
+        self.subscribe_to(channel, node, kind, &[]).await
+    }
+
+    /// The same for resources of these names only.
+    pub async fn subscribe_to(
+        &self,
+        channel: Channel,
+        node: Node,
+        kind: ResourceType,
+        names: &[&str],
+    ) -> Result<Subscription, Status> {
         let (sender, requests) = mpsc::channel(4);
         let request = DeltaDiscoveryRequest {
             node: Some(node),
             type_url: kind.type_url().into(),
+            resource_names_subscribe: names.iter().map(|name| (*name).to_owned()).collect(),
             ..Default::default()
         };
         sender.send(request).await.unwrap();
-        let channel = channel(&self.path("run/xds.sock")).await;
         let responses = AggregatedDiscoveryServiceClient::new(channel)
             .delta_aggregated_resources(ReceiverStream::new(requests))
             .await?
@@ -203,6 +222,14 @@ impl Subscription {
     /// The names of what comes next, acknowledged.
     pub async fn added(&mut self) -> Result<Vec<String>, Status> {
         self.answer(None).await
+    }
+
+    /// The names of what the next answer says is not there, where it says nothing else.
+    pub async fn absent(&mut self) -> Vec<String> {
+        let next = tokio::time::timeout(Duration::from_secs(20), self.responses.message());
+        let response = next.await.expect("a response within 20 s").unwrap().expect("the stream goes on");
+        assert_eq!(response.resources.len(), 0, "{:?}", response.resources);
+        response.removed_resources
     }
 
     /// The names of what comes next, refused in these words.
@@ -255,7 +282,17 @@ fn write_token(dir: &Path, trust_domain: &str) {
     fs::write(dir.join("token"), token.expose()).unwrap();
 }
 
-fn pod((index, (name, netns)): (usize, &(&str, u64))) -> String {
+/// What a sidecar's proxy says of itself.
+pub fn node(pod: &str, ip: &str) -> Node {
+    Node {
+        id: format!("sidecar~{ip}~{pod}.default~default.svc.cluster.local"),
+        cluster: pod.into(),
+        ..Default::default()
+    }
+}
+
+/// A pod as the runtime writes it down.
+pub fn pod((index, name): (usize, &str)) -> String {
     format!(
         "---
 apiVersion: v1
@@ -264,7 +301,7 @@ metadata:
   name: {name}
   namespace: default
   labels: {{ app: {name} }}
-  annotations: {{ carrick.dev/netns: \"{netns}\" }}
+  annotations: {{ carrick.dev/socket: {name} }}
 spec: {{ serviceAccountName: {name}, containers: [{{ name: app }}] }}
 status: {{ podIP: 10.10.0.{} }}
 ",

@@ -14,7 +14,7 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
 use nix::mount::{MsFlags, mount};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, StatVfsMountFlags, statvfs};
 
 use super::plan::{PodDir, PodPlan, Resolver};
 use crate::error::{Error, failed};
@@ -40,6 +40,9 @@ pub(super) fn arrange(plan: &PodPlan) -> Result<(), Error> {
     }
     for (dir, source) in plan.dirs.iter().zip(shown) {
         view.show(&dir.at, source)?;
+        if dir.read_only {
+            forbid_writing(&dir.at).map_err(failed(format!("make {} read-only", dir.at.display())))?;
+        }
     }
     Ok(())
 }
@@ -202,6 +205,25 @@ fn show_again(entry: &fs::DirEntry, at: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         done => done,
     }
+}
+
+/// What is mounted there stays as it is, but for writing. The flags that it has must be said again: they came from a
+/// mount namespace with more privileges, and the kernel refuses to clear them (man 7 mount_namespaces).
+fn forbid_writing(at: &Path) -> io::Result<()> {
+    let at = fs::canonicalize(at)?;
+    let has = statvfs(&at)?.f_flag;
+    let kept = [
+        (StatVfsMountFlags::NOSUID, MsFlags::MS_NOSUID),
+        (StatVfsMountFlags::NODEV, MsFlags::MS_NODEV),
+        (StatVfsMountFlags::NOEXEC, MsFlags::MS_NOEXEC),
+        (StatVfsMountFlags::NOATIME, MsFlags::MS_NOATIME),
+        (StatVfsMountFlags::NODIRATIME, MsFlags::MS_NODIRATIME),
+        (StatVfsMountFlags::RELATIME, MsFlags::MS_RELATIME),
+    ];
+    let kept = kept.into_iter().filter(|(flag, _)| has.contains(*flag)).map(|(_, flag)| flag);
+    let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+    const NOTHING: Option<&str> = None;
+    Ok(mount(NOTHING, &at, NOTHING, kept.fold(flags, |all, flag| all | flag), NOTHING)?)
 }
 
 /// Recursively, because the kernel refuses to uncover what a mount that we did not make covers.

@@ -1,14 +1,15 @@
-//! Pods: a network namespace with wires and rules, a mount namespace with the pod's own name resolution, a host name.
+//! Pods: a network namespace with wires and rules, a mount namespace with the pod's own name resolution, a pid namespace
+//! with a `/proc` of its own, a host name, System V and POSIX message queues of its own.
 //! Knows nothing of the programs that will run there; `crate::process` starts them.
 
 mod files;
+pub(crate) mod init;
 mod plan;
 mod reach;
 
 pub use plan::{Attachment, PodDir, PodPlan, Resolver};
 
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use crate::netlink::links::LOOPBACK;
 use crate::netlink::{Conversation, Family};
 use crate::network::{Network, NetworkKind};
 use crate::rules;
+use init::Init;
 
 /// A pod that exists. Clones are handles on the same one; it goes when the last handle and the last process are gone.
 #[derive(Debug, Clone)]
@@ -30,10 +32,13 @@ pub struct Pod(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     plan: PodPlan,
+    /// First, so that every process is gone before the wires are cut.
+    _init: Init,
     network: OwnedFd,
     mounts: OwnedFd,
     names: OwnedFd,
-    network_inode: u64,
+    queues: OwnedFd,
+    processes: OwnedFd,
     wires: Vec<Wire>,
 }
 
@@ -60,17 +65,36 @@ impl Drop for Wire {
 /// Where a running pod can be entered. Plain data, so that a supervisor can tell it to another process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PodEntry {
-    /// The numbers of the supervisor's descriptors on the pod's network, mount and host-name namespaces.
+    /// The numbers of the supervisor's descriptors on the pod's network, mount, host-name, IPC and pid namespaces.
     network: i32,
     mounts: i32,
     names: i32,
+    queues: i32,
+    processes: i32,
+}
+
+/// A pod's namespaces as paths below `/proc`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct EntryPaths {
+    pub(crate) network: PathBuf,
+    pub(crate) mounts: PathBuf,
+    pub(crate) names: PathBuf,
+    pub(crate) queues: PathBuf,
+    /// Entered by whoever starts a process, since it takes effect for children only.
+    pub(crate) processes: PathBuf,
 }
 
 impl PodEntry {
-    /// The three namespaces as paths below `/proc`, in the order network, mounts, names; `supervisor` is the
-    /// supervisor's pid as the reader sees it.
-    pub(crate) fn paths(&self, supervisor: u32) -> [PathBuf; 3] {
-        [self.network, self.mounts, self.names].map(|fd| PathBuf::from(format!("/proc/{supervisor}/fd/{fd}")))
+    /// `supervisor` is the supervisor's pid as the reader sees it.
+    pub(crate) fn paths(&self, supervisor: u32) -> EntryPaths {
+        let path = |fd: i32| PathBuf::from(format!("/proc/{supervisor}/fd/{fd}"));
+        EntryPaths {
+            network: path(self.network),
+            mounts: path(self.mounts),
+            names: path(self.names),
+            queues: path(self.queues),
+            processes: path(self.processes),
+        }
     }
 }
 
@@ -100,10 +124,10 @@ impl Pod {
 
     fn build(plan: PodPlan, networks: &[Network]) -> Result<Self, Error> {
         let attached = plan.attached(networks)?;
-        unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS)
-            .map_err(failed("make namespaces"))?;
+        let fresh = CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS;
+        unshare(fresh | CloneFlags::CLONE_NEWIPC).map_err(failed("make namespaces"))?;
         let hold = |kind: &str| namespace::own(kind).map_err(failed(format!("hold the {kind} namespace")));
-        let (network, mounts, names) = (hold("net")?, hold("mnt")?, hold("uts")?);
+        let (network, mounts, names, queues) = (hold("net")?, hold("mnt")?, hold("uts")?, hold("ipc")?);
         sethostname(&plan.hostname).map_err(failed("set the host name"))?;
 
         set_network_knob("ipv4/ip_forward", "0").map_err(failed("switch off forwarding"))?;
@@ -129,12 +153,8 @@ impl Pod {
             configure(&mut links, &interface(number), attachment, on)?;
         }
         files::arrange(&plan)?;
-        let network_inode =
-            std::fs::File::from(network.try_clone().map_err(failed("look at the namespace"))?)
-                .metadata()
-                .map_err(failed("look at the network namespace"))?
-                .ino();
-        Ok(Self(Arc::new(Inner { plan, network, mounts, names, network_inode, wires })))
+        let (init, processes) = Init::start()?;
+        Ok(Self(Arc::new(Inner { plan, _init: init, network, mounts, names, queues, processes, wires })))
     }
 
     pub fn name(&self) -> &str {
@@ -145,12 +165,6 @@ impl Pod {
         &self.0.plan
     }
 
-    /// The inode number of the pod's network namespace, which `/proc/PID/ns/net` shows for every process in the pod:
-    /// the kernel's word on who is calling.
-    pub fn network_inode(&self) -> u64 {
-        self.0.network_inode
-    }
-
     /// For `carrick exec`: how another process finds the pod. Valid as long as the pod lives.
     pub fn entry(&self) -> PodEntry {
         let inner = &self.0;
@@ -158,6 +172,8 @@ impl Pod {
             network: inner.network.as_raw_fd(),
             mounts: inner.mounts.as_raw_fd(),
             names: inner.names.as_raw_fd(),
+            queues: inner.queues.as_raw_fd(),
+            processes: inner.processes.as_raw_fd(),
         }
     }
 
@@ -168,6 +184,10 @@ impl Pod {
 
     pub(crate) fn network_namespace(&self) -> &OwnedFd {
         &self.0.network
+    }
+
+    pub(crate) fn pid_namespace(&self) -> &OwnedFd {
+        &self.0.processes
     }
 }
 

@@ -54,6 +54,8 @@ pub struct PodDir {
     pub at: PathBuf,
     /// A directory or file of the machine that shows there; `None`: an empty directory in memory.
     pub shows: Option<PathBuf>,
+    /// Programs in the pod may read what is there and connect to sockets, not replace them.
+    pub read_only: bool,
 }
 
 impl PodPlan {

@@ -7,11 +7,13 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use tokio::process::Child;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::{Exit, ProcessPlan, Restart, Status};
 use crate::error::{Error, failed};
+use crate::namespace::bearing_into;
 use crate::pod::Pod;
 
 pub(super) enum Order {
@@ -138,10 +140,16 @@ impl Keeper {
 }
 
 fn spawn(pod: &Pod, plan: &ProcessPlan) -> Result<Program, Error> {
-    let command = pod.command(plan)?;
+    let mut command = tokio::process::Command::from(pod.command(plan)?);
     let doing = "start a process";
     // Should the runtime go before the keeper's time, the program goes with it.
-    let child = tokio::process::Command::from(command).kill_on_drop(true).spawn().map_err(failed(doing))?;
+    command.kill_on_drop(true);
+    let runtime = Handle::current();
+    let child = bearing_into(pod.pid_namespace(), || {
+        let _inside = runtime.enter();
+        command.spawn()
+    });
+    let child = child.map_err(failed(doing))?;
     let pid = child.id().ok_or_else(|| Error::refused(doing, "it ended at once"))?;
     Ok(Program { child, pid })
 }

@@ -5,7 +5,7 @@ mod keeper;
 use std::fs::{DirBuilder, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
 use crate::error::{Error, failed};
+use crate::namespace::bearing_into;
 use crate::pod::Pod;
 use crate::pod_exec;
 use crate::privileges::Privileges;
@@ -131,9 +132,19 @@ impl Process {
 }
 
 impl Pod {
-    /// A command that runs the plan's program in this pod, for callers that set the three standard streams themselves
-    /// and wait for it themselves. Restart policy does not apply.
-    pub fn command(&self, plan: &ProcessPlan) -> Result<Command, Error> {
+    /// Starts the plan's program in this pod for a caller that waits for it itself, and that may set the three standard
+    /// streams otherwise than the plan says. Restart policy does not apply.
+    ///
+    /// # Errors
+    /// When no process could be started. That the program was not found shows as its exit code 127.
+    pub fn spawn(&self, plan: &ProcessPlan, streams: impl FnOnce(&mut Command)) -> Result<Child, Error> {
+        let mut command = self.command(plan)?;
+        streams(&mut command);
+        bearing_into(self.pid_namespace(), || command.spawn()).map_err(failed("start a process"))
+    }
+
+    /// A command that runs the plan's program in this pod, for a thread whose children are born into its pid namespace.
+    fn command(&self, plan: &ProcessPlan) -> Result<Command, Error> {
         if plan.argv.is_empty() {
             return Err(Error::refused("check the plan", "no program is named"));
         }

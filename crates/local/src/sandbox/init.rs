@@ -11,6 +11,7 @@ use nix::mount::{MsFlags, mount};
 
 use super::run_dir;
 use crate::error::{Error, failed};
+use crate::namespace;
 use crate::netlink::links::LOOPBACK;
 use crate::netlink::{Conversation, Family};
 use crate::shepherd::{self, Lifeline};
@@ -65,6 +66,5 @@ pub(crate) fn mount_own_proc() -> Result<(), Error> {
     const NOTHING: Option<&str> = None;
     mount(NOTHING, "/", NOTHING, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NOTHING)
         .map_err(failed("keep mounts to ourselves"))?;
-    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    mount(Some("proc"), "/proc", Some("proc"), flags, NOTHING).map_err(failed("mount /proc"))
+    namespace::mount_proc().map_err(failed("mount /proc"))
 }

@@ -136,7 +136,7 @@ fn an_application_cannot_escape_capture() {
     assert_eq!(told("set-mark"), ("set-mark: PermissionDenied".to_owned(), Some(0)));
     assert_eq!(told("change-rules"), ("change-rules: PermissionDenied".to_owned(), Some(0)));
     assert_eq!(told("switch-off-interface"), ("switch-off-interface: PermissionDenied".to_owned(), Some(0)));
-    assert_eq!(told("enter-supervisor"), ("enter-supervisor: PermissionDenied".to_owned(), Some(0)));
+    assert_eq!(told("enter-supervisor"), ("enter-supervisor: NotFound".to_owned(), Some(0)));
     assert_eq!(told("listen-on-80"), ("listen-on-80: done".to_owned(), Some(0)));
     let capabilities =
         shell(&pod, "grep -E '^(Cap|NoNewPrivs)' /proc/self/status | cut -f2 | sort -u | tr '\\n' ' '");
@@ -153,7 +153,7 @@ fn a_proxy_may_manage_its_own_network_and_nothing_more() {
     };
     assert_eq!(told("set-mark"), "set-mark: done");
     assert_eq!(told("mount"), "mount: PermissionDenied");
-    assert_eq!(told("enter-supervisor"), "enter-supervisor: PermissionDenied");
+    assert_eq!(told("enter-supervisor"), "enter-supervisor: NotFound");
     // The very requests that an application was refused: so it was the privilege that lacked, not the request's form.
     assert_eq!(told("change-rules"), "change-rules: done");
     assert_eq!(told("switch-off-interface"), "switch-off-interface: done");

@@ -151,7 +151,7 @@ fn the_rest_of_etc_is_the_machines() {
 }
 
 fn shown(at: &str, shows: Option<&Path>) -> PodDir {
-    PodDir { at: PathBuf::from(at), shows: shows.map(Path::to_path_buf) }
+    PodDir { at: PathBuf::from(at), shows: shows.map(Path::to_path_buf), read_only: false }
 }
 
 fn directories_show_where_the_machine_has_none() {

@@ -17,6 +17,7 @@ mod files;
 mod outside;
 mod processes;
 mod reach;
+mod separation;
 mod services;
 mod world;
 
@@ -27,8 +28,14 @@ use std::time::Instant;
 type Story = (&'static str, fn());
 
 /// Stories that run in a sandbox.
-const INSIDE: &[&[Story]] =
-    &[reach::STORIES, capture::STORIES, services::STORIES, files::STORIES, processes::STORIES];
+const INSIDE: &[&[Story]] = &[
+    reach::STORIES,
+    capture::STORIES,
+    services::STORIES,
+    files::STORIES,
+    processes::STORIES,
+    separation::STORIES,
+];
 
 /// The traditional user without rights.
 const NOBODY: u32 = 65534;

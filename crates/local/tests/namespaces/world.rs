@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use carrick_local::{
@@ -140,7 +141,11 @@ pub(crate) fn program(argv: &[&str]) -> ProcessPlan {
 
 /// What a program in the pod prints, and its exit code.
 pub(crate) fn output(pod: &Pod, plan: &ProcessPlan) -> (String, Option<i32>) {
-    let output = pod.command(plan).expect("the plan is good").output().expect("the program starts");
+    let streams = |command: &mut Command| {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    };
+    let child = pod.spawn(plan, streams).expect("the program starts");
+    let output = child.wait_with_output().expect("the program ends");
     let told = [output.stdout, output.stderr].concat();
     (String::from_utf8_lossy(&told).trim().to_owned(), output.status.code())
 }

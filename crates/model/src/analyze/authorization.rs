@@ -17,7 +17,7 @@ pub(super) const PRINCIPAL_OF_NOBODY: Rule = Rule {
     why: "\
 A principal is a SPIFFE ID without its scheme, `TRUST-DOMAIN/ns/NAMESPACE/sa/ACCOUNT` (Istio, \"AuthorizationPolicy\", `source.principals`), and callers from other clusters have their own cluster's trust domain. A principal \
 with `spiffe://` in front, or with a trust domain of no cluster, never matches. In an ALLOW policy its caller is locked out; in a DENY policy nobody is.",
-    mend: "Write the trust domain of the caller's cluster, without `spiffe://`.",
+    help: "Write the trust domain of the caller's cluster, without `spiffe://`.",
 };
 
 pub(super) const NAMESPACE_OF_EVERY_CLUSTER: Rule = Rule {
@@ -27,7 +27,7 @@ pub(super) const NAMESPACE_OF_EVERY_CLUSTER: Rule = Rule {
     why: "\
 `namespaces` and `serviceAccounts` are compared with the part of the identity behind the trust domain, whatever the trust domain is (Istio `authz/model`: `.*/ns/NAMESPACE/.*`). In one cluster that is the namespace that its author \
 means. A workload that is exposed to other clusters is called from theirs too: whoever may create a namespace of that name in any cluster of the federation is let in.",
-    mend: "Use `principals`, which name the trust domain: `cluster1.example/ns/NAMESPACE/*`.",
+    help: "Use `principals`, which name the trust domain: `cluster1.example/ns/NAMESPACE/*`.",
 };
 
 pub(super) fn check(cluster: &Cluster<'_>, findings: &mut Findings) {
@@ -64,13 +64,13 @@ fn principals(
     for (name, values) in [("principals", &source.principals), ("notPrincipals", &source.not_principals)] {
         for (number, value) in values.iter().enumerate() {
             let Some(reason) = fault(value, &known) else { continue };
-            let mend = format!("begin it with the trust domain of a cluster: {}", known.join(", "));
+            let help = format!("begin it with the trust domain of a cluster: {}", known.join(", "));
             findings.add(
                 &PRINCIPAL_OF_NOBODY,
                 &policy.meta,
                 &format!("{field}.{name}[{number}]"),
                 reason,
-                mend,
+                help,
             );
         }
     }
@@ -98,8 +98,8 @@ fn namespaces(
             "the workload is exposed to other clusters, and `{}` is admitted from every one of them",
             values.join("`, `")
         );
-        let mend = "use `principals`, which name the trust domain: `cluster1.example/ns/NAMESPACE/*`";
-        findings.add(&NAMESPACE_OF_EVERY_CLUSTER, &policy.meta, &format!("{field}.{name}"), reason, mend);
+        let help = "use `principals`, which name the trust domain: `cluster1.example/ns/NAMESPACE/*`";
+        findings.add(&NAMESPACE_OF_EVERY_CLUSTER, &policy.meta, &format!("{field}.{name}"), reason, help);
     }
 }
 

@@ -99,17 +99,17 @@ impl<'a> Call<'a> {
         known_name && (self.tls.is_some() || of_import)
     }
 
-    pub fn port(&self) -> &ServicePort {
+    pub(super) fn port(&self) -> &ServicePort {
         &self.service.ports[self.port]
     }
 
     /// The mode in which the sidecar encrypts; `None` for plain text.
-    pub fn mode(&self) -> Option<ClientTlsMode> {
+    pub(super) fn mode(&self) -> Option<ClientTlsMode> {
         self.tls.as_ref().map(|tls| tls.mode).filter(|mode| *mode != ClientTlsMode::Disable)
     }
 
     /// The server name that the sidecar sends (Istio `core/cluster_tls.go`).
-    pub fn sni(&self) -> String {
+    pub(super) fn sni(&self) -> String {
         let written = self.tls.as_ref().map_or("", |tls| tls.sni.as_str());
         match (written, self.mode()) {
             ("", Some(ClientTlsMode::IstioMutual)) => {
@@ -121,7 +121,7 @@ impl<'a> Call<'a> {
     }
 
     /// The names of which the server must have one; empty: any.
-    pub fn names(&self) -> &[String] {
+    pub(super) fn names(&self) -> &[String] {
         match &self.tls {
             Some(tls) if !tls.subject_alt_names.is_empty() => &tls.subject_alt_names,
             Some(tls) if tls.insecure_skip_verify == Some(true) => &[],
@@ -130,12 +130,12 @@ impl<'a> Call<'a> {
     }
 
     /// Where it is written that the call encrypts, or does not; the host itself where nothing is.
-    pub fn site(&self) -> Site {
+    pub(super) fn site(&self) -> Site {
         self.block().unwrap_or_else(|| self.host_site())
     }
 
     /// Where the names are written that the server must have.
-    pub fn names_site(&self) -> Site {
+    pub(super) fn names_site(&self) -> Site {
         match (&self.tls, self.block()) {
             (Some(tls), Some(block)) if !tls.subject_alt_names.is_empty() => {
                 Site { field: format!("{}.subjectAltNames[0]", block.field), ..block }
@@ -144,7 +144,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    pub fn host_site(&self) -> Site {
+    pub(super) fn host_site(&self) -> Site {
         let field = match self.service.kind {
             ServiceKind::Entry => "spec.hosts[0]",
             ServiceKind::Kubernetes => "metadata.name",

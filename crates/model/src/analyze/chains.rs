@@ -15,7 +15,7 @@ pub(super) struct Chains {
 }
 
 impl Chains {
-    pub fn from_claims<'a>(claims: impl IntoIterator<Item = &'a SniClaim>) -> Chains {
+    pub(super) fn from_claims<'a>(claims: impl IntoIterator<Item = &'a SniClaim>) -> Chains {
         let all: Vec<SniClaim> = claims.into_iter().filter(|claim| claim.taken.is_none()).cloned().collect();
         let mut exact: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         let mut wildcards = Vec::new();
@@ -33,7 +33,7 @@ impl Chains {
 
     /// Where the SNI leads: by the name itself, else by the longest wildcard (Envoy's FilterChainMatch). Of two claims that fit alike the
     /// older one has the name.
-    pub fn find(&self, sni: &str, has_alpn: bool) -> Option<&SniClaim> {
+    pub(super) fn find(&self, sni: &str, has_alpn: bool) -> Option<&SniClaim> {
         let exact = self.exact.get(sni).into_iter().flatten();
         let covers = |name: &str| name == "*" || host::is_subset(sni, name);
         let wild = self.wildcards.iter().filter(|(name, _)| covers(name)).map(|(_, number)| number);
@@ -41,7 +41,7 @@ impl Chains {
         fitting.find(|claim| has_alpn || !matches!(claim.target, SniTarget::Service { .. }))
     }
 
-    pub fn names(&self) -> impl Iterator<Item = &String> {
+    pub(super) fn names(&self) -> impl Iterator<Item = &String> {
         self.all.iter().flat_map(|claim| &claim.names)
     }
 }

@@ -45,7 +45,7 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    pub fn is_tls(&self) -> bool {
+    pub(super) fn is_tls(&self) -> bool {
         self.port.protocol == ListenerProtocol::Tls
     }
 }
@@ -66,18 +66,18 @@ impl GatewayPod {
     }
 
     /// This proxy as Gateways and VirtualServices look at it.
-    pub fn proxy(&self) -> GatewayProxy<'_> {
+    pub(super) fn proxy(&self) -> GatewayProxy<'_> {
         GatewayProxy::in_pod(&self.workload)
     }
 
     /// Every server that the proxy has.
-    pub fn servers(&self) -> impl Iterator<Item = &GatewayServer> {
+    pub(super) fn servers(&self) -> impl Iterator<Item = &GatewayServer> {
         self.listeners.iter().flat_map(|listener| &listener.port.servers)
     }
 }
 
 impl<'a> Cluster<'a> {
-    pub fn new(written: &'a FederatedCluster, snapshot: &'a MeshSnapshot) -> Cluster<'a> {
+    pub(super) fn new(written: &'a FederatedCluster, snapshot: &'a MeshSnapshot) -> Cluster<'a> {
         let (gateways, others): (Vec<_>, Vec<_>) =
             snapshot.workloads().iter().partition(|workload| is_gateway(snapshot, workload));
         let mut seen = BTreeSet::new();
@@ -86,12 +86,12 @@ impl<'a> Cluster<'a> {
         Cluster { written, snapshot, clients: clients(snapshot, &others), gateways: proxies.collect() }
     }
 
-    pub fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         &self.written.name
     }
 
     /// Whether some sidecar passes connections to unknown destinations on. A Sidecar resource counts before the mesh's setting.
-    pub fn lets_unknown_out(&self) -> bool {
+    pub(super) fn lets_unknown_out(&self) -> bool {
         let of_mesh = self.snapshot.settings().outbound_policy;
         let of_client = |client: &Client| {
             let sidecar = self.snapshot.sidecar_for(&client.namespace, &client.labels);
@@ -101,7 +101,7 @@ impl<'a> Cluster<'a> {
     }
 
     /// The gateway proxy that has this endpoint's address.
-    pub fn gateway_at(&self, endpoint: &Endpoint) -> Option<&GatewayPod> {
+    pub(super) fn gateway_at(&self, endpoint: &Endpoint) -> Option<&GatewayPod> {
         let workload = self.workload_of(endpoint)?;
         self.gateways.iter().find(|proxy| {
             proxy.workload.namespace == workload.namespace && proxy.workload.labels == workload.labels
@@ -109,14 +109,14 @@ impl<'a> Cluster<'a> {
     }
 
     /// The gateway proxy behind the cluster's ingress address.
-    pub fn ingress(&self) -> Option<&GatewayPod> {
+    pub(super) fn ingress(&self) -> Option<&GatewayPod> {
         let is_ingress = |proxy: &&GatewayPod| {
             proxy.workload.labels.get("istio").is_some_and(|name| name == "ingressgateway")
         };
         self.gateways.iter().find(is_ingress)
     }
 
-    pub fn workload_of(&self, endpoint: &Endpoint) -> Option<&Arc<Workload>> {
+    pub(super) fn workload_of(&self, endpoint: &Endpoint) -> Option<&Arc<Workload>> {
         match endpoint.address {
             EndpointAddress::Ip(ip) => self.snapshot.workload_by_ip(ip),
             EndpointAddress::Host(_) | EndpointAddress::Unix(_) => None,
@@ -124,7 +124,7 @@ impl<'a> Cluster<'a> {
     }
 
     /// The endpoints that an endpoint leads to: itself, or, behind the name of a Service of this cluster, that Service's.
-    pub fn reached_by(&self, namespace: &str, endpoint: &Endpoint) -> Vec<Endpoint> {
+    pub(super) fn reached_by(&self, namespace: &str, endpoint: &Endpoint) -> Vec<Endpoint> {
         let EndpointAddress::Host(name) = &endpoint.address else { return vec![endpoint.clone()] };
         let Some(service) = self.snapshot.visible_service(namespace, name) else { return Vec::new() };
         // The name resolves to the Service's own address, so the port is a port of the Service.
@@ -134,7 +134,7 @@ impl<'a> Cluster<'a> {
     }
 
     /// Whether connections to a service come to the gateway proxy that makes them.
-    pub fn leads_back(&self, proxy: &GatewayPod, service: &Service) -> bool {
+    pub(super) fn leads_back(&self, proxy: &GatewayPod, service: &Service) -> bool {
         let endpoints = service.endpoints.iter().flatten();
         let mut reached = endpoints.flat_map(|endpoint| self.reached_by(&proxy.workload.namespace, endpoint));
         reached.any(|endpoint| {
@@ -143,7 +143,7 @@ impl<'a> Cluster<'a> {
     }
 
     /// The service that a proxy in `namespace` means by `host`; a wildcard one where no other has the name.
-    pub fn service(&self, namespace: &str, host: &str) -> Option<&'a Arc<Service>> {
+    pub(super) fn service(&self, namespace: &str, host: &str) -> Option<&'a Arc<Service>> {
         let wildcard = || {
             let mut all = self.snapshot.services_visible_to(namespace);
             all.find(|service| service.is_wildcard() && crate::host::is_subset(host, &service.host))

@@ -19,7 +19,7 @@ pub(super) const UNKNOWN_NAMES_LEAVE: Rule = Rule {
 With one fixed DNS answer for the whole suffix, a name that no cluster exposes, or that is mistyped, resolves too. The sidecar has no route for it; with \
 outbound policy ALLOW_ANY it passes the connection on to the address, in plain text, with whatever the request holds. The original set-up answered 1.1.1.1, \
 which is a public resolver: it would have got these requests. The same holds for ports that a ServiceEntry with a written address does not declare.",
-    mend: "\
+    help: "\
 Use REGISTRY_ONLY (the default here), or leave the fixed address out: then each host has an address of its own from 240.240.0.0/16, which nothing routes.",
 };
 
@@ -31,7 +31,7 @@ pub(super) const ORIGINAL_DESTINATION: Rule = Rule {
 NONE means \"go where the client wanted to go\". At a gateway the client wanted to go to the gateway. Istio gives gateways no original destination for \
 such services; there is no endpoint, and every connection fails (in older versions it looped; Istio, \"Egress gateways\", and `core/cluster.go`). NONE is also \
 the default where `resolution` is not written.",
-    mend: "Write `resolution: DNS`, or STATIC with endpoints.",
+    help: "Write `resolution: DNS`, or STATIC with endpoints.",
 };
 
 pub(super) const SENDS_TO_ITSELF: Rule = Rule {
@@ -41,7 +41,7 @@ pub(super) const SENDS_TO_ITSELF: Rule = Rule {
     why: "\
 The usual slip: sidecars find the egress gateway by a ServiceEntry for the far host, whose endpoint is the gateway. The gateway's own VirtualService must then lead on to \
 the far cluster's ingress, under another name. If it names the same host, it finds the same endpoint, itself, and connections go round until something is exhausted.",
-    mend: "Give the far ingress a ServiceEntry of its own, and route to that.",
+    help: "Give the far ingress a ServiceEntry of its own, and route to that.",
 };
 
 pub(super) fn check(cluster: &Cluster<'_>, view: &View<'_>, findings: &mut Findings) {
@@ -70,8 +70,8 @@ fn fixed_answer(cluster: &Cluster<'_>, view: &View<'_>, findings: &mut Findings)
         "every name under `.{}` resolves to {address}, and ALLOW_ANY sends what no cluster exposes to the real {address}",
         settings.dns_suffix
     );
-    let mend = "use `outboundTrafficPolicy: REGISTRY_ONLY`, or remove `globalAddress`: each host then has an address that nothing routes";
-    findings.add(&UNKNOWN_NAMES_LEAVE, &view.federation.meta, "spec.dns.globalAddress", reason, mend);
+    let help = "use `outboundTrafficPolicy: REGISTRY_ONLY`, or remove `globalAddress`: each host then has an address that nothing routes";
+    findings.add(&UNKNOWN_NAMES_LEAVE, &view.federation.meta, "spec.dns.globalAddress", reason, help);
 }
 
 fn written_addresses(cluster: &Cluster<'_>, findings: &mut Findings) {
@@ -87,8 +87,8 @@ fn written_addresses(cluster: &Cluster<'_>, findings: &mut Findings) {
                 service.host
             );
             let field = format!("spec.addresses[{number}]");
-            let mend = "remove the address: the host then has one that nothing routes; or use REGISTRY_ONLY";
-            findings.add(&UNKNOWN_NAMES_LEAVE, &service.meta, &field, reason, mend);
+            let help = "remove the address: the host then has one that nothing routes; or use REGISTRY_ONLY";
+            findings.add(&UNKNOWN_NAMES_LEAVE, &service.meta, &field, reason, help);
         }
     }
 }
@@ -173,14 +173,14 @@ fn onward(
     let Some(service) = cluster.service(&proxy.workload.namespace, &destination.host) else { return };
     if service.kind == ServiceKind::Entry && service.resolution == Resolution::Passthrough {
         let reason = format!("{} has resolution NONE, so at a gateway there is nowhere to go", service.host);
-        let mend = format!("write `resolution: DNS` in {}", service.meta.resource_name());
-        findings.add(&ORIGINAL_DESTINATION, &resource.meta, field, reason, mend);
+        let help = format!("write `resolution: DNS` in {}", service.meta.resource_name());
+        findings.add(&ORIGINAL_DESTINATION, &resource.meta, field, reason, help);
         return;
     }
     if cluster.leads_back(proxy, service) {
         let reason = format!("{} leads back to this gateway ({})", service.host, proxy.workload.owner);
-        let mend = "route to a ServiceEntry for the far cluster's ingress instead";
-        findings.add(&SENDS_TO_ITSELF, &resource.meta, field, reason, mend);
+        let help = "route to a ServiceEntry for the far cluster's ingress instead";
+        findings.add(&SENDS_TO_ITSELF, &resource.meta, field, reason, help);
     }
 }
 

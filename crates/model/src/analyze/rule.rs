@@ -13,7 +13,7 @@ pub struct Rule {
     pub title: &'static str,
     /// How it comes about and what it does, with its source. Paragraphs are apart by an empty line.
     pub why: &'static str,
-    pub mend: &'static str,
+    pub help: &'static str,
 }
 
 #[derive(Default)]
@@ -22,7 +22,14 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    pub fn add(&mut self, rule: &Rule, meta: &Meta, field: &str, reason: String, mend: impl Into<String>) {
+    pub(super) fn add(
+        &mut self,
+        rule: &Rule,
+        meta: &Meta,
+        field: &str,
+        reason: String,
+        help: impl Into<String>,
+    ) {
         self.found.push(Diagnostic {
             code: rule.code,
             severity: rule.severity,
@@ -30,7 +37,7 @@ impl Findings {
             resource: Some(meta.resource_name()),
             field: field.to_owned(),
             reason,
-            mend: mend.into(),
+            help: help.into(),
         });
     }
 }

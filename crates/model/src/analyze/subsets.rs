@@ -20,7 +20,7 @@ A client takes its DestinationRule from its own namespace; if there is none, fro
 of these that has any rule for the host wins whole, and levels never merge (Istio `model/push_context.go`). A subset that is defined in a third namespace, or in a rule \
 that another one hides, is not there for this client: the route's upstream does not exist, and requests get 503 with the flag NC. A gateway is a client in \
 the namespace of its pod, most often istio-system.",
-    mend: "Define the subset in the client's namespace or in the service's, in the rule that the client finds first.",
+    help: "Define the subset in the client's namespace or in the service's, in the rule that the client finds first.",
 };
 
 /// Who follows a VirtualService, and as what.
@@ -109,7 +109,7 @@ fn missing(
     if found.as_ref().is_some_and(|rule| rule.subset(subset).is_some()) {
         return;
     }
-    // A subset that nobody defines is told by validation (CK0303).
+    // A subset that nobody defines is reported by validation (CK0303).
     let Some(elsewhere) = defined_elsewhere(cluster, service, subset) else { return };
     let instead = match found.as_ref().and_then(|rule| rule.meta()) {
         Some(meta) => format!("finds {} first, which does not have it", meta.resource_name()),
@@ -124,9 +124,9 @@ fn missing(
         elsewhere.resource_name(),
         elsewhere.source
     );
-    let mend =
+    let help =
         format!("define `{subset}` in the namespace `{}` or in `{}`", follower.namespace, service.namespace);
-    findings.add(&SUBSET_OUT_OF_SIGHT, &follower.resource.meta, field, reason, mend);
+    findings.add(&SUBSET_OUT_OF_SIGHT, &follower.resource.meta, field, reason, help);
 }
 
 fn defined_elsewhere<'a>(cluster: &'a Cluster<'_>, service: &Service, subset: &str) -> Option<&'a Meta> {

@@ -21,7 +21,7 @@ answer as the server, and the client will send it everything.
 
 Istio fills in names by itself only for ISTIO_MUTUAL, and only for services whose endpoints have a known service account; it checks \
 the name that was called only where `sni` is empty too (`core/cluster_tls.go`). A ServiceEntry whose endpoint is a gateway has neither.",
-    mend: "\
+    help: "\
 List the server's SPIFFE ID in `subjectAltNames` beside `mode`, for example `spiffe://cluster2.example/ns/ns2/sa/server`, or in the \
 ServiceEntry's `subjectAltNames`.",
 };
@@ -33,7 +33,7 @@ pub(super) const VERIFICATION_OFF: Rule = Rule {
     why: "\
 With `insecureSkipVerify: true` the client takes any certificate, also one that an attacker made a minute ago. The connection is \
 encrypted to somebody, nobody knows to whom.",
-    mend: "Remove `insecureSkipVerify`, and name the roots (`caCertificates`) and the server (`subjectAltNames`).",
+    help: "Remove `insecureSkipVerify`, and name the roots (`caCertificates`) and the server (`subjectAltNames`).",
 };
 
 /// One `tls` block of a DestinationRule, and the field that it stands in.
@@ -66,7 +66,7 @@ fn no_identity(
     let is_public = tls.mode != ClientTlsMode::IstioMutual
         && tls.ca_certificates.is_empty()
         && tls.credential_name.is_empty();
-    let (anybody, mend) = match is_public {
+    let (anybody, help) = match is_public {
         true => (
             "any server with a certificate of a public CA",
             "list the server's DNS name in `subjectAltNames`, or leave `sni` out: then the called name is checked",
@@ -77,7 +77,7 @@ fn no_identity(
         ),
     };
     let reason = format!("no identity is pinned, so {anybody} can answer as {}", service.host);
-    findings.add(&NO_IDENTITY_PINNED, &resource.meta, &block.field, reason, mend);
+    findings.add(&NO_IDENTITY_PINNED, &resource.meta, &block.field, reason, help);
 }
 
 /// The first service that this block leaves without any name to check.

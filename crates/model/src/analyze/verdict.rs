@@ -20,8 +20,8 @@ pub(super) fn check(view: &View<'_>, findings: &mut Findings) {
     }
 }
 
-fn add(rule: &Rule, site: &Site, reason: String, mend: impl Into<String>, findings: &mut Findings) {
-    findings.add(rule, &site.meta, &site.field, reason, mend);
+fn add(rule: &Rule, site: &Site, reason: String, help: impl Into<String>, findings: &mut Findings) {
+    findings.add(rule, &site.meta, &site.field, reason, help);
 }
 
 fn judge(view: &View<'_>, call: &Call<'_>, end: &End, findings: &mut Findings) {
@@ -37,8 +37,8 @@ fn judge(view: &View<'_>, call: &Call<'_>, end: &End, findings: &mut Findings) {
                 call.service.host,
                 whose(*cluster)
             );
-            let mend = "add a DestinationRule for the host with `tls: { mode: ISTIO_MUTUAL, sni: …, subjectAltNames: […] }`";
-            add(&ONE_SIDE_PLAIN, &call.site(), reason, mend, findings);
+            let help = "add a DestinationRule for the host with `tls: { mode: ISTIO_MUTUAL, sni: …, subjectAltNames: […] }`";
+            add(&ONE_SIDE_PLAIN, &call.site(), reason, help, findings);
         }
         End::OtherLanguage { cluster, port, gateway_is_tls: false } => {
             let reason = format!(
@@ -46,8 +46,8 @@ fn judge(view: &View<'_>, call: &Call<'_>, end: &End, findings: &mut Findings) {
                 call.service.host,
                 whose(*cluster)
             );
-            let mend = "make the Gateway's server TLS with `mode: PASSTHROUGH`, or do not encrypt to it";
-            add(&ONE_SIDE_PLAIN, &call.site(), reason, mend, findings);
+            let help = "make the Gateway's server TLS with `mode: PASSTHROUGH`, or do not encrypt to it";
+            add(&ONE_SIDE_PLAIN, &call.site(), reason, help, findings);
         }
         End::NoRoute { cluster, port, names } => no_route(view, call, *cluster, *port, names, findings),
         End::NeedsAlpn { cluster, port } => {
@@ -62,9 +62,9 @@ fn judge(view: &View<'_>, call: &Call<'_>, end: &End, findings: &mut Findings) {
             let reason = format!(
                 "sidecars call {there}'s ingress gateway directly, past the egress gateway of their cluster"
             );
-            let mend =
+            let help =
                 "make the egress gateway the endpoint, and let its VirtualService lead on to the ingress";
-            add(&PAST_THE_EGRESS_GATEWAY, site, reason, mend, findings);
+            add(&PAST_THE_EGRESS_GATEWAY, site, reason, help, findings);
         }
         End::Closed { cluster, port, open } => {
             let known: Vec<String> = open.iter().map(ToString::to_string).collect();
@@ -73,11 +73,11 @@ fn judge(view: &View<'_>, call: &Call<'_>, end: &End, findings: &mut Findings) {
                 call.service.host,
                 whose(*cluster)
             );
-            let mend = match known.is_empty() {
+            let help = match known.is_empty() {
                 true => "add a Gateway with a server on that port".to_owned(),
                 false => format!("add a server there, or use {}", known.join(" or ")),
             };
-            add(&PORT_CLOSED, &call.host_site(), reason, mend, findings);
+            add(&PORT_CLOSED, &call.host_site(), reason, help, findings);
         }
         End::Nobody { address, site } => {
             let known: Vec<String> = view
@@ -91,11 +91,11 @@ fn judge(view: &View<'_>, call: &Call<'_>, end: &End, findings: &mut Findings) {
         End::NoServicePort { host, port, known, site } => {
             let known: Vec<String> = known.iter().map(ToString::to_string).collect();
             let reason = format!("{host} has no port {port}, so nothing answers there");
-            let mend = format!(
+            let help = format!(
                 "give the endpoint's `ports` one of {}, or add the port to the Service",
                 known.join(", ")
             );
-            add(&NO_SERVICE_PORT, site, reason, mend, findings);
+            add(&NO_SERVICE_PORT, site, reason, help, findings);
         }
     }
 }
@@ -120,17 +120,17 @@ fn no_route(
         let reason = format!(
             "the sidecar sends the SNI `{sni}`, for which the gateway in {who} has no route on port {port} (it has {there})"
         );
-        let mend = match is_default {
+        let help = match is_default {
             true => format!("write `sni: {}` beside `mode`", call.service.host),
             false => "use an SNI that a VirtualService of the gateway lists in `sniHosts`".to_owned(),
         };
-        add(&SNI_REFUSED, &call.site(), reason, mend, findings);
+        add(&SNI_REFUSED, &call.site(), reason, help, findings);
         return;
     }
     let who = view.clusters[cluster].name();
     let reason = format!("{who} exposes nothing as `{sni}` on port {port} (it exposes {there})");
-    let mend = format!(
+    let help = format!(
         "expose it in {who} by a Gateway and a VirtualService with this name in `sniHosts`, or correct the name"
     );
-    add(&NOT_EXPOSED, &call.host_site(), reason, mend, findings);
+    add(&NOT_EXPOSED, &call.host_site(), reason, help, findings);
 }

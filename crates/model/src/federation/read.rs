@@ -52,7 +52,7 @@ pub fn parse_federation(file: &SourceFile) -> (Option<Arc<Federation>>, Vec<Diag
             resource: None,
             field: String::new(),
             reason: "the file has no Federation".to_owned(),
-            mend: "begin it with `apiVersion: carrick.dev/v1alpha1` and `kind: Federation`".to_owned(),
+            help: "begin it with `apiVersion: carrick.dev/v1alpha1` and `kind: Federation`".to_owned(),
         });
     }
     let refused = diagnostics.iter().any(Diagnostic::is_error);
@@ -83,7 +83,7 @@ pub(super) struct Check<'a> {
 }
 
 impl Check<'_> {
-    pub fn error(&mut self, field: &str, reason: String, mend: &str) {
+    pub(super) fn error(&mut self, field: &str, reason: String, help: &str) {
         self.found.push(Diagnostic {
             code: codes::FEDERATION,
             severity: Severity::Error,
@@ -91,7 +91,7 @@ impl Check<'_> {
             resource: Some(self.meta.resource_name()),
             field: field.to_owned(),
             reason,
-            mend: mend.to_owned(),
+            help: help.to_owned(),
         });
     }
 }
@@ -127,8 +127,8 @@ fn complete(spec: &mut FederationSpec, check: &mut Check<'_>) {
                 Ok(text) => *to = text,
                 Err(name) => {
                     let known: Vec<String> = variables.keys().map(|name| format!("${{{name}}}")).collect();
-                    let mend = format!("use one of {}", known.join(", "));
-                    check.error(&field, format!("`${{{name}}}` stands for nothing"), &mend);
+                    let help = format!("use one of {}", known.join(", "));
+                    check.error(&field, format!("`${{{name}}}` stands for nothing"), &help);
                 }
             }
         }

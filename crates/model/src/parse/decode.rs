@@ -25,7 +25,7 @@ pub(crate) fn decode<T: DeserializeOwned>(root: &Node) -> Decoded<T> {
     let mut mistakes: Vec<Mistake> = Vec::new();
     loop {
         let unknown = RefCell::new(Vec::new());
-        let result = T::deserialize(Reader::of(&tree, &unknown));
+        let result = T::deserialize(Reader::new(&tree, &unknown));
         let unknown = unknown.into_inner();
         match result {
             Ok(value) if mistakes.is_empty() => return Decoded { value: Some(value), mistakes, unknown },

@@ -16,18 +16,25 @@ pub(super) struct Finder<'a> {
 }
 
 impl Finder<'_> {
-    pub fn add(&mut self, code: &'static str, at: (u32, u32), field: &str, reason: String, mend: String) {
-        self.add_as(Severity::Error, code, at, field, reason, mend);
+    pub(super) fn add(
+        &mut self,
+        code: &'static str,
+        at: (u32, u32),
+        field: &str,
+        reason: String,
+        help: String,
+    ) {
+        self.add_as(Severity::Error, code, at, field, reason, help);
     }
 
-    pub fn add_as(
+    pub(super) fn add_as(
         &mut self,
         severity: Severity,
         code: &'static str,
         (line, column): (u32, u32),
         field: &str,
         reason: String,
-        mend: String,
+        help: String,
     ) {
         let location = Location { file: self.file.clone(), line, column };
         let resource = self.resource.clone();
@@ -38,15 +45,15 @@ impl Finder<'_> {
             resource,
             field: field.to_owned(),
             reason,
-            mend,
+            help,
         });
     }
 
-    pub fn add_mistake(&mut self, severity: Severity, prefix: &str, root: &Node, mistake: Mistake) {
+    pub(super) fn add_mistake(&mut self, severity: Severity, prefix: &str, root: &Node, mistake: Mistake) {
         let (at, field) = match &mistake.place {
             Some(place) => ((place.line, place.column), path_text(prefix, &place.path)),
             None => ((root.line, root.column), prefix.to_owned()),
         };
-        self.add_as(severity, mistake.code, at, &field, mistake.reason, mistake.mend);
+        self.add_as(severity, mistake.code, at, &field, mistake.reason, mistake.help);
     }
 }

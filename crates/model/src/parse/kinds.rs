@@ -1,9 +1,9 @@
 //! Which kind a document is of, and what to say of kinds that Carrick does not read.
 
 use super::finder::Finder;
-use super::mistakes::mend_word;
+use super::mistakes::help_for_word;
 use crate::diagnostic::codes;
-use crate::resource::Kind;
+use crate::resource::{Kind, group, is_kubernetes_group};
 use crate::source::{Node, Value};
 
 /// Kubernetes kinds that mean nothing to a mesh: accepted, and passed over.
@@ -82,13 +82,13 @@ pub(super) fn kind_of(root: &Node, finder: &mut Finder<'_>) -> Option<(Kind, Str
     };
     let (version, kind) = (word("apiVersion"), word("kind"));
     let (version, name) = (version?, kind?);
-    let group = version.split_once('/').map_or("", |(group, _)| group);
-    let of_name = Kind::ALL.into_iter().find(|kind| kind.name() == name);
+    let group_of = group(version);
+    let of_name = Kind::ALL.iter().copied().find(|kind| kind.name() == name);
     if let Some(kind) = of_name.filter(|kind| kind.api_versions().contains(&version)) {
         return Some((kind, version.to_owned()));
     }
     let at = |key: &str| root.get(key).map_or(here, |node| (node.line, node.column));
-    let same_group = |known: &&str| known.split_once('/').map_or("", |(group, _)| group) == group;
+    let same_group = |known: &&str| group(known) == group_of;
     if let Some(kind) = of_name.filter(|kind| kind.api_versions().iter().any(same_group)) {
         let known = kind.api_versions().join(", ");
         let reason = format!("`{version}` is no version of {kind} that Carrick knows");
@@ -99,7 +99,7 @@ pub(super) fn kind_of(root: &Node, finder: &mut Finder<'_>) -> Option<(Kind, Str
             reason,
             format!("use one of {known}"),
         );
-    } else if IRRELEVANT_KINDS.contains(&name) && is_kubernetes_group(group) {
+    } else if IRRELEVANT_KINDS.contains(&name) && is_kubernetes_group(group_of) {
         // Nothing to say.
     } else if let Some(kind) = of_name {
         let known = kind.api_versions().join(", ");
@@ -111,13 +111,13 @@ pub(super) fn kind_of(root: &Node, finder: &mut Finder<'_>) -> Option<(Kind, Str
             reason,
             format!("use one of {known}"),
         );
-    } else if group.ends_with("istio.io") && NOT_SUPPORTED.contains(&name) {
+    } else if group_of.ends_with("istio.io") && NOT_SUPPORTED.contains(&name) {
         let reason = format!("Carrick does not support {name}; it is not applied");
         finder.add(codes::UNSUPPORTED, at("kind"), "kind", reason, "remove it".to_owned());
     } else {
-        let known: Vec<&str> = Kind::ALL.into_iter().map(Kind::name).collect();
+        let known: Vec<&str> = Kind::ALL.iter().copied().map(Kind::name).collect();
         let reason = format!("`{name}` ({version}) is no kind that Carrick knows");
-        finder.add(codes::UNKNOWN_KIND, at("kind"), "kind", reason, mend_word(name, &known));
+        finder.add(codes::UNKNOWN_KIND, at("kind"), "kind", reason, help_for_word(name, &known));
     }
     None
 }
@@ -125,8 +125,3 @@ pub(super) fn kind_of(root: &Node, finder: &mut Finder<'_>) -> Option<(Kind, Str
 /// Istio kinds that Carrick knows of and does not build.
 const NOT_SUPPORTED: &[&str] =
     &["EnvoyFilter", "ProxyConfig", "Telemetry", "WasmPlugin", "WorkloadGroup", "TrafficExtension"];
-
-fn is_kubernetes_group(group: &str) -> bool {
-    group.ends_with(".k8s.io")
-        || matches!(group, "" | "apps" | "batch" | "policy" | "autoscaling" | "extensions")
-}

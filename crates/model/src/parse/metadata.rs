@@ -63,8 +63,8 @@ pub(super) fn meta_of(root: &Node, kind: Kind, api_version: String, finder: &mut
     }
     for (key, value) in [("name", &metadata.name), ("namespace", &metadata.namespace)] {
         if let Some(fault) = name_fault(value) {
-            let mend = "use lower-case letters, digits, `-` and `.`".to_owned();
-            finder.add(codes::BAD_FORM, place(key), &format!("metadata.{key}"), fault, mend);
+            let help = "use lower-case letters, digits, `-` and `.`".to_owned();
+            finder.add(codes::BAD_FORM, place(key), &format!("metadata.{key}"), fault, help);
         }
     }
     let created = match metadata.creation_timestamp.as_str() {
@@ -73,13 +73,13 @@ pub(super) fn meta_of(root: &Node, kind: Kind, api_version: String, finder: &mut
             Ok(time) => Some(time),
             Err(_) => {
                 let reason = format!("`{text}` is no time");
-                let mend = "write a time such as 2024-01-31T12:00:00Z".to_owned();
+                let help = "write a time such as 2024-01-31T12:00:00Z".to_owned();
                 finder.add(
                     codes::BAD_FORM,
                     place("creationTimestamp"),
                     "metadata.creationTimestamp",
                     reason,
-                    mend,
+                    help,
                 );
                 None
             }

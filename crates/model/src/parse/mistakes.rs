@@ -13,7 +13,7 @@ use crate::source::{Node, Value};
 pub(crate) struct Mistake {
     pub code: &'static str,
     pub reason: String,
-    pub mend: String,
+    pub help: String,
     pub place: Option<Place>,
 }
 
@@ -46,14 +46,14 @@ pub(crate) fn path_text(prefix: &str, steps: &[Step]) -> String {
 }
 
 impl Mistake {
-    fn new(code: &'static str, reason: String, mend: String) -> Mistake {
-        Mistake { code, reason, mend, place: None }
+    fn new(code: &'static str, reason: String, help: String) -> Mistake {
+        Mistake { code, reason, help, place: None }
     }
 
     /// The node is of another type than `wanted`.
-    pub fn wrong_type(node: &Node, wanted: &str) -> Mistake {
+    pub(super) fn wrong_type(node: &Node, wanted: &str) -> Mistake {
         let wanted = plain(wanted);
-        let mend = match &node.value {
+        let help = match &node.value {
             Value::Unsigned(_) | Value::Signed(_) | Value::Float(_) | Value::Bool(_) if wanted == "text" => {
                 "put it in quotes".to_owned()
             }
@@ -63,7 +63,7 @@ impl Mistake {
             Value::String(_) | Value::Map(_) if wanted == "a list" => "begin each item with `- `".to_owned(),
             _ => format!("write {wanted}"),
         };
-        Mistake::new(codes::WRONG_TYPE, format!("expected {wanted}, found {}", node.kind()), mend)
+        Mistake::new(codes::WRONG_TYPE, format!("expected {wanted}, found {}", node.kind()), help)
     }
 }
 
@@ -87,8 +87,8 @@ fn quoted(words: &[&str]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// How to mend a word that is none of `allowed`.
-pub(crate) fn mend_word(word: &str, allowed: &[&str]) -> String {
+/// The help for a word that is none of `allowed`.
+pub(crate) fn help_for_word(word: &str, allowed: &[&str]) -> String {
     match suggest::nearest(word, allowed) {
         Some(near) => format!("did you mean `{near}`?"),
         None if allowed.is_empty() => "remove it".to_owned(),
@@ -121,14 +121,14 @@ impl de::Error for Mistake {
 
     fn unknown_variant(word: &str, allowed: &'static [&'static str]) -> Mistake {
         let reason = format!("`{word}` is none of the allowed values");
-        Mistake::new(codes::UNKNOWN_VALUE, reason, mend_word(word, allowed))
+        Mistake::new(codes::UNKNOWN_VALUE, reason, help_for_word(word, allowed))
     }
 
     fn unknown_field(word: &str, allowed: &'static [&'static str]) -> Mistake {
         Mistake::new(
             codes::UNKNOWN_FIELD,
             format!("there is no field `{word}` here"),
-            mend_word(word, allowed),
+            help_for_word(word, allowed),
         )
     }
 

@@ -12,7 +12,7 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use super::irrelevant;
-use super::mistakes::{Mistake, Place, Step, mend_word};
+use super::mistakes::{Mistake, Place, Step, help_for_word};
 use crate::diagnostic::codes;
 use crate::source::{Entry, Node, Value};
 
@@ -50,7 +50,7 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// A reader of a whole tree. Fields that a type does not have go to `unknown`.
-    pub fn of(root: &'a Node, unknown: &'a RefCell<Vec<Mistake>>) -> Reader<'a> {
+    pub(super) fn new(root: &'a Node, unknown: &'a RefCell<Vec<Mistake>>) -> Reader<'a> {
         Reader { node: root, path: &Path::Root, unknown }
     }
 
@@ -61,7 +61,7 @@ impl<'a> Reader<'a> {
                 return mistake;
             }
             let mut mistake = match mistake.code {
-                codes::WRONG_TYPE if mistake.mend.is_empty() => {
+                codes::WRONG_TYPE if mistake.help.is_empty() => {
                     Mistake::wrong_type(self.node, &mistake.reason)
                 }
                 _ => mistake,
@@ -105,7 +105,7 @@ impl<'a> Reader<'a> {
                 self.unknown.borrow_mut().push(Mistake {
                     code: codes::UNKNOWN_FIELD,
                     reason: format!("there is no field `{}` here", entry.key),
-                    mend: mend_word(&entry.key, fields),
+                    help: help_for_word(&entry.key, fields),
                     place: Some(Place { line: entry.line, column: entry.column, path }),
                 });
             }

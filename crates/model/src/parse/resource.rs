@@ -8,9 +8,9 @@ use super::decode::{Decoded, decode};
 use super::finder::Finder;
 use super::kinds::kind_of;
 use super::metadata::meta_of;
-use super::mistakes::mend_word;
+use super::mistakes::help_for_word;
 use crate::diagnostic::{Diagnostic, Severity, codes};
-use crate::resource::{AnyResource, Kind, Meta, Resource};
+use crate::resource::{AnyResource, Kind, Meta, Resource, kinds};
 use crate::source::{Entry, Node, Positions, Value};
 
 /// Reads one document, or every item of a `List`.
@@ -48,37 +48,25 @@ fn read_one(
         return;
     }
     let root = Arc::new(root);
-    meta.positions = Positions::of(root.clone());
+    meta.positions = Positions::in_document(root.clone());
     if let Some(resource) = typed(kind, meta, &root, &mut finder) {
         resources.push(resource);
     }
 }
 
-/// The spec (or, for kinds without one, the document's other fields) as the kind's type.
-fn typed(kind: Kind, meta: Meta, root: &Node, finder: &mut Finder<'_>) -> Option<AnyResource> {
-    Some(match kind {
-        Kind::Namespace => AnyResource::Namespace(whole(meta, root, finder)?),
-        Kind::Service => AnyResource::Service(spec(meta, root, finder)?),
-        Kind::ServiceAccount => AnyResource::ServiceAccount(whole(meta, root, finder)?),
-        Kind::Secret => AnyResource::Secret(whole(meta, root, finder)?),
-        Kind::Pod => AnyResource::Pod(whole(meta, root, finder)?),
-        Kind::Deployment => AnyResource::Deployment(spec(meta, root, finder)?),
-        Kind::Endpoints => AnyResource::Endpoints(whole(meta, root, finder)?),
-        Kind::EndpointSlice => AnyResource::EndpointSlice(whole(meta, root, finder)?),
-        Kind::VirtualService => AnyResource::VirtualService(spec(meta, root, finder)?),
-        Kind::DestinationRule => AnyResource::DestinationRule(spec(meta, root, finder)?),
-        Kind::ServiceEntry => AnyResource::ServiceEntry(spec(meta, root, finder)?),
-        Kind::WorkloadEntry => AnyResource::WorkloadEntry(spec(meta, root, finder)?),
-        Kind::Gateway => AnyResource::Gateway(spec(meta, root, finder)?),
-        Kind::Sidecar => AnyResource::Sidecar(spec(meta, root, finder)?),
-        Kind::PeerAuthentication => AnyResource::PeerAuthentication(spec(meta, root, finder)?),
-        Kind::AuthorizationPolicy => AnyResource::AuthorizationPolicy(spec(meta, root, finder)?),
-        Kind::RequestAuthentication => AnyResource::RequestAuthentication(spec(meta, root, finder)?),
-        Kind::MeshPolicy => AnyResource::MeshPolicy(spec(meta, root, finder)?),
-        Kind::Policy => AnyResource::Policy(spec(meta, root, finder)?),
-        Kind::Federation => AnyResource::Federation(spec(meta, root, finder)?),
-    })
+macro_rules! define_typed {
+    ($($kind:ident: $spec:ty, $layout:ident, $versions:ident, $scope:ident
+        $(, list $list:ident)? $(, check $check:path)?;)*) => {
+        /// The spec (or, for kinds without one, the document's other fields) as the kind's type.
+        fn typed(kind: Kind, meta: Meta, root: &Node, finder: &mut Finder<'_>) -> Option<AnyResource> {
+            Some(match kind {
+                $(Kind::$kind => AnyResource::$kind($layout(meta, root, finder)?),)*
+            })
+        }
+    };
 }
+
+kinds!(define_typed);
 
 /// A kind whose fields are under `spec`; a `status` is not read.
 fn spec<T: DeserializeOwned>(meta: Meta, root: &Node, finder: &mut Finder<'_>) -> Option<Arc<Resource<T>>> {
@@ -87,11 +75,11 @@ fn spec<T: DeserializeOwned>(meta: Meta, root: &Node, finder: &mut Finder<'_>) -
         if !matches!(key.as_str(), "apiVersion" | "kind" | "metadata" | "spec" | "status") {
             let reason = format!("there is no field `{key}` at the top of a {}", meta.kind);
             let allowed = &["apiVersion", "kind", "metadata", "spec", "status"];
-            let mend = match mend_word(key, allowed) {
+            let help = match help_for_word(key, allowed) {
                 near if near.starts_with("did you mean") => near,
                 _ => "indent it under `spec`, or remove it".to_owned(),
             };
-            finder.add(codes::UNKNOWN_FIELD, (*line, *column), key, reason, mend);
+            finder.add(codes::UNKNOWN_FIELD, (*line, *column), key, reason, help);
             misplaced = true;
         }
     }

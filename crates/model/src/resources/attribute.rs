@@ -41,11 +41,6 @@ impl Attribute {
             _ => return with_parameter(key),
         })
     }
-
-    /// Whether Carrick cannot judge it.
-    pub fn is_unsupported(&self) -> bool {
-        matches!(self, Attribute::Token | Attribute::FilterMetadata)
-    }
 }
 
 fn with_parameter(key: &str) -> Option<Attribute> {

@@ -87,7 +87,7 @@ impl<'de> Deserialize<'de> for StringMatch {
 }
 
 /// A protobuf or Go duration: `10s`, `1.5h`, `1m30s`, `100ms`. Negative ones are refused.
-pub fn parse_duration(text: &str) -> Option<Duration> {
+pub(super) fn parse_duration(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut total = Duration::ZERO;
     if rest == "0" {
@@ -117,7 +117,7 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
 }
 
 /// For `deserialize_with`: an optional duration in text.
-pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     struct Text;
     impl Visitor<'_> for Text {
         type Value = Option<Duration>;
@@ -130,7 +130,7 @@ pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Dur
             Ok(None)
         }
 
-        // A number without a unit: the most common slip, and quotes would not mend it.
+        // A number without a unit: the most common slip, and quotes would not cure it.
         fn visit_u64<E: de::Error>(self, number: u64) -> Result<Option<Duration>, E> {
             Err(E::invalid_value(de::Unexpected::Other(&format!("`{number}` without a unit")), &self))
         }
@@ -143,7 +143,7 @@ pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Dur
 }
 
 /// For `deserialize_with`: a field whose mere presence counts, so that `mtls:` with nothing means `mtls: {}`.
-pub fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+pub(super) fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de> + Default,
@@ -152,7 +152,7 @@ where
 }
 
 /// For `deserialize_with`: a map from port numbers, whose keys YAML may write with or without quotes.
-pub fn by_port<'de, D, T>(deserializer: D) -> Result<BTreeMap<u16, T>, D::Error>
+pub(super) fn by_port<'de, D, T>(deserializer: D) -> Result<BTreeMap<u16, T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,

@@ -48,7 +48,7 @@ pub struct KubernetesServicePort {
 }
 
 /// A Kubernetes port's protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, PartialOrd, Ord)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum TransportProtocol {
     #[default]

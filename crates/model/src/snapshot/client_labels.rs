@@ -1,5 +1,5 @@
-//! Which labels of a client can change what it may call: those that a rule about clients names. Clients that differ in other labels
-//! only are told the same, so their configuration need be made only once.
+//! Which labels of a client can change what it may call: those that a rule about clients names. Clients that differ in no
+//! such label get the same configuration, so it need be made only once.
 
 use std::collections::BTreeSet;
 

@@ -13,22 +13,38 @@ pub(crate) fn is_delegate(spec: &VirtualService) -> bool {
     spec.hosts.is_empty()
 }
 
-/// The VirtualService that a route of `namespace` means, if it may see it.
-pub(crate) fn find<'a>(
-    delegate: &Delegate,
-    namespace: &str,
-    all: impl IntoIterator<Item = &'a Resource<VirtualService>>,
-    settings: &MeshSettings,
-) -> Option<&'a Resource<VirtualService>> {
-    let of = if delegate.namespace.is_empty() { namespace } else { &delegate.namespace };
-    let found = all
-        .into_iter()
-        .find(|one| is_delegate(&one.spec) && one.meta.namespace == of && one.meta.name == delegate.name)?;
-    let export_to = ExportTo::parse(
-        found.spec.export_to.iter().map(String::as_str),
-        &settings.default_virtual_service_export_to,
-    );
-    export_to.admits(of, namespace).then_some(found)
+/// All delegates by namespace and name.
+#[derive(Debug, Default)]
+pub(crate) struct Delegates<'a> {
+    by_name: BTreeMap<(&'a str, &'a str), &'a Resource<VirtualService>>,
+}
+
+impl<'a> FromIterator<&'a Resource<VirtualService>> for Delegates<'a> {
+    fn from_iter<I: IntoIterator<Item = &'a Resource<VirtualService>>>(all: I) -> Self {
+        let mut by_name = BTreeMap::new();
+        for one in all.into_iter().filter(|one| is_delegate(&one.spec)) {
+            by_name.entry((one.meta.namespace.as_str(), one.meta.name.as_str())).or_insert(one);
+        }
+        Self { by_name }
+    }
+}
+
+impl<'a> Delegates<'a> {
+    /// The VirtualService that a route of `namespace` means, if it may see it.
+    pub(crate) fn find(
+        &self,
+        delegate: &Delegate,
+        namespace: &str,
+        settings: &MeshSettings,
+    ) -> Option<&'a Resource<VirtualService>> {
+        let of = if delegate.namespace.is_empty() { namespace } else { &delegate.namespace };
+        let found = *self.by_name.get(&(of, delegate.name.as_str()))?;
+        let export_to = ExportTo::parse(
+            found.spec.export_to.iter().map(String::as_str),
+            &settings.default_virtual_service_export_to,
+        );
+        export_to.admits(of, namespace).then_some(found)
+    }
 }
 
 /// A delegate's route under the conditions of the one that delegates, with what that one adds. `None`: no request can meet both.

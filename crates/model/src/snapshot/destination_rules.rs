@@ -1,7 +1,6 @@
 //! Which DestinationRule holds for a client and a service (Istio `model/push_context.go`, `model/destination_rule.go`).
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
 use std::sync::Arc;
 
 use super::policy::EffectiveDestinationRule;
@@ -29,7 +28,10 @@ type Rules = BTreeMap<String, Vec<Arc<EffectiveDestinationRule>>>;
 
 impl DestinationRuleIndex {
     /// `rules` come oldest first.
-    pub fn build(rules: &[Arc<Resource<DestinationRule>>], settings: &MeshSettings) -> DestinationRuleIndex {
+    pub(crate) fn build(
+        rules: &[Arc<Resource<DestinationRule>>],
+        settings: &MeshSettings,
+    ) -> DestinationRuleIndex {
         let mut index =
             DestinationRuleIndex { root_namespace: settings.root_namespace.clone(), ..Default::default() };
         for rule in rules {
@@ -57,7 +59,7 @@ impl DestinationRuleIndex {
 
     /// The rule for a client: its own namespace's, else what the service's namespace exports, else what the root
     /// namespace exports. The first level with any match wins; levels never merge.
-    pub fn find(
+    pub(crate) fn find(
         &self,
         client_namespace: &str,
         client_labels: &BTreeMap<String, String>,
@@ -78,8 +80,19 @@ impl DestinationRuleIndex {
             .or_else(|| seen(&self.root_namespace))
     }
 
+    /// Every merged rule for all of a host or more, whoever sees it.
+    pub(crate) fn covering<'a>(
+        &'a self,
+        host: &'a str,
+    ) -> impl Iterator<Item = &'a Arc<EffectiveDestinationRule>> {
+        let namespaces = self.local.values().chain(self.exported.values());
+        namespaces.flat_map(move |rules| {
+            host::covering(host).flat_map(|host| rules.get(host.as_ref()).into_iter().flatten())
+        })
+    }
+
     /// Every merged rule, for checks.
-    pub fn all(&self) -> impl Iterator<Item = &Arc<EffectiveDestinationRule>> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<EffectiveDestinationRule>> {
         self.local.values().chain(self.exported.values()).flat_map(BTreeMap::values).flatten()
     }
 }
@@ -144,12 +157,11 @@ fn longest_wildcard<'a>(
     host: &str,
     allowed: &impl Fn(&EffectiveDestinationRule) -> bool,
 ) -> Option<&'a Arc<EffectiveDestinationRule>> {
-    // Wildcards stand together: `+` is the character after `*`.
-    let together = (Bound::Included("*"), Bound::Excluded("+"));
-    let wildcards = rules.range::<str, _>(together).filter(|(pattern, _)| host::is_subset(host, pattern));
-    let suitable =
-        wildcards.filter_map(|(pattern, list)| Some((pattern, list.iter().find(|rule| allowed(rule))?)));
-    suitable.max_by_key(|(pattern, _)| pattern.len()).map(|(_, rule)| rule)
+    // Narrower wildcards are longer, and come first.
+    let wildcards = host::covering(host).filter(|pattern| host::is_wildcard(pattern));
+    wildcards
+        .filter_map(|pattern| rules.get(pattern.as_ref()))
+        .find_map(|list| list.iter().find(|rule| allowed(rule)))
 }
 
 /// A rule that selects this client is preferred over one for everybody.

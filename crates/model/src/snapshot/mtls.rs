@@ -33,30 +33,29 @@ pub(crate) type Serving = (Arc<Service>, usize, u16);
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct AuthenticationIndex {
     root_namespace: String,
-    modern: Vec<Arc<Resource<PeerAuthentication>>>,
+    /// By namespace, oldest first.
+    modern: BTreeMap<String, Vec<Arc<Resource<PeerAuthentication>>>>,
     mesh_policy: Option<Arc<Resource<LegacyPolicy>>>,
     policies: Vec<Arc<Resource<LegacyPolicy>>>,
 }
 
 impl AuthenticationIndex {
-    pub fn build(inventory: &Inventory, settings: &MeshSettings) -> AuthenticationIndex {
+    pub(super) fn build(inventory: &Inventory, settings: &MeshSettings) -> AuthenticationIndex {
+        let mut modern: BTreeMap<String, Vec<_>> = BTreeMap::new();
+        for policy in &inventory.peer_authentications {
+            modern.entry(policy.meta.namespace.clone()).or_default().push(policy.clone());
+        }
         AuthenticationIndex {
             root_namespace: settings.root_namespace.clone(),
-            modern: inventory.peer_authentications.clone(),
+            modern,
             mesh_policy: inventory.mesh_policies.iter().find(|policy| policy.meta.name == "default").cloned(),
             policies: inventory.policies.clone(),
         }
     }
 
-    pub fn is_legacy_permissive(&self) -> bool {
-        let permissive =
-            |policy: &Arc<Resource<LegacyPolicy>>| legacy_mode(&policy.spec) == MtlsMode::Permissive;
-        self.mesh_policy.iter().chain(&self.policies).any(permissive)
-    }
-
     /// Modern policies first: workload port, workload, namespace, mesh. Where they say nothing, legacy ones:
     /// service port, service, namespace, mesh. Where those say nothing: PERMISSIVE.
-    pub fn mode(
+    pub(super) fn mode(
         &self,
         namespace: &str,
         labels: &BTreeMap<String, String>,
@@ -70,7 +69,7 @@ impl AuthenticationIndex {
     }
 
     /// What a client infers about a whole namespace, as Istio's automatic mutual TLS does.
-    pub fn inferred(&self, namespace: &str) -> ServerMtls {
+    pub(super) fn inferred(&self, namespace: &str) -> ServerMtls {
         self.mode(namespace, &BTreeMap::new(), 0, &[])
     }
 
@@ -84,10 +83,9 @@ impl AuthenticationIndex {
             // A selector in the root namespace is ignored.
             return None;
         }
-        let policy = self.modern.iter().find(|policy| {
-            policy.meta.namespace == namespace
-                && selector_of(&policy.spec).is_some_and(|wanted| labels_match(wanted, labels))
-        })?;
+        let mut own = self.modern.get(namespace)?.iter();
+        let policy =
+            own.find(|policy| selector_of(&policy.spec).is_some_and(|wanted| labels_match(wanted, labels)))?;
         let of_port = policy.spec.port_level_mtls.get(&target_port).and_then(|mtls| modern_mode(mtls.mode));
         let mode = of_port.or_else(|| modern_mode(policy.spec.mtls?.mode))?;
         Some(ServerMtls { mode, legacy: false, decided_by: Some(policy.meta.config_path()) })
@@ -95,10 +93,7 @@ impl AuthenticationIndex {
 
     fn of_namespace(&self, namespace: &str) -> Option<ServerMtls> {
         let without_selector = |of: &str| {
-            let policy = self
-                .modern
-                .iter()
-                .find(|policy| policy.meta.namespace == of && selector_of(&policy.spec).is_none())?;
+            let policy = self.modern.get(of)?.iter().find(|policy| selector_of(&policy.spec).is_none())?;
             let mode = modern_mode(policy.spec.mtls?.mode)?;
             Some(ServerMtls { mode, legacy: false, decided_by: Some(policy.meta.config_path()) })
         };

@@ -1,6 +1,6 @@
 //! The table from which DNS answers (Istio `pkg/dns/server/name_table.go`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 use super::service::{EndpointAddress, Resolution, Service, ServiceKind};
@@ -70,19 +70,25 @@ pub(crate) fn table<'a>(
 /// An ExternalName has the addresses of the host that it stands for, where that is one of ours. Aliases of aliases are followed as far
 /// as there can be any; a circle of them leads nowhere.
 fn follow(aliases: &[(&Service, &str)], names: &mut BTreeMap<String, NameEntry>) {
-    for _ in aliases {
-        for (service, target) in aliases {
-            let Some(entry) = names.get(*target).filter(|_| !names.contains_key(&service.host)) else {
-                continue;
-            };
-            let entry = NameEntry {
-                addresses: entry.addresses.clone(),
-                registry: Registry::Kubernetes,
-                short_name: service.name.clone(),
-                namespace: service.namespace.clone(),
-            };
-            names.insert(service.host.clone(), entry);
-        }
+    let mut of_target: BTreeMap<&str, Vec<&Service>> = BTreeMap::new();
+    for (service, target) in aliases {
+        of_target.entry(target).or_default().push(service);
+    }
+    // Each alias is looked at once, when what it stands for has become known.
+    let known = |target: &str| names.contains_key(target);
+    let mut next: VecDeque<(&Service, &str)> =
+        aliases.iter().copied().filter(|(_, target)| known(target)).collect();
+    while let Some((service, target)) = next.pop_front() {
+        let Some(entry) = names.get(target).filter(|_| !names.contains_key(&service.host)) else { continue };
+        let entry = NameEntry {
+            addresses: entry.addresses.clone(),
+            registry: Registry::Kubernetes,
+            short_name: service.name.clone(),
+            namespace: service.namespace.clone(),
+        };
+        names.insert(service.host.clone(), entry);
+        let followers = of_target.get(service.host.as_str()).into_iter().flatten();
+        next.extend(followers.map(|follower| (*follower, service.host.as_str())));
     }
 }
 
@@ -100,13 +106,11 @@ fn addresses_of(service: &Service) -> Vec<IpAddr> {
     if !service.headless || service.resolution != Resolution::Passthrough {
         return service.ips().collect();
     }
-    let mut addresses: Vec<IpAddr> = Vec::new();
-    for endpoint in service.endpoints.iter().flatten().filter(|endpoint| endpoint.healthy) {
-        if let EndpointAddress::Ip(ip) = endpoint.address
-            && !addresses.contains(&ip)
-        {
-            addresses.push(ip);
-        }
-    }
-    addresses
+    let healthy = service.endpoints.iter().flatten().filter(|endpoint| endpoint.healthy);
+    let mut seen = BTreeSet::new();
+    let ips = healthy.filter_map(|endpoint| match endpoint.address {
+        EndpointAddress::Ip(ip) => Some(ip),
+        _ => None,
+    });
+    ips.filter(|ip| seen.insert(*ip)).collect()
 }

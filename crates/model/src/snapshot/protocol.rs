@@ -45,7 +45,7 @@ impl Protocol {
 
     /// The protocol of a Kubernetes Service's port: `appProtocol` wins, else the name up to its first `-`, else
     /// it is found out, except on ports whose protocols let the server speak first.
-    pub fn of_kubernetes_port(number: u16, name: &str, app_protocol: &str) -> Protocol {
+    pub(crate) fn of_kubernetes_port(number: u16, name: &str, app_protocol: &str) -> Protocol {
         if !app_protocol.is_empty() {
             return Protocol::of_app_protocol(app_protocol);
         }
@@ -87,11 +87,6 @@ impl Protocol {
     /// TLS that passes through unopened.
     pub fn is_tls(self) -> bool {
         matches!(self, Protocol::Https | Protocol::Tls)
-    }
-
-    /// Handled as a byte stream: TCP itself, TLS, and databases.
-    pub fn is_tcp(self) -> bool {
-        !self.is_http() && !matches!(self, Protocol::Udp | Protocol::Auto)
     }
 
     pub fn is_auto(self) -> bool {

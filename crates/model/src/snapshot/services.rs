@@ -12,10 +12,12 @@ use super::inventory::Inventory;
 use super::service::{EndpointAddress, Resolution, Service, ServiceKind};
 use super::workload::Workload;
 use super::workloads::WorkloadIndex;
-use crate::addresses::AddressTable;
+use crate::addresses::{AddressTable, Allocation, RangeExhausted};
 use crate::cidr::Cidr;
 use crate::diagnostic::{Diagnostic, Severity, codes};
+use crate::host::{self, HostSet};
 use crate::mesh::MeshSettings;
+use crate::resource::{Meta, ResourceName};
 
 /// An endpoint's place: the service, the port's index, the port that the endpoint listens on.
 type Served = (usize, usize, u16);
@@ -28,7 +30,7 @@ pub(crate) struct ServiceIndex {
 }
 
 impl ServiceIndex {
-    pub fn build(
+    pub(crate) fn build(
         inventory: &Inventory,
         workloads: &WorkloadIndex,
         settings: &MeshSettings,
@@ -47,10 +49,10 @@ impl ServiceIndex {
         give_addresses(&mut services, settings, table, diagnostics);
         // Kubernetes' come first within one age, so that the first of a host is the one that counts.
         services.sort_by_cached_key(|s| (s.meta.age(), s.host.clone(), s.kind == ServiceKind::Entry));
-        ServiceIndex::of(services)
+        ServiceIndex::from_services(services)
     }
 
-    fn of(services: Vec<Service>) -> ServiceIndex {
+    fn from_services(services: Vec<Service>) -> ServiceIndex {
         let mut index = ServiceIndex::default();
         for (position, service) in services.into_iter().enumerate() {
             index.by_host.entry(service.host.clone()).or_default().push(position);
@@ -67,24 +69,34 @@ impl ServiceIndex {
         index
     }
 
-    pub fn all(&self) -> &[Arc<Service>] {
+    pub(crate) fn all(&self) -> &[Arc<Service>] {
         &self.all
     }
 
     /// All services of a host, in different namespaces, oldest first.
-    pub fn of_host(&self, host: &str) -> impl Iterator<Item = &Arc<Service>> {
+    pub(crate) fn of_host(&self, host: &str) -> impl Iterator<Item = &Arc<Service>> {
         self.by_host.get(host).into_iter().flatten().map(|position| &self.all[*position])
+    }
+
+    /// The service that stands for `host`: the oldest of that name, else that of the narrowest wildcard.
+    pub(crate) fn covering(&self, host: &str) -> Option<&Arc<Service>> {
+        host::covering(host).find_map(|host| self.of_host(&host).next())
+    }
+
+    /// All hosts, for questions about wildcards.
+    pub(crate) fn hosts(&self) -> HostSet {
+        self.by_host.keys().map(String::as_str).collect()
     }
 
     /// The service that a client in `namespace` means by `host`: its own namespace's, else a Kubernetes one, else
     /// the oldest that it sees.
-    pub fn visible(&self, namespace: &str, host: &str) -> Option<&Arc<Service>> {
+    pub(crate) fn visible(&self, namespace: &str, host: &str) -> Option<&Arc<Service>> {
         let seen = self.of_host(host).filter(|service| service.is_visible_to(namespace));
         seen.min_by_key(|service| (service.namespace != namespace, service.kind == ServiceKind::Entry))
     }
 
     /// What the workload serves: service, port index, port of the workload. Same namespace only.
-    pub fn served_by(&self, workload: &Workload) -> Vec<(Arc<Service>, usize, u16)> {
+    pub(crate) fn served_by(&self, workload: &Workload) -> Vec<(Arc<Service>, usize, u16)> {
         let places =
             workload.addresses.iter().flat_map(|ip| self.by_server.get(&(workload.namespace.clone(), *ip)));
         let mut served: Vec<Served> = places.flatten().copied().collect();
@@ -113,7 +125,7 @@ fn without_shadowed(services: Vec<Service>, diagnostics: &mut Vec<Diagnostic>) -
                     service.host,
                     winner.meta.source
                 ),
-                mend: "remove the host from one of the two".to_owned(),
+                help: "remove the host from one of the two".to_owned(),
             }),
             None => {
                 owners.insert((service.namespace.clone(), service.host.clone()), kept.len());
@@ -133,7 +145,10 @@ fn give_addresses(
 ) {
     let explicit = services.iter().flat_map(Service::ips);
     let reserved = explicit.filter_map(|ip| if let IpAddr::V4(ip) = ip { Some(ip) } else { None }).collect();
+    let present = services.iter().map(|service| service.host.clone()).collect();
+    let mut allocation = Allocation::new(table, &reserved, present);
     let mut of_kubernetes: BTreeMap<String, Vec<Cidr>> = BTreeMap::new();
+    let mut without: BTreeMap<(ResourceName, Cidr), Unaddressed> = BTreeMap::new();
     for service in services.iter_mut().filter(|service| needs_address(service, settings)) {
         // One host in two registries has one address, or it would move between the two ranges.
         if let Some(addresses) = of_kubernetes.get(&service.host) {
@@ -144,21 +159,43 @@ fn give_addresses(
             ServiceKind::Kubernetes => settings.service_range,
             ServiceKind::Entry => settings.vip_range,
         };
-        if let Err(exhausted) = table.allocate(range, &reserved, [service.host.as_str()]) {
-            diagnostics.push(Diagnostic {
-                code: codes::BAD_ADDRESS,
-                severity: Severity::Warning,
-                location: service.meta.source.clone(),
-                resource: Some(service.meta.resource_name()),
-                field: String::new(),
-                reason: exhausted.to_string(),
-                mend: "widen the range, or write the address explicitly".to_owned(),
-            });
+        match allocation.give(range, &service.host) {
+            Ok(address) => service.addresses = vec![Cidr::single(address.into())],
+            Err(reason) => {
+                let key = (service.meta.resource_name(), range);
+                let first = || Unaddressed { meta: service.meta.clone(), reason, more: 0 };
+                without.entry(key).and_modify(|one| one.more += 1).or_insert_with(first);
+            }
         }
-        service.addresses = table.get(&service.host).map(|ip| Cidr::single(ip.into())).into_iter().collect();
         service.auto_address = true;
         if service.kind == ServiceKind::Kubernetes {
             of_kubernetes.insert(service.host.clone(), service.addresses.clone());
+        }
+    }
+    diagnostics.extend(without.into_values().map(Unaddressed::finding));
+}
+
+/// The hosts of one resource for which no address was left: one finding, however many they are.
+struct Unaddressed {
+    meta: Arc<Meta>,
+    reason: RangeExhausted,
+    more: usize,
+}
+
+impl Unaddressed {
+    fn finding(self) -> Diagnostic {
+        let others = match self.more {
+            0 => String::new(),
+            more => format!(" and {more} more of its hosts"),
+        };
+        Diagnostic {
+            code: codes::BAD_ADDRESS,
+            severity: Severity::Warning,
+            location: self.meta.source.clone(),
+            resource: Some(self.meta.resource_name()),
+            field: String::new(),
+            reason: format!("{}{others}", self.reason),
+            help: "widen the range, or write the address explicitly".to_owned(),
         }
     }
 }

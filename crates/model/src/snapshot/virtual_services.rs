@@ -1,9 +1,9 @@
 //! Which VirtualServices bind to the mesh and to each gateway (Istio `model/virtualservice.go`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::delegates::{self, is_delegate};
+use super::delegates::{self, Delegates, is_delegate};
 use crate::host;
 use crate::mesh::MeshSettings;
 use crate::resource::Resource;
@@ -24,15 +24,19 @@ struct Visible {
 
 impl VirtualServiceIndex {
     /// `all` come oldest first.
-    pub fn build(all: &[Arc<Resource<VirtualService>>], settings: &MeshSettings) -> VirtualServiceIndex {
+    pub(super) fn build(
+        all: &[Arc<Resource<VirtualService>>],
+        settings: &MeshSettings,
+    ) -> VirtualServiceIndex {
         let mut by_gateway: BTreeMap<String, Vec<Visible>> = BTreeMap::new();
         let complete: Vec<_> = all.iter().map(|resource| completed(resource, settings)).collect();
+        let delegates: Delegates<'_> = complete.iter().collect();
         for resource in complete.iter().filter(|resource| !is_delegate(&resource.spec)) {
             let export_to = ExportTo::parse(
                 resource.spec.export_to.iter().map(String::as_str),
                 &settings.default_virtual_service_export_to,
             );
-            let complete = Arc::new(with_delegates(resource, &complete, settings));
+            let complete = Arc::new(with_delegates(resource, &delegates, settings));
             for gateway in &complete.spec.gateways {
                 let bound = by_gateway.entry(gateway.clone()).or_default();
                 bound.push(Visible { export_to: export_to.clone(), resource: complete.clone() });
@@ -42,18 +46,14 @@ impl VirtualServiceIndex {
     }
 
     /// Every one once, whatever it is bound to.
-    pub fn all(&self) -> Vec<Arc<Resource<VirtualService>>> {
-        let mut all: Vec<Arc<Resource<VirtualService>>> = Vec::new();
-        for visible in self.by_gateway.values().flatten() {
-            if !all.iter().any(|known| Arc::ptr_eq(known, &visible.resource)) {
-                all.push(visible.resource.clone());
-            }
-        }
-        all
+    pub(super) fn all(&self) -> Vec<Arc<Resource<VirtualService>>> {
+        let mut seen = BTreeSet::new();
+        let all = self.by_gateway.values().flatten().map(|visible| &visible.resource);
+        all.filter(|resource| seen.insert(Arc::as_ptr(resource))).cloned().collect()
     }
 
     /// Those bound to `gateway` (`ns/name` or `mesh`) that a proxy in `namespace` sees.
-    pub fn bound_to(&self, gateway: &str, namespace: &str) -> Vec<Arc<Resource<VirtualService>>> {
+    pub(super) fn bound_to(&self, gateway: &str, namespace: &str) -> Vec<Arc<Resource<VirtualService>>> {
         let bound = self.by_gateway.get(gateway).into_iter().flatten();
         let seen = bound.filter(|one| one.export_to.admits(&one.resource.meta.namespace, namespace));
         seen.map(|one| one.resource.clone()).collect()
@@ -103,7 +103,7 @@ fn completed(resource: &Resource<VirtualService>, settings: &MeshSettings) -> Re
 /// The same with the routes of others in the place of those that it leaves to them. What nobody routes is left out.
 fn with_delegates(
     resource: &Resource<VirtualService>,
-    all: &[Resource<VirtualService>],
+    delegates: &Delegates<'_>,
     settings: &MeshSettings,
 ) -> Resource<VirtualService> {
     let mut whole = resource.clone();
@@ -113,7 +113,7 @@ fn with_delegates(
             whole.spec.http.push(route.clone());
             continue;
         };
-        let found = delegates::find(delegate, &resource.meta.namespace, all, settings);
+        let found = delegates.find(delegate, &resource.meta.namespace, settings);
         let routes = found.into_iter().flat_map(|found| &found.spec.http);
         whole.spec.http.extend(routes.filter_map(|leaf| delegates::merged(route, leaf)));
     }
@@ -122,7 +122,7 @@ fn with_delegates(
 
 fn complete_gateways(gateways: &mut Vec<String>, namespace: &str) {
     gateways.iter_mut().for_each(|gateway| *gateway = gateway_name(gateway, namespace));
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     gateways.retain(|gateway| seen.insert(gateway.clone()));
 }
 

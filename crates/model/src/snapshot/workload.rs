@@ -6,8 +6,12 @@ use std::sync::Arc;
 
 use crate::resource::Meta;
 
-/// The annotation by which the local runtime names a pod's network namespace (its inode).
-pub const NETNS_ANNOTATION: &str = "carrick.dev/netns";
+/// The annotation by which the local runtime names the socket that a pod calls its control plane by. Whether the file
+/// that says it is the runtime's own is for the reader to ask.
+pub const SOCKET_ANNOTATION: &str = "carrick.dev/socket";
+/// The annotation by which the local runtime says what kind of proxy a pod has: `sidecar` or `router`, as in Istio's node
+/// ids. It counts where the socket's does.
+pub const PROXY_ANNOTATION: &str = "carrick.dev/proxy";
 /// The label that Istio's injector puts on pods whose proxy speaks mutual TLS.
 pub const TLS_MODE_LABEL: &str = "security.istio.io/tlsMode";
 /// The annotation that names the owner of a pod (its Deployment).
@@ -25,8 +29,10 @@ pub struct Workload {
     pub service_account: String,
     /// The Deployment or the like that owns the pod; the pod's own name where unknown.
     pub owner: String,
-    /// The inode of the pod's network namespace, in the local runtime.
-    pub netns: Option<u64>,
+    /// The socket that the pod calls its control plane by, in the local runtime.
+    pub socket: Option<String>,
+    /// Its proxy is a gateway's, in the local runtime.
+    pub is_gateway: bool,
     pub cluster: String,
     pub network: String,
     /// `region/zone/subzone`.

@@ -5,20 +5,22 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::inventory::Inventory;
-use super::workload::{NETNS_ANNOTATION, OWNER_ANNOTATION, Workload};
+use super::selection::LabelIndex;
+use super::workload::{OWNER_ANNOTATION, PROXY_ANNOTATION, SOCKET_ANNOTATION, Workload};
 use crate::mesh::MeshSettings;
 use crate::resource::Resource;
-use crate::resources::{Pod, TransportProtocol, WorkloadEntry};
+use crate::resources::{Pod, TransportProtocol, WorkloadEntry, labels_match};
 
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct WorkloadIndex {
     all: Vec<Arc<Workload>>,
     by_name: BTreeMap<(String, String), usize>,
     by_ip: BTreeMap<IpAddr, usize>,
+    by_label: LabelIndex,
 }
 
 impl WorkloadIndex {
-    pub fn build(inventory: &Inventory, settings: &MeshSettings) -> WorkloadIndex {
+    pub(crate) fn build(inventory: &Inventory, settings: &MeshSettings) -> WorkloadIndex {
         let running = inventory.pods.iter().filter(|pod| !is_finished(&pod.spec));
         let pods = running.map(|pod| of_pod(pod, settings));
         let entries = inventory.workload_entries.iter().map(|entry| of_entry(entry, settings));
@@ -28,21 +30,31 @@ impl WorkloadIndex {
             for address in &workload.addresses {
                 index.by_ip.entry(*address).or_insert(position);
             }
+            index.by_label.push(&workload.labels);
             index.by_name.entry((workload.namespace.clone(), workload.name.clone())).or_insert(position);
             index.all.push(Arc::new(workload));
         }
         index
     }
 
-    pub fn all(&self) -> &[Arc<Workload>] {
+    pub(crate) fn all(&self) -> &[Arc<Workload>] {
         &self.all
     }
 
-    pub fn by_name(&self, namespace: &str, name: &str) -> Option<&Arc<Workload>> {
+    /// Those that have all of these labels, in any namespace.
+    pub(crate) fn selected_by(
+        &self,
+        labels: &BTreeMap<String, String>,
+    ) -> impl Iterator<Item = &Arc<Workload>> {
+        let candidates = self.by_label.candidates(labels).map(|position| &self.all[position]);
+        candidates.filter(move |workload| labels_match(labels, &workload.labels))
+    }
+
+    pub(crate) fn by_name(&self, namespace: &str, name: &str) -> Option<&Arc<Workload>> {
         self.by_name.get(&(namespace.to_owned(), name.to_owned())).map(|position| &self.all[*position])
     }
 
-    pub fn by_ip(&self, address: IpAddr) -> Option<&Arc<Workload>> {
+    pub(crate) fn by_ip(&self, address: IpAddr) -> Option<&Arc<Workload>> {
         self.by_ip.get(&address).map(|position| &self.all[*position])
     }
 }
@@ -72,7 +84,8 @@ fn of_pod(pod: &Resource<Pod>, settings: &MeshSettings) -> Workload {
         labels: pod.meta.labels.clone(),
         service_account: spec.account().to_owned(),
         owner: annotation(OWNER_ANNOTATION).unwrap_or(&pod.meta.name).clone(),
-        netns: annotation(NETNS_ANNOTATION).and_then(|inode| inode.parse().ok()),
+        socket: annotation(SOCKET_ANNOTATION).cloned(),
+        is_gateway: annotation(PROXY_ANNOTATION).is_some_and(|kind| kind == "router"),
         cluster: settings.cluster.clone(),
         network: settings.network.clone(),
         locality: settings.region.clone(),
@@ -92,7 +105,8 @@ fn of_entry(entry: &Resource<WorkloadEntry>, settings: &MeshSettings) -> Workloa
         labels: labels.clone(),
         service_account: account.to_owned(),
         owner: entry.meta.name.clone(),
-        netns: None,
+        socket: None,
+        is_gateway: false,
         cluster: settings.cluster.clone(),
         network: network.clone(),
         locality: locality.clone(),

@@ -10,7 +10,7 @@ use super::node::{Node, Value};
 pub struct Positions(Option<Arc<Node>>);
 
 impl Positions {
-    pub(crate) fn of(document: Arc<Node>) -> Positions {
+    pub(crate) fn in_document(document: Arc<Node>) -> Positions {
         Positions(Some(document))
     }
 

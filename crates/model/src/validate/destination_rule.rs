@@ -1,6 +1,6 @@
 //! DestinationRule, on its own (Istio `validation.ValidateDestinationRule`).
 
-use super::checker::Checker;
+use super::checker::{Checker, repeated};
 use crate::diagnostic::codes;
 use crate::resources::*;
 
@@ -8,10 +8,11 @@ pub(super) fn check(spec: &DestinationRule, check: &mut Checker<'_>) {
     check.host("spec.host", &spec.host, true);
     check.export_to(&spec.export_to);
     policy("spec.trafficPolicy", spec.traffic_policy.as_ref(), check);
+    let repeated = repeated(spec.subsets.iter().map(|subset| &subset.name));
     for (number, subset) in spec.subsets.iter().enumerate() {
         let field = format!("spec.subsets[{number}]");
         check.label(&format!("{field}.name"), &subset.name);
-        if spec.subsets[..number].iter().any(|earlier| earlier.name == subset.name) {
+        if repeated[number] {
             let reason = format!("the subset `{}` is defined twice", subset.name);
             check.error(codes::REPEATED, &format!("{field}.name"), reason, "rename one of them");
         }
@@ -28,14 +29,15 @@ fn policy(field: &str, policy: Option<&TrafficPolicy>, check: &mut Checker<'_>) 
         policy.tls.as_ref(),
         check,
     );
+    let number_of = |one: &PortTrafficPolicy| one.port.map(|port| port.number);
+    let repeated = repeated(policy.port_level_settings.iter().map(number_of));
     for (number, settings) in policy.port_level_settings.iter().enumerate() {
         let field = format!("{field}.portLevelSettings[{number}]");
         match settings.port {
             None => check.missing(&format!("{field}.port"), "the port"),
             Some(port) => check.port(&format!("{field}.port.number"), port.number),
         }
-        let earlier = &policy.port_level_settings[..number];
-        if settings.port.is_some() && earlier.iter().any(|other| other.port == settings.port) {
+        if settings.port.is_some() && repeated[number] {
             let reason = "the port already has settings above, and the first ones win";
             check.warning(codes::REPEATED, &format!("{field}.port.number"), reason, "join the two");
         }
@@ -177,8 +179,8 @@ fn client_tls(field: &str, tls: &ClientTlsSettings, check: &mut Checker<'_>) {
             for (name, path) in &files[..2] {
                 if path.is_empty() {
                     let reason = format!("mode MUTUAL needs `{name}`");
-                    let mend = format!("add `{name}`, or use `credentialName` or ISTIO_MUTUAL");
-                    check.error(codes::MISSING_FIELD, &format!("{field}.{name}"), reason, &mend);
+                    let help = format!("add `{name}`, or use `credentialName` or ISTIO_MUTUAL");
+                    check.error(codes::MISSING_FIELD, &format!("{field}.{name}"), reason, &help);
                 }
             }
         }

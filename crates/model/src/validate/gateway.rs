@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::checker::Checker;
+use super::checker::{Checker, repeated};
 use crate::diagnostic::codes;
 use crate::resources::*;
 use crate::snapshot::Protocol;
@@ -11,11 +11,14 @@ pub(super) fn check(spec: &Gateway, check: &mut Checker<'_>) {
     if spec.servers.is_empty() {
         check.missing("spec.servers", "the list of servers");
     }
+    fn port_name(server: &Server) -> &str {
+        server.port.as_ref().map(|port| port.name.as_str()).unwrap_or_default()
+    }
+    let repeated = repeated(spec.servers.iter().map(port_name));
     for (number, server) in spec.servers.iter().enumerate() {
         let field = format!("spec.servers[{number}]");
-        let name = server.port.as_ref().map(|port| port.name.as_str()).unwrap_or_default();
-        let has_name = |earlier: &Server| earlier.port.as_ref().is_some_and(|port| port.name == name);
-        if !name.is_empty() && spec.servers[..number].iter().any(has_name) {
+        let name = port_name(server);
+        if !name.is_empty() && repeated[number] {
             let reason = format!("another server already has the port name `{name}`");
             check.error(codes::REPEATED, &format!("{field}.port.name"), reason, "rename one of them");
         }
@@ -55,8 +58,8 @@ fn check_server(field: &str, server: &Server, check: &mut Checker<'_>) {
             "" => "the port's protocol is missing".to_owned(),
             word => format!("a gateway cannot serve the protocol `{word}`"),
         };
-        let mend = "use HTTP, HTTPS, GRPC, HTTP2, MONGO, TCP or TLS";
-        check.error(codes::UNKNOWN_VALUE, &format!("{field}.port.protocol"), reason, mend);
+        let help = "use HTTP, HTTPS, GRPC, HTTP2, MONGO, TCP or TLS";
+        check.error(codes::UNKNOWN_VALUE, &format!("{field}.port.protocol"), reason, help);
     }
     tls(field, server, protocol, check);
 }
@@ -85,8 +88,8 @@ fn tls(field: &str, server: &Server, protocol: Protocol, check: &mut Checker<'_>
             return;
         }
         let reason = format!("a server of protocol {protocol} has no TLS");
-        let mend = "set the port's protocol to HTTPS or TLS, or remove `tls`";
-        check.error(codes::CONTRADICTION, &field, reason, mend);
+        let help = "set the port's protocol to HTTPS or TLS, or remove `tls`";
+        check.error(codes::CONTRADICTION, &field, reason, help);
         return;
     }
     let named = !tls.credential_name.is_empty()
@@ -110,8 +113,8 @@ fn tls(field: &str, server: &Server, protocol: Protocol, check: &mut Checker<'_>
             for (name, path) in files {
                 if path.is_empty() {
                     let reason = format!("TLS is opened here, but `{name}` is missing");
-                    let mend = format!("add `{name}`, or `credentialName`");
-                    check.error(codes::MISSING_FIELD, &format!("{field}.{name}"), reason, &mend);
+                    let help = format!("add `{name}`, or `credentialName`");
+                    check.error(codes::MISSING_FIELD, &format!("{field}.{name}"), reason, &help);
                 }
             }
             if tls.mode != ServerTlsMode::Simple && tls.ca_certificates.is_empty() {

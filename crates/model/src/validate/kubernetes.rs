@@ -2,9 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::checker::Checker;
+use super::checker::{Checker, repeated};
 use crate::diagnostic::codes;
-use crate::resource::Meta;
 use crate::resources::*;
 
 pub(super) fn service(spec: &KubernetesService, check: &mut Checker<'_>) {
@@ -22,17 +21,18 @@ pub(super) fn service(spec: &KubernetesService, check: &mut Checker<'_>) {
     if spec.ports.is_empty() && !external && !headless {
         check.missing("spec.ports", "the list of ports");
     }
+    let names = repeated(spec.ports.iter().map(|port| &port.name));
+    let ports = repeated(spec.ports.iter().map(|port| (port.port, port.protocol)));
     for (number, port) in spec.ports.iter().enumerate() {
         let field = format!("spec.ports[{number}]");
-        let earlier = &spec.ports[..number];
         check.port(&format!("{field}.port"), port.port);
         if port.name.is_empty() && spec.ports.len() > 1 {
             check.missing(&format!("{field}.name"), "the name that each of several ports needs");
-        } else if !port.name.is_empty() && earlier.iter().any(|other| other.name == port.name) {
+        } else if !port.name.is_empty() && names[number] {
             let reason = format!("another port already has the name `{}`", port.name);
             check.error(codes::REPEATED, &format!("{field}.name"), reason, "rename one of them");
         }
-        if earlier.iter().any(|other| (other.port, other.protocol) == (port.port, port.protocol)) {
+        if ports[number] {
             let reason = format!("the port {} is listed twice", port.port);
             check.error(codes::REPEATED, &format!("{field}.port"), reason, "remove one of them");
         }
@@ -66,8 +66,8 @@ pub(super) fn endpoints(spec: &Endpoints, check: &mut Checker<'_>) {
     }
 }
 
-pub(super) fn endpoint_slice(spec: &EndpointSlice, meta: &Meta, check: &mut Checker<'_>) {
-    if !meta.labels.contains_key(SERVICE_NAME_LABEL) {
+pub(super) fn endpoint_slice(spec: &EndpointSlice, check: &mut Checker<'_>) {
+    if !check.meta().labels.contains_key(SERVICE_NAME_LABEL) {
         let reason = format!("without the label `{SERVICE_NAME_LABEL}` the slice belongs to no Service");
         check.warning(codes::NO_EFFECT, "metadata.labels", reason, "add the label");
     }

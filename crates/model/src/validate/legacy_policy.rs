@@ -2,10 +2,11 @@
 
 use super::checker::Checker;
 use crate::diagnostic::codes;
-use crate::resource::{Kind, Meta};
+use crate::resource::Kind;
 use crate::resources::LegacyPolicy;
 
-pub(super) fn check(spec: &LegacyPolicy, meta: &Meta, check: &mut Checker<'_>) {
+pub(super) fn check(spec: &LegacyPolicy, check: &mut Checker<'_>) {
+    let meta = check.meta();
     let for_all = meta.kind == Kind::MeshPolicy || spec.targets.is_empty();
     if for_all && meta.name != "default" {
         let reason = "a policy for the whole mesh or namespace must be named `default`";

@@ -1,17 +1,21 @@
 //! ServiceEntry and WorkloadEntry, on their own (Istio `validation.ValidateServiceEntry`).
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::checker::Checker;
+use super::checker::{Checker, repeated};
 use crate::diagnostic::codes;
 use crate::host;
 use crate::resources::*;
+
+/// Endpoints of one ServiceEntry, counted for each host and port: a short text must not fill the memory.
+const MAX_PRODUCT: usize = 1_000_000;
 
 pub(super) fn check(spec: &ServiceEntry, check: &mut Checker<'_>) {
     if spec.hosts.is_empty() {
         check.missing("spec.hosts", "the list of hosts");
     }
-    for (number, name) in spec.hosts.iter().enumerate() {
+    for ((number, name), repeated) in spec.hosts.iter().enumerate().zip(repeated(&spec.hosts)) {
         let field = format!("spec.hosts[{number}]");
         if name == "*" {
             let reason = "`*` would declare every host there is";
@@ -19,30 +23,43 @@ pub(super) fn check(spec: &ServiceEntry, check: &mut Checker<'_>) {
         } else {
             check.host(&field, name, true);
         }
-        if spec.hosts[..number].contains(name) {
+        if repeated {
             check.error(codes::REPEATED, &field, format!("`{name}` is listed twice"), "remove one of them");
         }
+    }
+    let product = spec.hosts.len().saturating_mul(spec.endpoints.len()).saturating_mul(spec.ports.len());
+    if product > MAX_PRODUCT {
+        let reason = format!(
+            "every host has every endpoint on every port, which makes {product}; {MAX_PRODUCT} are allowed"
+        );
+        check.error(codes::TOO_LARGE, "spec.endpoints", reason, "split it into several ServiceEntries");
     }
     check.export_to(&spec.export_to);
     addresses(spec, check);
     ports(spec, check);
     resolution(spec, check);
+    let names: BTreeSet<&str> = spec.ports.iter().map(|port| port.name.as_str()).collect();
     for (number, endpoint) in spec.endpoints.iter().enumerate() {
         let field = format!("spec.endpoints[{number}]");
-        workload_entry(endpoint, &field, check);
+        checked_endpoint(endpoint, &field, check);
         for (name, port) in &endpoint.ports {
-            let declared: Vec<String> = spec.ports.iter().map(|port| format!("`{}`", port.name)).collect();
-            if !spec.ports.iter().any(|port| port.name == *name) {
+            if !names.contains(name.as_str()) {
+                // So many are enough to choose from.
+                let declared: Vec<String> = names.iter().take(10).map(|name| format!("`{name}`")).collect();
                 let reason = format!("the ServiceEntry has no port named `{name}` (port {port})");
-                let mend = format!("use one of {}", declared.join(", "));
-                check.error(codes::UNKNOWN_PORT, &format!("{field}.ports.{name}"), reason, &mend);
+                let help = format!("use one of {}", declared.join(", "));
+                check.error(codes::UNKNOWN_PORT, &format!("{field}.ports.{name}"), reason, &help);
             }
         }
     }
 }
 
 /// A WorkloadEntry, or an endpoint in the same words.
-pub(super) fn workload_entry(entry: &WorkloadEntry, field: &str, check: &mut Checker<'_>) {
+pub(super) fn workload_entry(entry: &WorkloadEntry, check: &mut Checker<'_>) {
+    checked_endpoint(entry, "spec", check);
+}
+
+fn checked_endpoint(entry: &WorkloadEntry, field: &str, check: &mut Checker<'_>) {
     let address = format!("{field}.address");
     if entry.address.is_empty() {
         check.missing(&address, "the address");
@@ -97,6 +114,8 @@ fn ports(spec: &ServiceEntry, check: &mut Checker<'_>) {
     if spec.ports.is_empty() {
         check.missing("spec.ports", "the list of ports");
     }
+    let names = repeated(spec.ports.iter().map(|port| &port.name));
+    let numbers = repeated(spec.ports.iter().map(|port| port.number));
     for (number, port) in spec.ports.iter().enumerate() {
         let field = format!("spec.ports[{number}]");
         check.port(&format!("{field}.number"), port.number);
@@ -105,10 +124,7 @@ fn ports(spec: &ServiceEntry, check: &mut Checker<'_>) {
         } else {
             check.label(&format!("{field}.name"), &port.name);
         }
-        for (what, repeated) in [
-            ("name", spec.ports[..number].iter().any(|earlier| earlier.name == port.name)),
-            ("number", spec.ports[..number].iter().any(|earlier| earlier.number == port.number)),
-        ] {
+        for (what, repeated) in [("name", names[number]), ("number", numbers[number])] {
             if repeated {
                 let reason = format!("another port already has this {what}");
                 check.error(
@@ -123,8 +139,8 @@ fn ports(spec: &ServiceEntry, check: &mut Checker<'_>) {
         if protocol.is_auto() && !port.protocol.is_empty() {
             let reason =
                 format!("`{}` is no protocol; it will be found out from the first bytes", port.protocol);
-            let mend = "use HTTP, HTTP2, GRPC, GRPC-WEB, HTTPS, TLS, TCP, MONGO or UDP";
-            check.warning(codes::UNKNOWN_VALUE, &format!("{field}.protocol"), reason, mend);
+            let help = "use HTTP, HTTP2, GRPC, GRPC-WEB, HTTPS, TLS, TCP, MONGO or UDP";
+            check.warning(codes::UNKNOWN_VALUE, &format!("{field}.protocol"), reason, help);
         }
     }
 }

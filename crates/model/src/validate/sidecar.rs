@@ -1,6 +1,6 @@
 //! Sidecar, on its own (Istio `validation.ValidateSidecar`).
 
-use super::checker::Checker;
+use super::checker::{Checker, repeated};
 use crate::diagnostic::codes;
 use crate::resources::*;
 use crate::snapshot::Protocol;
@@ -18,12 +18,12 @@ pub(super) fn check(spec: &Sidecar, check: &mut Checker<'_>) {
             check.port(&format!("{field}.port.number"), port.number);
         }
     }
+    let number_of = |one: &IstioIngressListener| one.port.as_ref().map(|port| port.number);
+    let repeated = repeated(spec.ingress.iter().map(number_of));
     for (number, listener) in spec.ingress.iter().enumerate() {
         let field = format!("spec.ingress[{number}]");
         ingress(&field, listener, check);
-        let number_of = |one: &IstioIngressListener| one.port.as_ref().map(|port| port.number);
-        let earlier = &spec.ingress[..number];
-        if listener.port.is_some() && earlier.iter().any(|other| number_of(other) == number_of(listener)) {
+        if listener.port.is_some() && repeated[number] {
             let reason = "another listener has this port already";
             check.error(codes::REPEATED, &format!("{field}.port.number"), reason, "remove one of them");
         }
@@ -58,8 +58,8 @@ fn ingress(field: &str, listener: &IstioIngressListener, check: &mut Checker<'_>
     }
     if !listener.default_endpoint.is_empty() && listener.endpoint().is_none() {
         let reason = format!("`{}` is no local endpoint", listener.default_endpoint);
-        let mend = "write `127.0.0.1:PORT`, `0.0.0.0:PORT` or `unix:///path`";
-        check.error(codes::BAD_FORM, &format!("{field}.defaultEndpoint"), reason, mend);
+        let help = "write `127.0.0.1:PORT`, `0.0.0.0:PORT` or `unix:///path`";
+        check.error(codes::BAD_FORM, &format!("{field}.defaultEndpoint"), reason, help);
     }
     if listener.tls.is_some() {
         let reason = "Carrick does not end an application's own TLS in sidecars yet";

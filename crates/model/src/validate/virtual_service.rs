@@ -2,9 +2,9 @@
 
 mod actions;
 
-use super::checker::Checker;
+use super::checker::{Checker, repeated};
 use crate::diagnostic::codes;
-use crate::host;
+use crate::host::{self, HostSet};
 use crate::resources::*;
 
 pub(super) fn check(spec: &VirtualService, check: &mut Checker<'_>) {
@@ -17,8 +17,10 @@ pub(super) fn check(spec: &VirtualService, check: &mut Checker<'_>) {
     for (number, route) in spec.http.iter().enumerate() {
         http_route(&format!("spec.http[{number}]"), route, check);
     }
+    let hosts: Vec<String> = spec.hosts.iter().map(|host| host::canonical(host)).collect();
+    let hosts: HostSet = hosts.iter().map(String::as_str).collect();
     for (number, route) in spec.tls.iter().enumerate() {
-        tls_route(&format!("spec.tls[{number}]"), route, &spec.hosts, check);
+        tls_route(&format!("spec.tls[{number}]"), route, &hosts, check);
     }
     for (number, route) in spec.tcp.iter().enumerate() {
         tcp_route(&format!("spec.tcp[{number}]"), route, check);
@@ -30,9 +32,9 @@ fn hosts(spec: &VirtualService, check: &mut Checker<'_>) {
         return delegate(spec, check);
     }
     let in_mesh = spec.gateways.is_empty() || spec.gateways.iter().any(|gateway| gateway == MESH_GATEWAY);
-    for (number, name) in spec.hosts.iter().enumerate() {
+    for ((number, name), repeated) in spec.hosts.iter().enumerate().zip(repeated(&spec.hosts)) {
         let field = format!("spec.hosts[{number}]");
-        if spec.hosts[..number].contains(name) {
+        if repeated {
             check.error(codes::REPEATED, &field, format!("`{name}` is listed twice"), "remove one of them");
         } else if name == "*" && in_mesh {
             let reason =
@@ -164,7 +166,7 @@ fn header_name(field: &str, name: &str, check: &mut Checker<'_>) {
     }
 }
 
-fn tls_route(field: &str, route: &TlsRoute, hosts: &[String], check: &mut Checker<'_>) {
+fn tls_route(field: &str, route: &TlsRoute, hosts: &HostSet, check: &mut Checker<'_>) {
     if route.matches.is_empty() {
         check.missing(&format!("{field}.match"), "the match with `sniHosts`");
     }
@@ -176,8 +178,7 @@ fn tls_route(field: &str, route: &TlsRoute, hosts: &[String], check: &mut Checke
         for (number, sni) in wanted.sni_hosts.iter().enumerate() {
             let field = format!("{field}.sniHosts[{number}]");
             check.host(&field, sni, true);
-            let covered = |wide: &String| host::is_subset(&host::canonical(sni), &host::canonical(wide));
-            if host::fault(sni, true).is_none() && !hosts.iter().any(covered) {
+            if host::fault(sni, true).is_none() && !hosts.covers(&host::canonical(sni)) {
                 let reason = format!("`{sni}` is under none of the VirtualService's `hosts`");
                 check.error(codes::BAD_HOST, &field, reason, "add it to `spec.hosts`, or correct it");
             }

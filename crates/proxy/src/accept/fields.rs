@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use carrick_policy::config::typed::type_name;
 use carrick_xds::json::{descriptors, from_yaml};
 use carrick_xds::pb::envoy::config::bootstrap::v3::Bootstrap as BootstrapPb;
 use carrick_xds::pb::envoy::config::bootstrap::v3::bootstrap::StaticResources;
@@ -10,7 +11,6 @@ use prost::{Message, Name};
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, ReflectMessage, Value};
 
 use super::*;
-use crate::config::typed::type_name;
 
 const DOCUMENT: &str = include_str!("../../../../docs/proxy-fields.md");
 

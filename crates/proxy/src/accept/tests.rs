@@ -96,3 +96,13 @@ fn so_it_is_in_routes() {
         "query_parameters[0].string_match.safe_regex.regex: must not be empty"
     );
 }
+
+#[test]
+fn static_resources_are_judged_without_being_loaded() {
+    let check = |yaml: &str| check_resources(&Bootstrap::from_yaml(yaml).unwrap()).map_err(|e| e.to_string());
+    assert_eq!(check("static_resources: {clusters: [{name: a, type: STATIC}]}"), Ok(()));
+    let refused = check("static_resources: {clusters: [{name: a}, {name: b, health_checks: [{}]}]}");
+    assert_eq!(refused, Err("static_resources.clusters[1].health_checks: is not implemented".to_owned()));
+    let refused = check("static_resources: {listeners: [{name: a}]}");
+    assert!(refused.is_err_and(|reason| reason.starts_with("static_resources.listeners[0].")));
+}

@@ -1,69 +1,41 @@
-//! Access logs: one line per finished request or connection, in Envoy's format language.
+//! Access logs with their files open.
 //!
-//! It must not know what a listener, a route or a cluster is; it writes down [`LogEntry`]s.
-//!
-//! Reading order: [`entry`] (the facts), [`flags`], [`format`] (the language), [`json`], [`filter`], [`sink`] (where lines
-//! go), [`convert`] (from protobuf).
+//! It must not know what a line says, nor when one is due.
 
-mod convert;
-mod entry;
-mod filter;
-mod flags;
-pub mod format;
-mod json;
 mod sink;
 
 use std::sync::Arc;
 
-use filter::Filter;
-use json::JsonFormat;
+use carrick_policy::access_log::{AccessLog, LogEntry};
+use carrick_xds::FieldError;
+
 use sink::Sink;
+pub(crate) use sink::flush;
 
-pub use entry::{HttpLog, LogEntry};
-pub use flags::{ResponseFlag, ResponseFlags};
-pub use format::{Format, FormatContext, Headers, WantedHeaders};
-pub use sink::flush;
+/// The access logs of one filter, or of one listener.
+#[derive(Debug, Default)]
+pub(crate) struct AccessLogs(Vec<(Arc<AccessLog>, Arc<Sink>)>);
 
-/// One configured access log: which entries it wants, how it writes them, and where to.
-#[derive(Debug)]
-pub struct AccessLog {
-    filter: Option<Filter>,
-    layout: Layout,
-    sink: Arc<Sink>,
-}
-
-/// How a line is laid out.
-#[derive(Debug)]
-enum Layout {
-    /// The format ends its own lines.
-    Text {
-        format: Format,
-        missing: &'static str,
-    },
-    Json(JsonFormat),
-}
-
-impl AccessLog {
-    /// Hands the entry to the writer; never waits for a file.
-    pub fn write(&self, entry: &LogEntry) {
-        if self.filter.as_ref().is_some_and(|filter| !filter.wants(entry)) {
-            return;
-        }
-        let context = FormatContext::finished(entry);
-        self.sink.append(|line| match &self.layout {
-            Layout::Text { format, missing } => format.render(context, missing, line),
-            Layout::Json(format) => {
-                format.render(context, line);
-                line.push(b'\n');
+impl AccessLogs {
+    /// Opens the files of a field `access_log`.
+    ///
+    /// # Errors
+    /// The place of the first one that cannot be opened, and why.
+    pub(crate) fn open(logs: &[Arc<AccessLog>]) -> Result<Self, FieldError> {
+        let open = |(n, log): (usize, &Arc<AccessLog>)| match Sink::open(log.path()) {
+            Ok(sink) => Ok((Arc::clone(log), sink)),
+            Err(error) => {
+                let reason = format!("cannot open {}: {error}", log.path());
+                Err(FieldError::new(format!("access_log[{n}].typed_config.path"), reason))
             }
-        });
+        };
+        logs.iter().enumerate().map(open).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Adds the headers that this log will ask for.
-    pub fn want(&self, wanted: &mut WantedHeaders) {
-        match &self.layout {
-            Layout::Text { format, .. } => format.want(wanted),
-            Layout::Json(format) => format.want(wanted),
+    /// Hands the entry to the writer; never waits for a file.
+    pub(crate) fn write(&self, entry: &LogEntry) {
+        for (log, sink) in self.0.iter().filter(|(log, _)| log.wants(entry)) {
+            sink.append(|line| log.write(entry, line));
         }
     }
 }

@@ -37,7 +37,7 @@ enum Target {
 
 impl Sink {
     /// Opens the file for appending, unless another log has it open already.
-    pub(super) fn file(path: &str) -> io::Result<Arc<Self>> {
+    pub(super) fn open(path: &str) -> io::Result<Arc<Self>> {
         match path {
             "/dev/stdout" => return Self::shared(Path::new(path), || Ok(Target::Stdout)),
             "/dev/stderr" => return Self::shared(Path::new(path), || Ok(Target::Stderr)),
@@ -46,14 +46,6 @@ impl Sink {
         Self::shared(Path::new(path), || {
             Ok(Target::File(OpenOptions::new().create(true).append(true).open(path)?))
         })
-    }
-
-    pub(super) fn stdout() -> io::Result<Arc<Self>> {
-        Self::file("/dev/stdout")
-    }
-
-    pub(super) fn stderr() -> io::Result<Arc<Self>> {
-        Self::file("/dev/stderr")
     }
 
     fn shared(path: &Path, open: impl FnOnce() -> io::Result<Target>) -> io::Result<Arc<Self>> {

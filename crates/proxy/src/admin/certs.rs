@@ -3,11 +3,11 @@
 use std::time::SystemTime;
 
 use carrick_identity::Certificate;
+use carrick_policy::secret::Secret;
 use serde_json::{Value, json};
 
 use super::config_dump::timestamp;
 use crate::env::ProxyEnv;
-use crate::secrets::Secret;
 
 /// In the shape of Envoy's `admin.v3.Certificates`.
 pub(super) fn json(env: &ProxyEnv) -> Value {

@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
+use carrick_policy::balance::endpoint::Endpoint;
 use serde_json::{Value, json};
 
 use super::listeners::address;
-use crate::cluster::{Endpoint, UpstreamCluster};
+use crate::cluster::UpstreamCluster;
 use crate::registry::Registry;
 use crate::resources::Origin;
 

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
+use carrick_policy::address::Address;
 use serde_json::{Value, json};
 
-use crate::address::Address;
 use crate::listener::{ListenerSet, ListenerSummary};
 
 pub(super) fn text(listeners: &ListenerSet) -> String {

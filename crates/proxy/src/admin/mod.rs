@@ -18,6 +18,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use carrick_policy::address::Address;
+use carrick_policy::config::address::numeric;
 use carrick_xds::pb::envoy::config::bootstrap::v3::Bootstrap;
 use carrick_xds::pb::envoy::config::core::v3::Address as AddressPb;
 use hyper::server::conn::http1;
@@ -26,8 +28,6 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 
-use crate::address::Address;
-use crate::config::address::numeric;
 use crate::registry::Registry;
 use guard::Asker;
 

@@ -6,10 +6,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering, fence};
 
+use carrick_policy::balance::endpoint::EndpointCounters;
+use carrick_policy::config::cluster::{Limits, RetryLimit};
 use tokio::sync::Notify;
-
-use super::endpoint::EndpointCounters;
-use crate::config::cluster::{Limits, RetryLimit};
 
 #[derive(Debug)]
 pub(crate) struct Breakers {

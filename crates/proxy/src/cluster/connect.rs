@@ -10,18 +10,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use carrick_policy::address::Address;
+use carrick_policy::balance::endpoint::Endpoint;
+use carrick_policy::balance::outlier::Outcome;
+use carrick_policy::config::socket::SocketSettings;
+use carrick_policy::connection::{ConnectionInfo, TlsFacts};
 use socket2::{Domain, Protocol, SockAddr, Type};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, UnixStream};
 
 use super::UpstreamCluster;
 use super::breakers::Permit;
-use super::endpoint::Endpoint;
-use super::outlier::Outcome;
-use crate::address::Address;
-use crate::config::socket::SocketSettings;
-use crate::connection::{ConnectionInfo, TlsFacts};
-use crate::socket::{Socket, Stream};
+use crate::socket::{Socket, Stream, options};
 use crate::tls::{HandshakeError, UpstreamTls, socket_of};
 
 /// What may influence how a connection is made.
@@ -192,7 +192,7 @@ async fn dial(address: &Address, settings: &SocketSettings) -> io::Result<Socket
     let socket = socket2::Socket::new(Domain::for_address(remote), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     socket.set_tcp_nodelay(true)?;
-    settings.apply(&socket, remote)?;
+    options::apply(settings, &socket, remote)?;
     if let Some(source) = settings.source_for(remote) {
         socket.bind(&SockAddr::from(source))?;
     }

@@ -5,15 +5,15 @@ use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
+use carrick_policy::address::Address;
+use carrick_policy::balance::endpoint::{Endpoint, EndpointCounters, EndpointSet, LocalityEndpoints};
+use carrick_policy::config::address::Host;
+use carrick_policy::config::cluster::{Discovery, DnsOptions};
+use carrick_policy::config::endpoint::{AssignedHost, Assignment};
 use tokio::sync::Notify;
 use tracing::warn;
 
 use super::UpstreamCluster;
-use super::endpoint::{Endpoint, EndpointCounters, EndpointSet, LocalityEndpoints};
-use crate::address::Address;
-use crate::config::address::Host;
-use crate::config::cluster::{Discovery, DnsOptions};
-use crate::config::endpoint::{AssignedHost, Assignment};
 use crate::resolver::Resolver;
 
 /// Addresses of the names that were resolved so far.

@@ -5,9 +5,10 @@
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Instant;
 
+use carrick_policy::balance::endpoint::Endpoint;
+use carrick_policy::balance::outlier::Outcome;
+
 use super::UpstreamCluster;
-use super::endpoint::Endpoint;
-use super::outlier::Outcome;
 
 impl UpstreamCluster {
     /// Says how a host did; it may be ejected for that.

@@ -2,16 +2,12 @@
 //!
 //! A cluster must not know who uses it: tcp_proxy, the HTTP pool, and the xDS session all pick and connect alike.
 
-mod balance;
 mod breakers;
 mod connect;
 mod discover;
 mod eject;
-mod endpoint;
 pub(crate) mod http;
-mod outlier;
 mod set;
-mod table;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -19,22 +15,21 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use carrick_policy::address::Address;
+use carrick_policy::balance::Balancer;
+use carrick_policy::balance::endpoint::{ActiveGuard, Endpoint, EndpointSet};
+use carrick_policy::config::cluster::{ClusterConfig, Discovery, UpstreamHttp};
+use carrick_policy::connection::ConnectionInfo;
 use carrick_xds::FieldError;
 use tokio::sync::watch;
 
-pub use balance::Balancer;
 pub(crate) use breakers::{Breakers, Permit};
 pub(crate) use connect::Upstream;
 pub use connect::{ConnectContext, ConnectError, UpstreamConnection};
 pub(crate) use discover::follow_names;
 pub(crate) use eject::follow_outliers;
-pub use endpoint::{ActiveGuard, Endpoint, EndpointCounters, EndpointSet, LocalityEndpoints};
-pub(crate) use outlier::Outcome;
 pub use set::ClusterSet;
 
-use crate::address::Address;
-use crate::config::cluster::{ClusterConfig, Discovery, UpstreamHttp};
-use crate::connection::ConnectionInfo;
 use crate::secrets::Secrets;
 use crate::tls::ClientTls;
 use http::ClusterHttp;

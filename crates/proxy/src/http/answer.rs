@@ -6,17 +6,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use carrick_policy::access_log::{Format, FormatContext, Headers};
+use carrick_policy::http::forwarded::{self, X_REQUEST_ID};
+use carrick_policy::http::manager::ServerHeader;
+use carrick_policy::http::reply::LocalReply;
+use carrick_policy::http::route::{HeaderRules, Route};
 use http::header::{CONNECTION, SERVER};
 use http::{HeaderMap, HeaderValue, Method, Response};
 
 use super::failure::OVERLOADED;
-use super::forwarded::{self, X_REQUEST_ID};
-use super::manager::ServerHeader;
 use super::record::Record;
-use super::reply::LocalReply;
 use super::response::ResponseBody;
-use super::route::{HeaderRules, Route};
-use crate::access_log::{Format, FormatContext, Headers};
 
 /// Sends an answer of our own.
 pub(crate) fn answer(
@@ -63,7 +63,7 @@ pub(crate) fn apply_to_response(rules: &[&HeaderRules], headers: &mut HeaderMap,
             response: Headers::Map(response),
             trailers: Headers::List(&[]),
         };
-        super::route::render(format, context)
+        carrick_policy::http::route::render(format, context)
     };
     for rules in rules {
         rules.apply_to_response(headers, &render);

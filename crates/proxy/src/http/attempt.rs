@@ -5,18 +5,19 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use carrick_policy::balance::endpoint::Endpoint;
+use carrick_policy::config::tls::Alpn;
+use carrick_policy::http::manager::Limits;
+use carrick_policy::http::plan::ForwardPlan;
+use carrick_policy::http::prepared::Prepared;
+use carrick_policy::http::route::RetryPolicy;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 
 use super::failure::Failed;
-use super::manager::Limits;
-use super::plan::ForwardPlan;
-use super::prepared::Prepared;
 use super::record::Record;
-use super::route::RetryPolicy;
+use crate::cluster::UpstreamCluster;
 use crate::cluster::http::{Answer, Carrier, Host, Http1, NoResponse, Progress, RequestBody};
-use crate::cluster::{Endpoint, UpstreamCluster};
-use crate::config::tls::Alpn;
 
 /// What to send where.
 pub(crate) struct Attempt<'a> {

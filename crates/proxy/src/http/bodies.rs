@@ -4,10 +4,10 @@
 
 use std::sync::Arc;
 
+use carrick_policy::http::prepared::Prepared;
 use hyper::body::Incoming;
 
 use super::outgoing::speaks_http2;
-use super::prepared::Prepared;
 use super::record::Record;
 use crate::cluster::UpstreamCluster;
 use crate::cluster::http::{Progress, Replay, RequestBody, Source, Tee};

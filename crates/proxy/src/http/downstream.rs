@@ -7,22 +7,30 @@ use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use carrick_policy::connection::ConnectionInfo;
+use carrick_policy::http::framing::head::Malformed;
+use carrick_policy::http::manager::HttpManager;
 use futures_util::task::AtomicWaker;
 
-use super::framing::head::Malformed;
-use super::manager::HttpManager;
 use super::tables::RouteSlot;
-use crate::connection::ConnectionInfo;
+use crate::access_log::AccessLogs;
 use crate::drain::Drain;
 use crate::env::ProxyEnv;
 use crate::stats::HttpStats;
+
+/// What a filter chain serves HTTP with.
+pub struct HttpService {
+    pub(crate) manager: Arc<HttpManager>,
+    pub(crate) routes: Arc<RouteSlot>,
+    pub(crate) logs: AccessLogs,
+}
 
 /// What all requests of one downstream connection share.
 pub(crate) struct Downstream {
     pub(crate) info: Arc<ConnectionInfo>,
     pub(crate) manager: Arc<HttpManager>,
     pub(crate) env: Arc<ProxyEnv>,
-    pub(crate) routes: Arc<RouteSlot>,
+    pub(crate) service: Arc<HttpService>,
     pub(crate) stats: Arc<HttpStats>,
     /// Begins when the process drains, or when this connection's listener was replaced or removed.
     pub(super) drain: Drain,
@@ -49,18 +57,17 @@ pub(crate) struct Downstream {
 impl Downstream {
     pub(super) fn new(
         info: Arc<ConnectionInfo>,
-        manager: Arc<HttpManager>,
-        routes: Arc<RouteSlot>,
+        service: &Arc<HttpService>,
         drain: Drain,
         env: Arc<ProxyEnv>,
         is_http2: bool,
     ) -> Self {
         Self {
-            stats: env.stats.http(&manager.stat_prefix),
+            stats: env.stats.http(&service.manager.stat_prefix),
             info,
-            manager,
+            manager: Arc::clone(&service.manager),
+            service: Arc::clone(service),
             env,
-            routes,
             drain,
             is_http2,
             closing: AtomicBool::new(false),

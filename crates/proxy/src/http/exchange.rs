@@ -5,6 +5,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use carrick_policy::access_log::ResponseFlag;
+use carrick_policy::address::Address;
+use carrick_policy::balance::outlier;
+use carrick_policy::head::{grpc_as_http, is_grpc};
+use carrick_policy::http::plan::ForwardPlan;
+use carrick_policy::http::prepared::Prepared;
+use carrick_policy::http::reply::LocalReply;
+use carrick_policy::http::route::{Failure, Hashed, HeaderRules, RetryPolicy};
 use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version};
 use hyper::body::Incoming;
@@ -14,18 +22,11 @@ use super::attempt::{self, Attempt, Outcome, Timing};
 use super::bodies::Bodies;
 use super::failure::{self, Failed};
 use super::outgoing::{ATTEMPT_COUNT, request_for, rewrite_head};
-use super::plan::ForwardPlan;
-use super::prepared::Prepared;
 use super::record::Record;
-use super::reply::LocalReply;
 use super::response::{BodyLimits, Home, ResponseBody};
-use super::route::{Failure, Hashed, HeaderRules, RetryPolicy};
 use super::shadow;
-use crate::access_log::ResponseFlag;
-use crate::address::Address;
 use crate::cluster::http::{Answer, RequestBody, Tee};
-use crate::cluster::{self, Permit, PickContext, UpstreamCluster};
-use crate::head::{grpc_as_http, is_grpc};
+use crate::cluster::{Permit, PickContext, UpstreamCluster};
 
 const SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");
 
@@ -179,12 +180,12 @@ pub(crate) fn no_cluster(plan: &ForwardPlan) -> LocalReply {
 }
 
 /// What outlier detection is to know of an attempt.
-fn told(outcome: &Outcome) -> Option<cluster::Outcome> {
+fn told(outcome: &Outcome) -> Option<outlier::Outcome> {
     match outcome {
         Outcome::Response(answered) => {
             let response = &answered.answer.response;
             let status = grpc_as_http(response.headers()).unwrap_or(response.status().as_u16());
-            Some(cluster::Outcome::Status(status))
+            Some(outlier::Outcome::Status(status))
         }
         Outcome::Failed(failed) => failed.outcome(),
     }

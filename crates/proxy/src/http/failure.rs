@@ -2,14 +2,15 @@
 //!
 //! It must not know how a failure came about.
 
+use carrick_policy::access_log::ResponseFlag;
+use carrick_policy::balance::outlier::Outcome;
+use carrick_policy::http::reply::LocalReply;
+use carrick_policy::http::route::Failure;
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::record::Record;
-use super::reply::LocalReply;
-use super::route::Failure;
-use crate::access_log::ResponseFlag;
+use crate::cluster::PickError;
 use crate::cluster::http::{self as upstream, NoResponse};
-use crate::cluster::{Outcome, PickError};
 
 /// Tells clients of a mesh that it is no use to try again now.
 pub(crate) const OVERLOADED: HeaderName = HeaderName::from_static("x-envoy-overloaded");

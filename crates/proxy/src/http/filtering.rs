@@ -2,14 +2,15 @@
 //!
 //! It must not know how a filter decides, nor where a request goes after them.
 
-use super::filters::{CorsPolicy, Fault, Filter, FilterKind, Rbac, Stopped};
-use super::prepared::Prepared;
+use carrick_policy::access_log::ResponseFlag;
+use carrick_policy::head::RequestHead;
+use carrick_policy::http::filters::{CorsPolicy, Fault, Filter, FilterKind, Rbac, Stopped};
+use carrick_policy::http::prepared::Prepared;
+use carrick_policy::http::reply::LocalReply;
+use carrick_policy::http::route::Route;
+use carrick_policy::rbac::Subject;
+
 use super::record::Record;
-use super::reply::LocalReply;
-use super::route::Route;
-use crate::access_log::ResponseFlag;
-use crate::head::RequestHead;
-use crate::rbac::Subject;
 
 /// Lets the request through all filters, unless one answers it.
 pub(crate) async fn run(

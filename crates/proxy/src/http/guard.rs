@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::frames::{EndCheck, FrameReader, PREFACE};
 use crate::socket::Stream;
 
 /// So many cheap frames may come at once, ...
@@ -21,21 +22,11 @@ const EARNED_BY_DATA: f64 = 0.5;
 /// ... and so does every KiB that the client lets us send: gRPC clients measure the path by PINGs while they receive.
 const EARNED_BY_KIB: f64 = 1.0;
 
-const HEADER: usize = 9;
-
 /// A downstream HTTP/2 connection, watched.
 pub(crate) struct FloodGuard {
-    stream: Stream,
+    stream: EndCheck<Stream>,
     frames: FrameReader,
     budget: Budget,
-}
-
-/// Finds the headers of frames in a stream of bytes.
-struct FrameReader {
-    /// Bytes that belong to the preface or to the payload of the current frame.
-    skip: usize,
-    header: [u8; HEADER],
-    have: usize,
 }
 
 struct Budget {
@@ -75,35 +66,10 @@ fn weigh(kind: u8, flags: u8, length: usize) -> Weight {
 
 impl FloodGuard {
     pub(crate) fn new(stream: Stream) -> Self {
-        const PREFACE: usize = 24;
         Self {
-            stream,
-            frames: FrameReader { skip: PREFACE, header: [0; HEADER], have: 0 },
+            stream: EndCheck::server(stream),
+            frames: FrameReader::new(PREFACE),
             budget: Budget { left: BURST, at: Instant::now() },
-        }
-    }
-}
-
-impl FrameReader {
-    fn read(&mut self, mut bytes: &[u8], mut see: impl FnMut(Weight)) {
-        while !bytes.is_empty() {
-            if self.skip > 0 {
-                let skipped = self.skip.min(bytes.len());
-                self.skip -= skipped;
-                bytes = &bytes[skipped..];
-                continue;
-            }
-            let taken = (HEADER - self.have).min(bytes.len());
-            self.header[self.have..self.have + taken].copy_from_slice(&bytes[..taken]);
-            self.have += taken;
-            bytes = &bytes[taken..];
-            if self.have == HEADER {
-                let [a, b, c, kind, flags, ..] = self.header;
-                let length = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
-                see(weigh(kind, flags, length));
-                self.skip = length;
-                self.have = 0;
-            }
         }
     }
 }
@@ -127,13 +93,15 @@ impl AsyncRead for FloodGuard {
         let this = self.get_mut();
         let before = buf.filled().len();
         ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
-        let mut cheap = 0;
-        let budget = &mut this.budget;
-        this.frames.read(&buf.filled()[before..], |weight| match weight {
-            Weight::Useful => budget.earn(EARNED_BY_DATA),
-            Weight::Neutral => {}
-            Weight::Cheap => cheap += 1,
-        });
+        let (mut cheap, mut at) = (0, 0);
+        let bytes = &buf.filled()[before..];
+        while let Some(frame) = this.frames.next(bytes, &mut at) {
+            match weigh(frame.kind, frame.flags, frame.length) {
+                Weight::Useful => this.budget.earn(EARNED_BY_DATA),
+                Weight::Neutral => {}
+                Weight::Cheap => cheap += 1,
+            }
+        }
         if cheap > 0 && !this.budget.spend(cheap, Instant::now()) {
             return Poll::Ready(Err(io::Error::other("too many HTTP/2 control frames")));
         }

@@ -2,18 +2,18 @@
 //!
 //! It must not know when, or how often, a request is sent.
 
+use carrick_policy::access_log::{Format, FormatContext, Headers};
+use carrick_policy::config::cluster::UpstreamHttp;
+use carrick_policy::http::plan::{ForwardPlan, NewHost};
+use carrick_policy::http::prepared::Prepared;
+use carrick_policy::http::route::render;
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 
 use super::attempt::Timing;
-use super::plan::{ForwardPlan, NewHost};
-use super::prepared::Prepared;
 use super::record::Record;
-use super::route::render;
-use crate::access_log::{Format, FormatContext, Headers};
 use crate::cluster::UpstreamCluster;
-use crate::config::cluster::UpstreamHttp;
 
 const EXPECTED_TIMEOUT: HeaderName = HeaderName::from_static("x-envoy-expected-rq-timeout-ms");
 pub(crate) const ATTEMPT_COUNT: HeaderName = HeaderName::from_static("x-envoy-attempt-count");

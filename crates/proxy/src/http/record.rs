@@ -6,11 +6,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use carrick_policy::access_log::{HttpLog, LogEntry, ResponseFlag};
+use carrick_policy::balance::endpoint::ActiveGuard;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::downstream::Downstream;
-use crate::access_log::{HttpLog, LogEntry, ResponseFlag};
-use crate::cluster::ActiveGuard;
 use crate::cluster::http::{Facts, Labels, Progress};
 use crate::stats::{ClusterStats, Counter};
 
@@ -117,7 +117,7 @@ impl Record {
     pub(crate) fn keep_request_headers(&mut self, headers: &HeaderMap) {
         let downstream = self.downstream.clone();
         let http = self.http();
-        http.request_id = headers.get(super::forwarded::X_REQUEST_ID).cloned();
+        http.request_id = headers.get(carrick_policy::http::forwarded::X_REQUEST_ID).cloned();
         http.request_headers = keep(&downstream.manager.wanted.request, headers);
     }
 
@@ -176,9 +176,7 @@ impl Drop for Record {
         self.count();
         self.downstream.request_ended();
         let mut entry = std::mem::take(&mut self.entry);
-        for log in &self.downstream.manager.access_logs {
-            log.write(&entry);
-        }
+        self.downstream.service.logs.write(&entry);
         if let Some(http) = &mut entry.http {
             // What is kept for /flows must not keep whole heads in memory.
             http.request_headers = Vec::new();

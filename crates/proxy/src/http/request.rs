@@ -4,6 +4,12 @@
 
 use std::sync::atomic::Ordering;
 
+use carrick_policy::http::forwarded;
+use carrick_policy::http::manager::StripPort;
+use carrick_policy::http::path::Normalized;
+use carrick_policy::http::prepared::Prepared;
+use carrick_policy::http::reply::LocalReply;
+use carrick_policy::http::sanitize;
 use http::header::{CONNECTION, EXPECT, HOST};
 use http::request::Parts;
 use http::uri::PathAndQuery;
@@ -12,13 +18,8 @@ use hyper::body::{Body, Incoming};
 use rand::RngCore;
 
 use super::downstream::Downstream;
-use super::forwarded;
-use super::manager::StripPort;
-use super::path::Normalized;
-use super::prepared::Prepared;
+use super::own_address::own_address;
 use super::record::Record;
-use super::reply::LocalReply;
-use super::sanitize;
 
 /// Refuses what is malformed, takes off what is for this hop only, and adds what the next hop should know.
 pub(crate) fn prepare(
@@ -49,7 +50,7 @@ pub(crate) fn prepare(
         parts.headers.remove(EXPECT);
     }
     manager.underscores.apply(&mut parts.headers)?;
-    let client = forwarded::identify(&mut parts.headers, &downstream.info, &manager.client);
+    let client = forwarded::identify(&mut parts.headers, &downstream.info, &manager.client, own_address);
     record.entry.client = client.address;
     record.http().scheme = client.scheme;
     manager.xfcc.apply(&mut parts.headers, downstream.info.tls.as_deref());
@@ -111,7 +112,7 @@ fn authority(parts: &Parts, downstream: &Downstream) -> Result<HeaderValue, Loca
         StripPort::None => text,
         // A colon without a port is left as it is, as in Envoy.
         StripPort::Any if text.ends_with(':') => text,
-        StripPort::Any => super::route::without_port(text),
+        StripPort::Any => carrick_policy::http::route::without_port(text),
         StripPort::Matching => {
             text.strip_suffix(&format!(":{}", downstream.info.local.port())).unwrap_or(text)
         }

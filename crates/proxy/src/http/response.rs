@@ -10,14 +10,16 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use carrick_policy::access_log::ResponseFlag;
+use carrick_policy::balance::endpoint::Endpoint;
+use carrick_policy::balance::outlier::Outcome;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Sleep;
 
 use super::record::Record;
-use crate::access_log::ResponseFlag;
+use crate::cluster::UpstreamCluster;
 use crate::cluster::http::{Carrier, Host};
-use crate::cluster::{Endpoint, Outcome, UpstreamCluster};
 
 /// The body of an answer, and the record of the request that it ends.
 pub struct ResponseBody {

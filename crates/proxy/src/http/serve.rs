@@ -8,23 +8,22 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use carrick_policy::access_log::{HttpLog, ResponseFlag};
+use carrick_policy::connection::ConnectionInfo;
+use carrick_policy::http::manager::Codec;
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 
-use super::downstream::Downstream;
+use super::downstream::{Downstream, HttpService};
 use super::guard::FloodGuard;
-use super::manager::{Codec, HttpManager};
 use super::record::Record;
 use super::response::ResponseBody;
 use super::rewind::{Preface, read_preface};
 use super::service;
-use super::tables::RouteSlot;
 use super::wire::Wire;
-use crate::access_log::{HttpLog, ResponseFlag};
-use crate::connection::ConnectionInfo;
 use crate::drain::Drain;
 use crate::env::ProxyEnv;
 use crate::socket::Stream;
@@ -34,11 +33,11 @@ use crate::socket::Stream;
 pub async fn serve(
     mut stream: Stream,
     info: Arc<ConnectionInfo>,
-    manager: Arc<HttpManager>,
-    routes: Arc<RouteSlot>,
+    service: Arc<HttpService>,
     drain: Drain,
     env: Arc<ProxyEnv>,
 ) {
+    let manager = &service.manager;
     let preface_time = manager.limits.connection_idle.unwrap_or(Duration::MAX);
     let is_http2 = match manager.codec {
         Codec::Http1 => false,
@@ -56,7 +55,7 @@ pub async fn serve(
             },
         },
     };
-    let downstream = Arc::new(Downstream::new(info, manager, routes, drain, env, is_http2));
+    let downstream = Arc::new(Downstream::new(info, &service, drain, env, is_http2));
     let stats = downstream.stats.clone();
     stats.downstream_cx_total.increment();
     stats.downstream_cx_active.increment();

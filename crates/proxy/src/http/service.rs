@@ -5,6 +5,13 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use carrick_policy::access_log::HttpLog;
+use carrick_policy::head::is_grpc;
+use carrick_policy::http::filters::Stopped;
+use carrick_policy::http::plan::{self, Plan};
+use carrick_policy::http::prepared::Prepared;
+use carrick_policy::http::reply::LocalReply;
+use carrick_policy::http::route::Route;
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -13,17 +20,10 @@ use super::answer::answer;
 use super::downstream::Downstream;
 use super::exchange;
 use super::filtering;
-use super::filters::Stopped;
-use super::plan::{self, Plan};
-use super::prepared::Prepared;
 use super::record::Record;
-use super::reply::LocalReply;
 use super::request::prepare;
 use super::response::ResponseBody;
-use super::route::Route;
 use super::upgrade;
-use crate::access_log::HttpLog;
-use crate::head::is_grpc;
 
 /// Answers one request. What is written down about it begins at once, not when the answer is first waited for: the client may be
 /// gone by then.
@@ -55,7 +55,7 @@ async fn respond(
         Ok(prepared) => prepared,
         Err(reply) => return answer(reply, grpc, None, record),
     };
-    let plan = match downstream.routes.load() {
+    let plan = match downstream.service.routes.load() {
         Some(table) => plan::plan(&prepared.head(), &table),
         None => Plan::Answer(LocalReply::route_not_found(), None),
     };

@@ -6,17 +6,18 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
+use carrick_policy::config::cluster::UpstreamHttp;
+use carrick_policy::config::tls::Alpn;
+use carrick_policy::connection::ConnectionInfo;
+use carrick_policy::http::forwarded::mark_own;
+use carrick_policy::http::prepared::Prepared;
+use carrick_policy::http::route::{Mirror, without_port};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 
-use super::forwarded::mark_own;
 use super::outgoing::{absolute, expects_body};
-use super::prepared::Prepared;
-use super::route::{Mirror, without_port};
+use super::own_address::own_address;
 use crate::cluster::http::{Answer, Carrier, Host, RequestBody};
 use crate::cluster::{PickContext, UpstreamCluster};
-use crate::config::cluster::UpstreamHttp;
-use crate::config::tls::Alpn;
-use crate::connection::ConnectionInfo;
 use crate::env::ProxyEnv;
 
 /// The head of a copy, taken before the original is sent.
@@ -75,7 +76,7 @@ impl Copy {
         *request.method_mut() = self.method;
         *request.headers_mut() = self.headers;
         let headers = request.headers_mut();
-        mark_own(headers);
+        mark_own(headers, own_address);
         match http2 {
             true => {
                 headers.remove(http::header::HOST);

@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
-
-use super::RouteTable;
+use carrick_policy::http::RouteTable;
 
 /// All route tables of the process. Cheap to read through a [`RouteSlot`].
 #[derive(Debug, Default)]

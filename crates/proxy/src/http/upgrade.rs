@@ -7,6 +7,9 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use carrick_policy::access_log::ResponseFlag;
+use carrick_policy::http::plan::ForwardPlan;
+use carrick_policy::http::prepared::Prepared;
 use http::header::{CONNECTION, HOST, UPGRADE};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
@@ -19,11 +22,8 @@ use super::attempt::Timing;
 use super::exchange::{hash_of, no_cluster};
 use super::failure::{self, Failed};
 use super::outgoing::rewrite_head;
-use super::plan::ForwardPlan;
-use super::prepared::Prepared;
 use super::record::Record;
 use super::response::{BodyLimits, Home, ResponseBody};
-use crate::access_log::ResponseFlag;
 use crate::cluster::PickContext;
 use crate::cluster::http::{Carrier, Host, NoResponse, RequestBody};
 

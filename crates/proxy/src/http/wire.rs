@@ -11,15 +11,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use carrick_policy::http::framing::chunks::Chunks;
+use carrick_policy::http::framing::head::{self, Framing, Malformed, Rules};
+use carrick_policy::http::manager::{HttpManager, ServerHeader};
 use http::HeaderValue;
 use time::OffsetDateTime;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 use super::downstream::Downstream;
-use super::framing::chunks::Chunks;
-use super::framing::head::{self, Framing, Malformed, Rules};
-use super::manager::{HttpManager, ServerHeader};
 use crate::socket::Stream;
 
 /// For a head to arrive, where the configuration says nothing.

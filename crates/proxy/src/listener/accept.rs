@@ -14,6 +14,7 @@ use tracing::{info, warn};
 use super::set::Entry;
 use super::{Listener, ListenerSet, serve};
 use crate::env::ProxyEnv;
+use crate::socket::options;
 
 /// How long to wait after the process ran out of descriptors or memory, before accepting again. Connections wait in the backlog.
 const BREATH: Duration = Duration::from_millis(100);
@@ -85,7 +86,7 @@ fn bind(listener: &Listener) -> io::Result<TcpListener> {
         // Not left to the kernel's default: `[::]` takes IPv4 only where the configuration says so.
         socket.set_only_v6(!listener.config.ipv4_compat)?;
     }
-    listener.config.sockets.apply(&socket, address)?;
+    options::apply(&listener.config.sockets, &socket, address)?;
     socket.bind(&address.into())?;
     socket.listen(i32::try_from(listener.config.backlog).unwrap_or(i32::MAX))?;
     TcpListener::from_std(socket.into())
@@ -126,7 +127,7 @@ async fn accept(from: Source, socket: TcpListener, stop: CancellationToken) {
 fn start(from: &Source, stream: TcpStream, remote: SocketAddr) {
     let listener = from.current.load_full();
     let prepared = stream.set_nodelay(true).and_then(|()| {
-        listener.config.sockets.apply_accepted(socket2::SockRef::from(&stream))?;
+        options::apply_accepted(&listener.config.sockets, socket2::SockRef::from(&stream))?;
         stream.local_addr()
     });
     // A connection that is gone before it began needs no service.

@@ -7,13 +7,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use carrick_policy::connection::ClientHello;
+use carrick_policy::listener::client_hello::{Hello, HelloReader};
+use carrick_policy::listener::config::{ListenerConfig, ListenerFilterKind};
+use carrick_policy::listener::http_inspector::{Sniff, sniff};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
-
-use super::client_hello::{Hello, HelloReader};
-use super::http_inspector::{Sniff, sniff};
-use crate::connection::ClientHello;
-use crate::listener::config::{ListenerConfig, ListenerFilterKind};
 
 /// A ClientHello that has begun must be complete after this, whatever the configuration allows to connections that say nothing.
 pub(super) const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
@@ -174,6 +173,6 @@ pub(super) async fn read_client_hello(
 ) -> Result<(Bytes, Option<ClientHello>), Stopped> {
     let deadline = Some(Instant::now() + HELLO_TIMEOUT);
     let mut reader = Reader { stream, buffer: BytesMut::from(prefix), deadline };
-    let hello = reader.client_hello(super::client_hello::DEFAULT_LIMIT).await?;
+    let hello = reader.client_hello(carrick_policy::listener::client_hello::DEFAULT_LIMIT).await?;
     Ok((reader.buffer.freeze(), hello))
 }

@@ -2,13 +2,10 @@
 //!
 //! It must not know where configuration comes from, nor what filters do with a connection.
 //!
-//! Reading order: [`Listener`] and its chains; `accept` (sockets); `serve` (a connection's way to its filter); `inspect` with
-//! [`client_hello`] and [`http_inspector`] (listener filters).
+//! Reading order: [`Listener`] and its chains; `accept` (sockets); `serve` (a connection's way to its filter); `inspect`
+//! (listener filters).
 
 mod accept;
-pub mod client_hello;
-pub mod config;
-pub mod http_inspector;
 mod inspect;
 mod refuse;
 mod serve;
@@ -17,25 +14,29 @@ mod set;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use carrick_policy::http::RouteSource;
+use carrick_policy::listener::config::{ChainConfig, ListenerConfig, NetworkFilter};
 use carrick_xds::FieldError;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use accept::{install, stop_all, uninstall};
 pub use set::{ListenerSet, ListenerSummary};
 
-use crate::config::tcp_proxy::TcpProxyConfig;
+use crate::access_log::AccessLogs;
 use crate::drain::Drain;
-use crate::http::{HttpManager, RouteSlot, RouteSource, RouteTables};
+use crate::http::{HttpService, RouteSlot, RouteTables};
 use crate::secrets::Secrets;
 use crate::stats::{ListenerStats, Stats};
+use crate::tcp::TcpService;
 use crate::tls::ServerTls;
-use config::{ChainConfig, ListenerConfig, NetworkFilter};
 
 /// One listener resource, ready to serve once its secrets and routes are there.
 pub struct Listener {
     pub config: ListenerConfig,
     /// Parallel to the configuration's chains; the default chain is last, if there is one.
     chains: Vec<Arc<Chain>>,
+    /// Of connections that no chain took.
+    logs: AccessLogs,
     stats: Arc<ListenerStats>,
 }
 
@@ -51,24 +52,46 @@ pub struct Chain {
 
 /// What a chain does with its connections, with all that it takes.
 enum Service {
-    Tcp(Arc<TcpProxyConfig>),
-    Http { manager: Arc<HttpManager>, routes: Arc<RouteSlot> },
+    Tcp(Arc<TcpService>),
+    Http(Arc<HttpService>),
     Close,
 }
 
 impl Service {
-    fn new(filter: &NetworkFilter, routes: &RouteTables) -> Self {
-        match filter {
-            NetworkFilter::TcpProxy(config) => Self::Tcp(Arc::clone(config)),
+    fn new(chain: &ChainConfig, routes: &RouteTables) -> Result<Self, FieldError> {
+        let logs = open_logs(chain)?;
+        Ok(match &chain.filter {
+            NetworkFilter::TcpProxy(config) => {
+                Self::Tcp(Arc::new(TcpService { config: Arc::clone(config), logs }))
+            }
             NetworkFilter::Http(manager) => {
                 let routes = match manager.route_source() {
                     RouteSource::Rds(name) => routes.slot(&name),
                     RouteSource::Inline(table) => Arc::new(RouteSlot::fixed(table)),
                 };
-                Self::Http { manager: Arc::clone(manager), routes }
+                Self::Http(Arc::new(HttpService { manager: Arc::clone(manager), routes, logs }))
             }
             NetworkFilter::Close => Self::Close,
-        }
+        })
+    }
+}
+
+fn open_logs(chain: &ChainConfig) -> Result<AccessLogs, FieldError> {
+    let logs = match &chain.filter {
+        NetworkFilter::TcpProxy(config) => config.access_log.as_slice(),
+        NetworkFilter::Http(manager) => manager.access_logs.as_slice(),
+        NetworkFilter::Close => &[],
+    };
+    let place =
+        |error: FieldError| error.within("typed_config").within(format!("filters[{}]", chain.rbac.len()));
+    AccessLogs::open(logs).map_err(place)
+}
+
+/// Where the configuration has its `n`th chain.
+fn place(config: &ListenerConfig, n: usize) -> String {
+    match n < config.chains.len() {
+        true => format!("filter_chains[{n}]"),
+        false => "default_filter_chain".to_owned(),
     }
 }
 
@@ -89,21 +112,18 @@ impl Listener {
             chains.push(match same {
                 Some(same) => Arc::clone(same),
                 None => {
-                    let place = if n < config.chains.len() {
-                        format!("filter_chains[{n}]")
-                    } else {
-                        "default_filter_chain".to_owned()
-                    };
                     let tls = chain.tls.clone().map(|tls| ServerTls::new(tls, secrets)).transpose();
-                    let tls = tls.map_err(|e| e.within("transport_socket.typed_config").within(place))?;
-                    let service = Service::new(&chain.filter, routes);
-                    let (config, drain) = (Arc::clone(chain), drain.child());
-                    Arc::new(Chain { config, tls, service, drain, close: CancellationToken::new() })
+                    let tls =
+                        tls.map_err(|e| e.within("transport_socket.typed_config").within(place(&config, n)))?;
+                    let service = Service::new(chain, routes).map_err(|e| e.within(place(&config, n)))?;
+                    let (drain, close) = (drain.child(), CancellationToken::new());
+                    Arc::new(Chain { config: Arc::clone(chain), tls, service, drain, close })
                 }
             });
         }
         let stats = stats.listener(&config.address.to_string().replace(':', "_"));
-        Ok(Self { config, chains, stats })
+        let logs = AccessLogs::open(&config.access_log)?;
+        Ok(Self { config, chains, logs, stats })
     }
 
     pub fn name(&self) -> &str {

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use carrick_policy::access_log::{LogEntry, ResponseFlag};
+use carrick_policy::connection::ConnectionInfo;
+
 use super::Listener;
-use crate::access_log::{LogEntry, ResponseFlag};
-use crate::connection::ConnectionInfo;
 use crate::env::ProxyEnv;
 use crate::flow::FlowRecord;
 
@@ -44,7 +45,5 @@ pub(super) fn refuse(env: &ProxyEnv, listener: &Listener, info: &ConnectionInfo,
         termination_details: Some(details.into()),
         ..LogEntry::default()
     };
-    for log in &listener.config.access_log {
-        log.write(&entry);
-    }
+    listener.logs.write(&entry);
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use carrick_policy::chain::ChainFacts;
+use carrick_policy::connection::{ClientHello, ConnectionInfo};
 use tokio::net::TcpStream;
 
 use super::inspect::{Inspection, Stopped, inspect, read_client_hello};
 use super::refuse::{Refused, refuse};
 use super::{Chain, Listener, ListenerSet, Service};
-use crate::chain::ChainFacts;
-use crate::connection::{ClientHello, ConnectionInfo};
 use crate::env::ProxyEnv;
 use crate::socket::{Prefixed, Socket, Stream};
 use crate::tcp::{self, Downstream};
@@ -143,21 +143,20 @@ async fn run(
     let info = Arc::new(info);
     if let Some(why) = chain.config.rbac.iter().find_map(|rbac| rbac.refuses(&info)) {
         return match &chain.service {
-            Service::Tcp(config) => tcp::refuse(&info, config, &env, why),
-            Service::Http { .. } | Service::Close => {
+            Service::Tcp(service) => tcp::refuse(&info, service, &env, why),
+            Service::Http(_) | Service::Close => {
                 refuse(&env, &listener, &info, &Refused::Rbac(why));
             }
         };
     }
     let filter = async {
         match &chain.service {
-            Service::Tcp(config) => {
-                tcp::proxy(downstream, Arc::clone(&info), Arc::clone(config), Arc::clone(&env)).await;
+            Service::Tcp(service) => {
+                tcp::proxy(downstream, Arc::clone(&info), Arc::clone(service), Arc::clone(&env)).await;
             }
-            Service::Http { manager, routes } => {
-                let (manager, routes) = (Arc::clone(manager), Arc::clone(routes));
-                let (drain, env) = (chain.drain.clone(), Arc::clone(&env));
-                crate::http::serve(boxed(downstream), info, manager, routes, drain, env).await;
+            Service::Http(service) => {
+                let (service, drain) = (Arc::clone(service), chain.drain.clone());
+                crate::http::serve(boxed(downstream), info, service, drain, Arc::clone(&env)).await;
             }
             Service::Close => {}
         }

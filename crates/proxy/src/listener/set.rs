@@ -1,10 +1,11 @@
 //! The listeners in use: by name for their owner, by address for connections that are handed over.
 
-use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
+use carrick_policy::listener::destination::ByDestination;
 use tokio_util::sync::CancellationToken;
 
 use super::Listener;
@@ -12,7 +13,7 @@ use super::Listener;
 #[derive(Default)]
 pub struct ListenerSet {
     by_name: Mutex<BTreeMap<String, Entry>>,
-    by_address: ArcSwap<HashMap<SocketAddr, Arc<Listener>>>,
+    by_address: ArcSwap<ByDestination<Arc<Listener>>>,
 }
 
 pub(super) struct Entry {
@@ -57,16 +58,8 @@ impl ListenerSet {
         self.by_address.store(Arc::new(listeners.collect()));
     }
 
-    /// The listener for connections to `destination`: one with exactly that address, else one for the port on all addresses.
+    /// The listener for connections that were redirected on their way to `destination`.
     pub(super) fn for_destination(&self, destination: SocketAddr) -> Option<Arc<Listener>> {
-        let by_address = self.by_address.load();
-        let everywhere: [IpAddr; 2] = match destination.ip().to_canonical() {
-            IpAddr::V4(_) => [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
-            IpAddr::V6(_) => [Ipv6Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
-        };
-        let exact = by_address.get(&destination);
-        let wildcard =
-            || everywhere.iter().find_map(|ip| by_address.get(&SocketAddr::new(*ip, destination.port())));
-        exact.or_else(wildcard).cloned()
+        self.by_address.load().find(destination).cloned()
     }
 }

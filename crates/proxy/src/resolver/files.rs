@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
-use crate::config::cluster::DnsFamily;
+use carrick_policy::config::cluster::DnsFamily;
 
 /// The two files, parsed. Lines that are not understood are passed over, as the C library does.
 #[derive(Debug, Default)]

@@ -1,6 +1,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use carrick_policy::config::cluster::DnsFamily;
 use hickory_proto::op::{Message, MessageType, ResponseCode};
 use hickory_proto::rr::rdata::{A, CNAME};
 use hickory_proto::rr::{Name, RData, Record};
@@ -8,7 +9,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
 
 use super::{ResolveError, Resolver, SystemFiles};
-use crate::config::cluster::DnsFamily;
 
 /// A name server on loopback that knows a few names, and cuts its UDP answers for `big.test`.
 async fn name_server() -> SocketAddr {

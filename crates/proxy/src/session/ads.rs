@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use carrick_backoff::Backoff;
+use carrick_policy::config::source::GrpcSource;
 use carrick_xds::client::{Client, Delivery};
 use carrick_xds::nack::Refusal;
 use carrick_xds::pb::envoy::config::core::v3::Node;
@@ -15,7 +16,6 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use tracing::{info, warn};
 
 use super::{StreamError, channel, reconnects};
-use crate::config::source::GrpcSource;
 use crate::env::ProxyEnv;
 use crate::resources::Origin;
 use crate::store::Store;

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use carrick_policy::config::source::GrpcSource;
+use carrick_policy::connection::ConnectionInfo;
 use http::{Request, Response, Uri};
 use hyper::body::Incoming;
 use hyper::client::conn::http2;
@@ -12,8 +14,6 @@ use tower::util::BoxCloneService;
 
 use super::StreamError;
 use crate::cluster::PickContext;
-use crate::config::source::GrpcSource;
-use crate::connection::ConnectionInfo;
 use crate::env::ProxyEnv;
 
 pub(super) type Channel = BoxCloneService<Request<Body>, Response<Incoming>, hyper::Error>;

@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use carrick_backoff::Backoff;
+use carrick_policy::config::resource;
+use carrick_policy::config::source::{GrpcSource, Source};
+use carrick_policy::secret::Secret;
 use carrick_xds::ResourceType;
 use carrick_xds::client::{Client, SotwClient};
 use carrick_xds::nack::Refusal;
@@ -19,10 +22,7 @@ use tracing::{info, warn};
 
 use super::channel::{self, Channel};
 use super::{StreamError, reconnects};
-use crate::config::resource;
-use crate::config::source::{GrpcSource, Source};
 use crate::env::ProxyEnv;
-use crate::secrets::Secret;
 use crate::store::Store;
 
 /// Keeps one stream to every server that secrets in use come from. Runs until the process ends.

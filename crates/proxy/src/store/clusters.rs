@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use carrick_policy::config::cluster::{ClusterConfig, Discovery};
+use carrick_policy::config::endpoint::Assignment;
+use carrick_policy::config::source::Fetch;
 use carrick_xds::pb::envoy::config::cluster::v3::Cluster;
 use carrick_xds::{FieldError, ResourceType};
 use tokio::time::Instant;
 
 use super::{State, Warming, same_name};
 use crate::cluster::{UpstreamCluster, follow_names, follow_outliers};
-use crate::config::cluster::{ClusterConfig, Discovery};
-use crate::config::endpoint::Assignment;
-use crate::config::source::Fetch;
 use crate::resources::{LoadedVersion, Origin};
 
 #[derive(Default)]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use carrick_policy::listener::config::ListenerConfig;
 use carrick_xds::pb::envoy::config::listener::v3::Listener as ListenerPb;
 use carrick_xds::{FieldError, ResourceType};
 use tokio::time::Instant;
@@ -11,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use super::{State, Warming};
-use crate::listener::config::ListenerConfig;
 use crate::listener::{Listener, install, uninstall};
 use crate::resources::{LoadedVersion, Origin};
 

@@ -5,21 +5,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use carrick_policy::access_log::{LogEntry, ResponseFlag};
+use carrick_policy::address::Address;
+use carrick_policy::connection::{ConnectionInfo, TlsFacts};
 use tokio::time::Instant;
 
+use super::TcpService;
 use super::relay::Traffic;
-use crate::access_log::{LogEntry, ResponseFlag};
-use crate::address::Address;
 use crate::cluster::UpstreamCluster;
-use crate::config::tcp_proxy::TcpProxyConfig;
-use crate::connection::{ConnectionInfo, TlsFacts};
 use crate::env::ProxyEnv;
 use crate::flow::{FlowRecord, FlowTls};
 
 /// Collects the facts of one connection, and writes them down when it is established and when it is over.
 pub(super) struct Journal<'a> {
     env: &'a ProxyEnv,
-    config: &'a TcpProxyConfig,
+    service: &'a TcpService,
     began: Instant,
     entry: LogEntry,
     record: FlowRecord,
@@ -31,7 +31,7 @@ impl<'a> Journal<'a> {
     pub fn new(
         env: &'a ProxyEnv,
         info: &Arc<ConnectionInfo>,
-        config: &'a TcpProxyConfig,
+        service: &'a TcpService,
         cluster: &str,
     ) -> Self {
         let entry = LogEntry {
@@ -44,7 +44,7 @@ impl<'a> Journal<'a> {
         record.cluster = Some(cluster.to_owned());
         Self {
             env,
-            config,
+            service,
             began: Instant::now(),
             entry,
             record,
@@ -86,7 +86,7 @@ impl<'a> Journal<'a> {
     pub fn connected(&mut self) {
         self.record.response_flags = self.entry.flags.to_string();
         self.sequence = Some(self.env.flows.record(self.record.clone()));
-        if self.config.log_on_connect {
+        if self.service.config.log_on_connect {
             self.entry.duration = self.began.elapsed();
             self.log();
         }
@@ -120,8 +120,6 @@ impl<'a> Journal<'a> {
     }
 
     fn log(&self) {
-        for log in &self.config.access_log {
-            log.write(&self.entry);
-        }
+        self.service.logs.write(&self.entry);
     }
 }

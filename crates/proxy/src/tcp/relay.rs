@@ -10,12 +10,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use carrick_policy::tcp_proxy::TcpProxyConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use super::Downstream;
 use crate::cluster::Upstream;
-use crate::config::tcp_proxy::TcpProxyConfig;
 
 /// What was carried so far.
 #[derive(Debug, Default, Clone, Copy)]

@@ -4,6 +4,10 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
+use carrick_policy::config::tls::UpstreamTlsConfig;
+use carrick_policy::connection::TlsFacts;
+use carrick_policy::secret::Secret;
+use carrick_policy::tls::verify::{Verifier, handshake_error};
 use carrick_xds::FieldError;
 use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::crypto::CryptoProvider;
@@ -15,11 +19,8 @@ use tokio_rustls::client::TlsStream;
 
 use super::facts::facts;
 use super::sniff::Sniffed;
-use super::verify::{Verifier, handshake_error};
 use super::{HandshakeError, Loaded, Material, NotReady};
-use crate::config::tls::UpstreamTlsConfig;
-use crate::connection::TlsFacts;
-use crate::secrets::{Secret, Secrets};
+use crate::secrets::Secrets;
 use crate::socket::Socket;
 
 /// One upstream TLS context. Follows its secrets: each handshake uses the newest.

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use carrick_identity::Certificate;
+use carrick_policy::connection::TlsFacts;
+use carrick_policy::secret::Identity;
+use carrick_policy::tls::subject::rfc2253;
 use rustls::{CommonState, ProtocolVersion};
 use sha2::{Digest, Sha256};
-
-use super::subject::rfc2253;
-use crate::connection::TlsFacts;
-use crate::secrets::Identity;
 
 /// What can be said of this connection now. `sni` and `random` are what the client sent.
 pub(super) fn facts(

@@ -6,18 +6,17 @@ mod client;
 mod facts;
 mod server;
 mod sniff;
-mod subject;
-mod verify;
 
 pub(crate) use client::{ClientTls, UpstreamTls, socket_of};
 pub(crate) use server::ServerTls;
 
 use std::sync::Arc;
 
+use carrick_policy::config::tls::{CertificateRef, TlsSettings, ValidationRef};
+use carrick_policy::secret::{Identity, Secret, Validation};
 use carrick_xds::FieldError;
 
-use crate::config::tls::{CertificateRef, TlsSettings, ValidationRef};
-use crate::secrets::{Identity, Secret, SecretSlot, Secrets, Validation};
+use crate::secrets::{SecretSlot, Secrets};
 
 /// Why a handshake did not finish.
 #[derive(Debug, thiserror::Error)]

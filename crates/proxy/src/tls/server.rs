@@ -4,6 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
+use carrick_policy::config::tls::DownstreamTlsConfig;
+use carrick_policy::connection::{ClientHello, TlsFacts};
+use carrick_policy::secret::Secret;
+use carrick_policy::tls::verify::{Verifier, handshake_error};
 use carrick_xds::FieldError;
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
@@ -12,11 +16,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::facts::facts;
-use super::verify::{Verifier, handshake_error};
 use super::{HandshakeError, Loaded, Material, NotReady};
-use crate::config::tls::DownstreamTlsConfig;
-use crate::connection::{ClientHello, TlsFacts};
-use crate::secrets::{Secret, Secrets};
+use crate::secrets::Secrets;
 use crate::socket::Prefixed;
 
 /// One listener filter chain's TLS. Follows its secrets: each handshake uses the newest.

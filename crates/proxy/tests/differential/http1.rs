@@ -7,30 +7,25 @@ use futures_util::StreamExt;
 use futures_util::stream;
 
 use crate::bootstrap::Upstreams;
+use crate::fixtures::echo::tcp::echo;
+use crate::fixtures::echo::{http1, http2};
+use crate::fixtures::nobody;
+use crate::fixtures::raw::{End, Response, Seen, connect_from, exchange, listed};
 use crate::known;
 use crate::matrix::{Case, cases};
 use crate::pair::{Pair, Side};
-use crate::passthrough::echo;
-use crate::support::raw::{End, Response, Seen, connect_from, exchange, listed};
-use crate::support::teller::teller;
-use crate::support::teller2::teller2;
 
 /// Exchanges under way at once, per proxy.
 const AT_ONCE: usize = 80;
 
-/// An address that refuses connections.
-async fn dead() -> SocketAddr {
-    tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
-}
-
 /// Both proxies, with upstreams behind them.
 pub async fn start() -> Pair {
     let upstreams = Upstreams {
-        main: teller("main").await,
-        other: teller("other").await,
-        http2: teller2("http2").await,
+        main: http1::echo("main").await,
+        other: http1::echo("other").await,
+        http2: http2::echo("http2").await,
         echoes: [echo("istio").await, echo("sni").await, echo("plain").await, echo("default").await],
-        dead: dead().await,
+        dead: nobody().await,
     };
     Pair::start(&upstreams).await
 }

@@ -9,13 +9,13 @@ use futures_util::{StreamExt, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 
 use crate::bootstrap::HTTP;
+use crate::fixtures::echo::http1;
+use crate::fixtures::echo::http2::MISDEEDS;
+use crate::fixtures::raw::{connect_from, listed};
 use crate::http1::{start, upstream_saw};
 use crate::known;
 use crate::matrix::{HOSTS, METHODS, PATHS, ROUTED, headers_of_http2};
 use crate::pair::Side;
-use crate::support::raw::{connect_from, listed};
-use crate::support::teller;
-use crate::support::teller2::MISDEEDS;
 
 const AT_ONCE: usize = 80;
 /// How long an answer may take before it counts as none.
@@ -72,7 +72,7 @@ fn cases() -> Vec<Case> {
                 }
             }
         }
-        for answer in teller::answers().chain(["reset-at-once", "never"]) {
+        for answer in http1::answers().chain(["reset-at-once", "never"]) {
             for method in ["GET", "POST"] {
                 let path = format!("/do/{answer}");
                 all.push(Case { method, path, ..case(listener, format!("upstream {answer} {method}")) });

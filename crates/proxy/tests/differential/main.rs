@@ -11,11 +11,11 @@
 )]
 
 mod bootstrap;
+#[path = "../fixtures/mod.rs"]
+mod fixtures;
 mod http1;
 mod http2;
 mod known;
 mod matrix;
 mod pair;
 mod passthrough;
-#[path = "../support/mod.rs"]
-mod support;

@@ -2,9 +2,9 @@
 //! differently.
 
 use crate::bootstrap::HTTP;
-use crate::support::raw::Then;
-use crate::support::teller;
-use crate::support::teller2::MISDEEDS;
+use crate::fixtures::echo::http1;
+use crate::fixtures::echo::http2::MISDEEDS;
+use crate::fixtures::raw::Then;
 
 /// One connection: what the client sends, and what it does then.
 pub struct Case {
@@ -480,7 +480,7 @@ pub fn cases() -> Vec<Case> {
                 add(format!("over HTTP/2 {misdeed} {method} {headers:?}"), listener, bytes, Then::AskAgain);
             }
         }
-        for answer in teller::answers().chain(["reset-at-once", "never"]) {
+        for answer in http1::answers().chain(["reset-at-once", "never"]) {
             for (method, headers) in [
                 ("GET", ""),
                 ("POST", "content-length: 0\r\n"),

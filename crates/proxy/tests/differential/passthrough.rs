@@ -8,13 +8,12 @@ use futures_util::{StreamExt, stream};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
+use crate::fixtures::raw::connect_from;
 use crate::http1::start;
 use crate::known;
 use crate::pair::Side;
-use crate::support::raw::connect_from;
 
 const AT_ONCE: usize = 50;
 /// How long a connection may take to end.
@@ -26,23 +25,6 @@ struct Case {
     name: String,
     listener: &'static str,
     bytes: Vec<u8>,
-}
-
-/// A server that says its name, then what it hears, then goodbye.
-pub async fn echo(name: &'static str) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let (mut read, mut write) = stream.split();
-                write.write_all(format!("{name}:").as_bytes()).await?;
-                tokio::io::copy(&mut read, &mut write).await?;
-                write.write_all(b":bye").await
-            });
-        }
-    });
-    address
 }
 
 /// The first bytes of a real client.

@@ -3,8 +3,10 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::fixtures::yaml::{filter, http, http_with, log};
+use crate::fixtures::{ANY_PORT, bootstrap, cluster};
 use crate::server::Server;
-use crate::world::{ANY_PORT, Subject, bootstrap, both, cluster, filter, http, http_with, log};
+use crate::subjects::{Subject, both};
 
 const ALL: &str = "{name: all, match: {prefix: /}, route: {cluster: b}}";
 

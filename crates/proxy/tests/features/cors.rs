@@ -1,7 +1,10 @@
 //! Cross-origin requests: preflights are answered, other answers are marked.
 
+use crate::fixtures::curl::Reply;
+use crate::fixtures::yaml::{filter, http_with};
+use crate::fixtures::{bootstrap, cluster};
 use crate::server::Server;
-use crate::world::{Reply, bootstrap, both, cluster, filter, http_with};
+use crate::subjects::both;
 
 fn policy(fields: &str) -> String {
     format!(

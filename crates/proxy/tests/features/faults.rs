@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use crate::fixtures::yaml::{filter, http};
+use crate::fixtures::{bootstrap, cluster};
 use crate::server::Server;
-use crate::world::{bootstrap, both, cluster, filter, http};
+use crate::subjects::both;
 
 fn fault(fields: &str) -> String {
     format!(
@@ -75,7 +77,7 @@ async fn a_share_of_the_requests_is_aborted() {
     let yaml = bootstrap(&[http(&filters, &route("half", &half))], &[cluster("b", &[server.address], "")]);
     for subject in &both(&yaml).await {
         let url = format!("http://{}/half?[1-200]", subject.address("http"));
-        crate::world::curl(&["-o", "/dev/null", &url]).await;
+        crate::fixtures::curl::curl(&["-o", "/dev/null", &url]).await;
         let passed = server.take().len();
         // Outside of that once in 10^20.
         assert!((35..165).contains(&passed), "{}: {passed} of 200 passed", subject.name);

@@ -14,9 +14,11 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 
-use crate::authority::{Identity, quoted};
+use crate::fixtures::authority::{Identity, quoted};
+use crate::fixtures::curl::curl;
+use crate::fixtures::{ANY_PORT, bootstrap, cluster};
 use crate::server::Server;
-use crate::world::{ANY_PORT, bootstrap, both, cluster, curl};
+use crate::subjects::both;
 
 const DAY: Duration = Duration::from_secs(86_400);
 const OWN: &str = "spiffe://cluster1.example/ns/default/sa/client";

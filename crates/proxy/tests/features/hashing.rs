@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use crate::fixtures::curl::curl;
+use crate::fixtures::yaml::http;
+use crate::fixtures::{ANY_PORT, bootstrap, cluster};
 use crate::server::Server;
-use crate::world::{ANY_PORT, Subject, bootstrap, both, cluster, curl, http};
+use crate::subjects::{Subject, both};
 
 async fn servers() -> [Server; 3] {
     [Server::start("a").await, Server::start("b").await, Server::start("c").await]

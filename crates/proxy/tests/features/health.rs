@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::fixtures::bootstrap;
+use crate::fixtures::yaml::http;
 use crate::server::Server;
-use crate::world::{Subject, bootstrap, both, http};
+use crate::subjects::{Subject, both};
 
 const ROUTE: &str = "{name: all, match: {prefix: /}, route: {cluster: b}}";
 

@@ -1,8 +1,11 @@
 //! Access rules about who the peer is: names that mutual TLS has proven.
 
-use crate::authority::{Authority, Identity, quoted};
+use crate::fixtures::authority::{Authority, Identity, quoted};
+use crate::fixtures::curl::{Reply, curl};
+use crate::fixtures::yaml::{filter, http, log};
+use crate::fixtures::{ANY_PORT, bootstrap, cluster};
 use crate::server::Server;
-use crate::world::{ANY_PORT, Reply, Subject, bootstrap, both, cluster, curl, filter, http, log};
+use crate::subjects::{Subject, both};
 
 /// Mutual TLS, where a client may come without a certificate.
 fn tls(ca: &Authority, own: &Identity) -> String {

@@ -1,7 +1,10 @@
 //! Circuit breakers: what is too much is refused at once, and says so.
 
+use crate::fixtures::curl::curl;
+use crate::fixtures::yaml::{http, log};
+use crate::fixtures::{ANY_PORT, bootstrap, cluster, eventually};
 use crate::server::Server;
-use crate::world::{ANY_PORT, Subject, bootstrap, both, cluster, curl, eventually, http, log};
+use crate::subjects::{Subject, both};
 
 const ROUTE: &str = "{name: all, match: {prefix: /}, route: {cluster: b}}";
 const OVERFLOW: &str = "upstream connect error or disconnect/reset before headers. reset reason: overflow";

@@ -8,10 +8,10 @@
 )]
 
 mod access;
-#[path = "../transport/authority.rs"]
-mod authority;
 mod cors;
 mod faults;
+#[path = "../fixtures/mod.rs"]
+mod fixtures;
 mod forgeries;
 mod hashing;
 mod health;
@@ -23,4 +23,4 @@ mod outliers;
 mod patience;
 mod routes;
 mod server;
-mod world;
+mod subjects;

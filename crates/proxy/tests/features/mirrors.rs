@@ -1,7 +1,9 @@
 //! Mirroring: another cluster gets copies, and nobody waits for it.
 
+use crate::fixtures::yaml::http;
+use crate::fixtures::{bootstrap, cluster, eventually, nobody};
 use crate::server::{Seen, Server};
-use crate::world::{bootstrap, both, cluster, eventually, http, nobody};
+use crate::subjects::both;
 
 async fn one(server: &Server) -> Seen {
     eventually(async || server.count() > 0).await;

@@ -1,7 +1,10 @@
 //! Where bytes go by name: clusters that resolve host names, and gateways that pass TLS on by SNI.
 
+use crate::fixtures::curl::curl;
+use crate::fixtures::yaml::http;
+use crate::fixtures::{ANY_PORT, bootstrap};
 use crate::server::Server;
-use crate::world::{ANY_PORT, Subject, bootstrap, both, curl, http};
+use crate::subjects::{Subject, both};
 
 const ROUTE: &str = "{name: all, match: {prefix: /}, route: {cluster: b, auto_host_rewrite: true}}";
 
@@ -42,7 +45,7 @@ fn gateway(servers: &[(&str, u16)]) -> String {
     );
     let clusters: Vec<_> = servers
         .iter()
-        .map(|(name, port)| crate::world::cluster(name, &[([127, 0, 0, 1], *port).into()], ""))
+        .map(|(name, port)| crate::fixtures::cluster(name, &[([127, 0, 0, 1], *port).into()], ""))
         .collect();
     bootstrap(&[listener], &clusters)
 }
@@ -68,7 +71,7 @@ async fn ask(subject: &Subject, name: &str, alpn: &[&str]) -> String {
 
 /// A TLS server that is not ours; it answers with a page about the connection.
 async fn tls_server(folder: &std::path::Path) -> (tokio::process::Child, u16) {
-    let port = crate::world::nobody().await.port();
+    let port = crate::fixtures::nobody().await.port();
     let made = tokio::process::Command::new("openssl")
         .args([
             "req",
@@ -105,7 +108,7 @@ async fn tls_server(folder: &std::path::Path) -> (tokio::process::Child, u16) {
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    crate::world::eventually(async || {
+    crate::fixtures::eventually(async || {
         curl(&["-k", &format!("https://127.0.0.1:{port}/")]).await.status == 200
     })
     .await;
@@ -119,7 +122,7 @@ async fn gateways_pass_on_what_names_a_service_and_comes_from_the_mesh() {
     let name = "outbound_.80_._.server.ns.svc.cluster.local";
     let yaml = gateway(&[
         (name, port),
-        ("outbound_.80_.v1_.server.ns.svc.cluster.local", crate::world::nobody().await.port()),
+        ("outbound_.80_.v1_.server.ns.svc.cluster.local", crate::fixtures::nobody().await.port()),
     ]);
     for subject in &both(&yaml).await {
         for (sni, alpn, passes) in [
@@ -160,7 +163,7 @@ async fn requests_may_be_marked_for_the_mesh_by_their_alpn() {
     let tls = ", transport_socket: {name: tls, typed_config: {'@type': \
         type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext, \
         common_tls_context: {alpn_protocols: [of-cluster]}}}";
-    let cluster = crate::world::cluster("b", &[server], tls);
+    let cluster = crate::fixtures::cluster("b", &[server], tls);
     let listeners = [listener("http", offer), listener("plain", ""), by_route];
     for subject in &both(&bootstrap(&listeners, &[cluster])).await {
         let plain = format!("http://{}/", subject.address("plain"));

@@ -2,8 +2,10 @@
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::fixtures::yaml::http;
+use crate::fixtures::{bootstrap, cluster, eventually, nobody};
 use crate::server::Server;
-use crate::world::{Subject, bootstrap, both, cluster, eventually, http, nobody};
+use crate::subjects::{Subject, both};
 
 const ROUTE: &str = "{name: all, match: {prefix: /}, route: {cluster: b}}";
 

@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use crate::fixtures::yaml::http;
+use crate::fixtures::{bootstrap, cluster, nobody};
 use crate::server::Server;
-use crate::world::{bootstrap, both, cluster, http, nobody};
+use crate::subjects::both;
 
 fn route(name: &str, action: &str) -> String {
     format!("{{name: {name}, match: {{prefix: /{name}}}, route: {{cluster: b, {action}}}}}")

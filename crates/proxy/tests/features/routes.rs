@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::fixtures::yaml::{http, http_with};
+use crate::fixtures::{bootstrap, cluster};
 use crate::server::Server;
-use crate::world::{bootstrap, both, cluster, http, http_with};
+use crate::subjects::both;
 
 #[tokio::test]
 async fn redirects_change_what_they_name_and_keep_the_rest() {

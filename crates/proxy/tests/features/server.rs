@@ -12,8 +12,9 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::server::Acceptor;
-use tokio::net::TcpListener;
 use tokio_rustls::LazyConfigAcceptor;
+
+use crate::fixtures::echo::listen;
 
 pub struct Server {
     pub address: SocketAddr,
@@ -45,24 +46,21 @@ impl Server {
 
     /// Another one, which answers with this status unless it is asked for another.
     pub async fn failing(name: &'static str, status: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let shared = seen.clone();
         let connections = Arc::new(AtomicUsize::new(0));
         let counted = connections.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                counted.fetch_add(1, Ordering::Relaxed);
-                let seen = shared.clone();
-                let service = service_fn(move |request| answer(name, status, request, seen.clone()));
-                tokio::spawn(async move {
-                    hyper_util::server::conn::auto::Builder::new(TokioExecutor::new())
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await
-                });
+        let address = listen(move |stream| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            let seen = shared.clone();
+            let service = service_fn(move |request| answer(name, status, request, seen.clone()));
+            async move {
+                hyper_util::server::conn::auto::Builder::new(TokioExecutor::new())
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await
             }
-        });
+        })
+        .await;
         Self { address, seen, connections }
     }
 
@@ -126,27 +124,20 @@ pub async fn offers() -> SocketAddr {
         .unwrap();
     config.alpn_protocols = ["istio", "of-cluster"].map(|name| name.as_bytes().to_vec()).to_vec();
     let config = Arc::new(config);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let config = config.clone();
-            tokio::spawn(async move {
-                let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await.unwrap();
-                let offered = start.client_hello().alpn().into_iter().flatten();
-                let offered: Vec<_> =
-                    offered.map(|name| String::from_utf8_lossy(name).into_owned()).collect();
-                let offered = offered.join(",");
-                let stream = start.into_stream(config).await.unwrap();
-                let service = service_fn(|_request: Request<Incoming>| {
-                    let body = Full::<Bytes>::from(offered.clone());
-                    async move { Ok::<_, Infallible>(Response::new(body)) }
-                });
-                hyper::server::conn::http1::Builder::new()
-                    .serve_connection(TokioIo::new(stream), service)
-                    .await
+    listen(move |stream| {
+        let config = config.clone();
+        async move {
+            let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await.unwrap();
+            let offered = start.client_hello().alpn().into_iter().flatten();
+            let offered: Vec<_> = offered.map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+            let offered = offered.join(",");
+            let stream = start.into_stream(config).await.unwrap();
+            let service = service_fn(|_request: Request<Incoming>| {
+                let body = Full::<Bytes>::from(offered.clone());
+                async move { Ok::<_, Infallible>(Response::new(body)) }
             });
+            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await
         }
-    });
-    address
+    })
+    .await
 }

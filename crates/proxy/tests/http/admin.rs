@@ -1,26 +1,29 @@
 //! The admin interface of a proxy at work, asked with curl through its socket file.
 
-use crate::support::teller::teller;
-use crate::world::{ask, bootstrap, cluster, connect, curl, listener, start};
+use crate::client::{ask, connect};
+use crate::fixtures::curl::curl_prints;
+use crate::fixtures::echo::http1;
+use crate::fixtures::yaml::listener;
+use crate::fixtures::{bootstrap, cluster, start};
 
 #[tokio::test]
 async fn it_tells_what_the_proxy_runs_and_does() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("admin").display().to_string();
-    let app = teller("app").await;
+    let app = http1::echo("app").await;
     let yaml = bootstrap(
-        &listener("", "", "{match: {prefix: /}, route: {cluster: app}}"),
+        &[listener("", "", "{match: {prefix: /}, route: {cluster: app}}")],
         &[cluster("app", &[app], "")],
     );
     let proxy = start(&format!("admin: {{address: {{pipe: {{path: '{socket}'}}}}}}\n{yaml}")).await;
     proxy.ready().await;
     let get = |path: &'static str| {
         let socket = socket.clone();
-        async move { curl(&["--unix-socket", &socket, &format!("http://localhost{path}")], b"").await }
+        async move { curl_prints(&["--unix-socket", &socket, &format!("http://localhost{path}")], b"").await }
     };
     assert_eq!(get("/ready").await, "LIVE\n");
     ask(&mut connect(&proxy).await, "GET /asked HTTP/1.1\r\nhost: a\r\n\r\n").await;
-    crate::world::finished(&proxy, |record| record.path.as_deref() == Some("/asked")).await;
+    crate::fixtures::finished(&proxy, |record| record.path.as_deref() == Some("/asked")).await;
 
     let dump: serde_json::Value = serde_json::from_str(&get("/config_dump").await).unwrap();
     let kinds: Vec<&str> =
@@ -42,7 +45,7 @@ async fn it_tells_what_the_proxy_runs_and_does() {
             let mut all =
                 vec!["--unix-socket", &socket, "--output", "/dev/null", "--write-out", "%{http_code}"];
             all.extend(own.iter().map(String::as_str));
-            curl(&all, b"").await
+            curl_prints(&all, b"").await
         }
     };
     assert_eq!(code(&["-X", "POST", "http://localhost/quitquitquit"]).await, "405");

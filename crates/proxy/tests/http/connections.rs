@@ -5,15 +5,16 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::raw::End;
-use crate::support::teller::teller;
-use crate::world::{InTime, address, ask, connect, finished, in_front_of};
+use crate::client::{address, ask, connect, in_front_of};
+use crate::fixtures::echo::http1;
+use crate::fixtures::raw::End;
+use crate::fixtures::{InTime, finished};
 
 const GET: &str = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 
 #[tokio::test]
 async fn one_upstream_connection_serves_many_clients_one_after_another() {
-    let proxy = in_front_of(teller("app").await, "").await;
+    let proxy = in_front_of(http1::echo("app").await, "").await;
     for n in 0..20 {
         let request = format!("GET /{n} HTTP/1.1\r\nhost: a\r\n\r\n");
         assert_eq!(ask(&mut connect(&proxy).await, &request).await.status, 200);
@@ -27,7 +28,7 @@ async fn one_upstream_connection_serves_many_clients_one_after_another() {
 
 #[tokio::test]
 async fn a_pooled_connection_that_the_upstream_closed_is_not_the_clients_concern() {
-    let proxy = in_front_of(teller("app").await, "").await;
+    let proxy = in_front_of(http1::echo("app").await, "").await;
     let mut reader = connect(&proxy).await;
     for _ in 0..20 {
         let closing = ask(&mut reader, "GET /do/close HTTP/1.1\r\nhost: a\r\n\r\n").await;
@@ -67,7 +68,7 @@ async fn when_a_client_goes_its_upstream_request_ends_at_once() {
 
 #[tokio::test]
 async fn an_upstream_that_resets_is_503_and_the_clients_connection_goes_on() {
-    let proxy = in_front_of(teller("app").await, "").await;
+    let proxy = in_front_of(http1::echo("app").await, "").await;
     let mut reader = connect(&proxy).await;
     let response =
         ask(&mut reader, "POST /do/reset-at-once HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n").await;
@@ -78,7 +79,7 @@ async fn an_upstream_that_resets_is_503_and_the_clients_connection_goes_on() {
 
 #[tokio::test]
 async fn a_broken_request_ends_its_connection_and_what_follows_is_never_read() {
-    let proxy = in_front_of(teller("app").await, "").await;
+    let proxy = in_front_of(http1::echo("app").await, "").await;
     let smuggled = "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n\
         GET /smuggled HTTP/1.1\r\nhost: a\r\n\r\n";
     let mut reader = connect(&proxy).await;

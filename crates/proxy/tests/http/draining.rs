@@ -8,9 +8,10 @@ use http::Request;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::support::raw::Reader;
-use crate::support::teller::teller;
-use crate::world::{InTime, address, ask, connect, in_front_of};
+use crate::client::{address, ask, connect, in_front_of};
+use crate::fixtures::InTime;
+use crate::fixtures::echo::http1;
+use crate::fixtures::raw::Reader;
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 
@@ -44,11 +45,11 @@ async fn keep_asking(proxy: std::net::SocketAddr, asked: Arc<AtomicU32>) -> u32 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_load_every_answer_arrives_and_the_last_one_says_so() {
-    let proxy = in_front_of(teller("app").await, "").await;
+    let proxy = in_front_of(http1::echo("app").await, "").await;
     let asked = Arc::new(AtomicU32::new(0));
     let clients: Vec<_> =
         (0..16).map(|_| tokio::spawn(keep_asking(address(&proxy), asked.clone()))).collect();
-    crate::world::eventually(|| asked.load(Ordering::Relaxed) > 200).await;
+    crate::fixtures::eventually(async || asked.load(Ordering::Relaxed) > 200).await;
     proxy.drain().in_time().await;
     for client in clients {
         assert!(client.in_time().await.unwrap() >= 1, "no client is left without a word");
@@ -75,25 +76,25 @@ async fn http2_clients_are_told_to_go_and_their_streams_are_finished() {
     let listener = address(&proxy);
     let draining = tokio::spawn(proxy.drain());
     // Connections are told before the listener goes.
-    crate::world::eventually(|| std::net::TcpStream::connect(listener).is_err()).await;
+    crate::fixtures::eventually(async || std::net::TcpStream::connect(listener).is_err()).await;
     upstream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
     let response = response.in_time().await.unwrap();
     assert_eq!(response.status(), 200);
     let mut body = response.into_body();
     assert_eq!(body.data().in_time().await.unwrap().unwrap(), "ok");
     drop((body, client));
-    crate::world::eventually(|| ended.load(Ordering::Relaxed)).await;
+    crate::fixtures::eventually(async || ended.load(Ordering::Relaxed)).await;
     draining.in_time().await.unwrap();
 }
 
 #[tokio::test]
 async fn idle_connections_are_closed_after_a_moment() {
-    let proxy = in_front_of(teller("app").await, "").await;
+    let proxy = in_front_of(http1::echo("app").await, "").await;
     let mut idle = connect(&proxy).await;
     ask(&mut idle, "GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
     let began = std::time::Instant::now();
     let drained = tokio::spawn(proxy.drain());
-    assert_eq!(idle.response(false).await, Err(crate::support::raw::End::Closed));
+    assert_eq!(idle.response(false).await, Err(crate::fixtures::raw::End::Closed));
     drained.in_time().await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(4), "it did not wait for the time to drain");
 }

@@ -9,10 +9,12 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::authority::{Authority, Identity, quoted};
-use crate::support::raw::{Reader, Response};
-use crate::support::teller::teller;
-use crate::world::{InTime, address, bootstrap, cluster, listener, start};
+use crate::client::address;
+use crate::fixtures::authority::{Authority, Identity, quoted};
+use crate::fixtures::echo::http1;
+use crate::fixtures::raw::{Reader, Response};
+use crate::fixtures::yaml::listener;
+use crate::fixtures::{InTime, bootstrap, cluster, start};
 
 fn client(ca: &Authority, identity: &Identity) -> TlsConnector {
     let mut roots = RootCertStore::empty();
@@ -45,7 +47,7 @@ async fn the_application_reads_who_the_client_is_and_not_who_it_says_it_is() {
     );
     let xfcc = "forward_client_cert_details: SANITIZE_SET, set_current_client_cert_details: {uri: true},";
     let listener = listener(&tls, xfcc, "{match: {prefix: /}, route: {cluster: app}}");
-    let proxy = start(&bootstrap(&listener, &[cluster("app", &[teller("app").await], "")])).await;
+    let proxy = start(&bootstrap(&[listener], &[cluster("app", &[http1::echo("app").await], "")])).await;
     let stream = TcpStream::connect(address(&proxy)).await.unwrap();
     let name = ServerName::try_from("server.example").unwrap();
     let mut stream = client(&ca, &peer).connect(name, stream).in_time().await.unwrap();

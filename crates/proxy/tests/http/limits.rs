@@ -2,15 +2,17 @@
 
 use tokio::io::AsyncWriteExt;
 
-use crate::support::raw::End;
-use crate::support::teller::teller;
-use crate::world::{ask, bootstrap, cluster, connect, finished, in_front_of, listener, start};
+use crate::client::{ask, connect, in_front_of};
+use crate::fixtures::echo::http1;
+use crate::fixtures::raw::End;
+use crate::fixtures::yaml::listener;
+use crate::fixtures::{bootstrap, cluster, finished, start};
 
 const GET: &str = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 
 #[tokio::test]
 async fn a_head_that_is_too_large_is_431() {
-    let proxy = in_front_of(teller("app").await, "max_request_headers_kb: 4,").await;
+    let proxy = in_front_of(http1::echo("app").await, "max_request_headers_kb: 4,").await;
     let large = |size: usize| format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "y".repeat(size));
     assert_eq!(ask(&mut connect(&proxy).await, &large(3000)).await.status, 200);
     let response = ask(&mut connect(&proxy).await, &large(5000)).await;
@@ -21,7 +23,7 @@ async fn a_head_that_is_too_large_is_431() {
 
 #[tokio::test]
 async fn a_head_that_comes_too_slowly_is_408_and_silence_between_requests_is_not() {
-    let proxy = in_front_of(teller("app").await, "request_headers_timeout: 0.3s,").await;
+    let proxy = in_front_of(http1::echo("app").await, "request_headers_timeout: 0.3s,").await;
     let mut slow = connect(&proxy).await;
     assert_eq!(ask(&mut slow, "GET / HTTP/1.1\r\nhost:").await.status, 408);
     let mut idle = connect(&proxy).await;
@@ -33,7 +35,7 @@ async fn a_head_that_comes_too_slowly_is_408_and_silence_between_requests_is_not
 
 #[tokio::test]
 async fn a_body_that_does_not_come_is_408() {
-    let proxy = in_front_of(teller("app").await, "request_timeout: 0.3s,").await;
+    let proxy = in_front_of(http1::echo("app").await, "request_timeout: 0.3s,").await;
     let half = "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nhalf";
     let response = ask(&mut connect(&proxy).await, half).await;
     assert_eq!((response.status, response.header("connection")), (408, Some("close")));
@@ -42,8 +44,8 @@ async fn a_body_that_does_not_come_is_408() {
 #[tokio::test]
 async fn an_upstream_that_does_not_answer_is_504() {
     let routes = "{match: {prefix: /}, route: {cluster: app, timeout: 0.2s}}";
-    let clusters = [cluster("app", &[teller("app").await], "")];
-    let proxy = start(&bootstrap(&listener("", "", routes), &clusters)).await;
+    let clusters = [cluster("app", &[http1::echo("app").await], "")];
+    let proxy = start(&bootstrap(&[listener("", "", routes)], &clusters)).await;
     let response = ask(&mut connect(&proxy).await, "GET /do/never HTTP/1.1\r\nhost: a\r\n\r\n").await;
     assert_eq!((response.status, response.body.as_str()), (504, "upstream request timeout"));
     let record = finished(&proxy, |record| record.response_code == Some(504)).await;
@@ -52,7 +54,7 @@ async fn an_upstream_that_does_not_answer_is_504() {
 
 #[tokio::test]
 async fn a_stream_in_which_nothing_moves_is_ended() {
-    let proxy = in_front_of(teller("app").await, "stream_idle_timeout: 0.2s,").await;
+    let proxy = in_front_of(http1::echo("app").await, "stream_idle_timeout: 0.2s,").await;
     let response = ask(&mut connect(&proxy).await, "GET /do/never HTTP/1.1\r\nhost: a\r\n\r\n").await;
     assert_eq!(response.status, 504);
     let record = finished(&proxy, |record| record.response_code == Some(504)).await;
@@ -61,7 +63,8 @@ async fn a_stream_in_which_nothing_moves_is_ended() {
 
 #[tokio::test]
 async fn an_idle_connection_is_closed() {
-    let proxy = in_front_of(teller("app").await, "common_http_protocol_options: {idle_timeout: 0.2s},").await;
+    let proxy =
+        in_front_of(http1::echo("app").await, "common_http_protocol_options: {idle_timeout: 0.2s},").await;
     let mut reader = connect(&proxy).await;
     assert_eq!(ask(&mut reader, GET).await.status, 200);
     assert_eq!(reader.response(false).await, Err(End::Closed));
@@ -70,7 +73,7 @@ async fn an_idle_connection_is_closed() {
 #[tokio::test]
 async fn a_connection_ends_after_as_many_requests_as_it_may_carry() {
     let limit = "common_http_protocol_options: {max_requests_per_connection: 2},";
-    let proxy = in_front_of(teller("app").await, limit).await;
+    let proxy = in_front_of(http1::echo("app").await, limit).await;
     let mut reader = connect(&proxy).await;
     assert_eq!(ask(&mut reader, GET).await.header("connection"), None);
     assert_eq!(ask(&mut reader, GET).await.header("connection"), Some("close"));
@@ -79,7 +82,7 @@ async fn a_connection_ends_after_as_many_requests_as_it_may_carry() {
 
 #[tokio::test]
 async fn a_thousand_requests_in_one_write_are_answered_in_their_order() {
-    let proxy = in_front_of(teller("app").await, "").await;
+    let proxy = in_front_of(http1::echo("app").await, "").await;
     let mut reader = connect(&proxy).await;
     let requests: String = (0..1000).map(|n| format!("GET /{n} HTTP/1.1\r\nhost: a\r\n\r\n")).collect();
     let bad = "GET  /smuggled HTTP/1.1\r\nhost: a\r\n\r\n";

@@ -8,16 +8,15 @@
 )]
 
 mod admin;
-#[path = "../transport/authority.rs"]
-mod authority;
+mod broken_off;
+mod client;
 mod connections;
 mod draining;
+#[path = "../fixtures/mod.rs"]
+mod fixtures;
 mod identities;
 mod limits;
 mod mixes;
 mod routing;
 mod streaming;
-#[path = "../support/mod.rs"]
-mod support;
 mod upgrades;
-mod world;

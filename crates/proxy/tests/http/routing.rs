@@ -2,23 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use crate::support::teller::teller;
-use crate::world::{address, ask, bootstrap, cluster, connect, curl, finished, in_front_of, listener, start};
+use crate::client::{address, ask, connect, in_front_of};
+use crate::fixtures::curl::curl_prints;
+use crate::fixtures::echo::http1;
+use crate::fixtures::yaml::listener;
+use crate::fixtures::{bootstrap, cluster, finished, start};
 
 #[tokio::test]
 async fn redirects_and_direct_answers_need_no_upstream() {
     let routes = "{match: {path: /old}, redirect: {path_redirect: /new, response_code: FOUND}}, \
         {match: {path: /new}, direct_response: {status: 200, body: {inline_string: here}}}";
-    let proxy = start(&bootstrap(&listener("", "", routes), &[])).await;
+    let proxy = start(&bootstrap(&[listener("", "", routes)], &[])).await;
     let url = format!("http://{}/old", address(&proxy));
-    assert_eq!(curl(&["--location", &url], b"").await, "here");
+    assert_eq!(curl_prints(&["--location", &url], b"").await, "here");
 }
 
 #[tokio::test]
 async fn weights_share_requests_out() {
     let routes = "{match: {prefix: /}, route: {weighted_clusters: {clusters: [{name: few, weight: 10}, {name: many, weight: 90}]}}}";
-    let clusters = [cluster("few", &[teller("few").await], ""), cluster("many", &[teller("many").await], "")];
-    let proxy = start(&bootstrap(&listener("", "", routes), &clusters)).await;
+    let clusters =
+        [cluster("few", &[http1::echo("few").await], ""), cluster("many", &[http1::echo("many").await], "")];
+    let proxy = start(&bootstrap(&[listener("", "", routes)], &clusters)).await;
     let mut reader = connect(&proxy).await;
     let mut counts = BTreeMap::new();
     for _ in 0..300 {
@@ -36,8 +40,8 @@ async fn a_host_that_fails_is_tried_again_elsewhere() {
         type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate}}], \
         retry_back_off: {base_interval: 0.001s}}";
     let routes = format!("{{match: {{prefix: /}}, route: {{cluster: app, {retry}}}}}");
-    let clusters = [cluster("app", &[dead, teller("app").await], "")];
-    let proxy = start(&bootstrap(&listener("", "", &routes), &clusters)).await;
+    let clusters = [cluster("app", &[dead, http1::echo("app").await], "")];
+    let proxy = start(&bootstrap(&[listener("", "", &routes)], &clusters)).await;
     let mut reader = connect(&proxy).await;
     for n in 0..10 {
         let request = format!("POST /{n} HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\nbody");
@@ -50,8 +54,8 @@ async fn a_host_that_fails_is_tried_again_elsewhere() {
 async fn a_body_too_large_to_remember_is_sent_once() {
     let retry = "retry_policy: {retry_on: 5xx, num_retries: 3, retry_back_off: {base_interval: 0.001s}}";
     let routes = format!("{{match: {{prefix: /}}, route: {{cluster: app, {retry}}}}}");
-    let clusters = [cluster("app", &[teller("app").await], "")];
-    let proxy = start(&bootstrap(&listener("", "", &routes), &clusters)).await;
+    let clusters = [cluster("app", &[http1::echo("app").await], "")];
+    let proxy = start(&bootstrap(&[listener("", "", &routes)], &clusters)).await;
     let post = |size: usize| {
         format!(
             "POST /do/503?{size} HTTP/1.1\r\nhost: a\r\ncontent-length: {size}\r\n\r\n{}",
@@ -75,13 +79,13 @@ async fn the_access_log_has_a_line_for_each_request_and_each_refusal() {
          %BYTES_RECEIVED% %RESPONSE_CODE_DETAILS%\\n\"}}}}}}}}],",
         path.display()
     );
-    let proxy = in_front_of(teller("app").await, &log).await;
+    let proxy = in_front_of(http1::echo("app").await, &log).await;
     let mut reader = connect(&proxy).await;
     ask(&mut reader, "POST /one HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\nbody").await;
     ask(&mut reader, "GET /do/nothing HTTP/1.1\r\nhost: a\r\n\r\n").await;
     ask(&mut reader, "GET  / HTTP/1.1\r\nhost: a\r\n\r\n").await;
     let lines = || std::fs::read_to_string(&path).unwrap_or_default();
-    crate::world::eventually(|| lines().lines().count() == 3).await;
+    crate::fixtures::eventually(async || lines().lines().count() == 3).await;
     assert_eq!(
         lines(),
         "POST /one 200 - 4 via_upstream\n\

@@ -5,9 +5,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::teller::teller;
-use crate::support::teller2::teller2;
-use crate::world::{HTTP2, InTime, address, ask, bootstrap, cluster, connect, in_front_of, listener, start};
+use crate::client::{address, ask, connect, in_front_of};
+use crate::fixtures::echo::{http1, http2};
+use crate::fixtures::yaml::{HTTP2, listener};
+use crate::fixtures::{InTime, bootstrap, cluster, start};
 
 /// Reads until these bytes were seen.
 async fn read_until(stream: &mut TcpStream, wanted: &str) -> String {
@@ -82,8 +83,8 @@ async fn a_client_that_does_not_read_holds_its_upstream_back() {
 #[tokio::test]
 async fn trailers_cross_where_they_are_enabled() {
     let routes = "{match: {prefix: /}, route: {cluster: two}}";
-    let clusters = [cluster("two", &[teller2("two").await], HTTP2)];
-    let proxy = start(&bootstrap(&listener("", "", routes), &clusters)).await;
+    let clusters = [cluster("two", &[http2::echo("two").await], HTTP2)];
+    let proxy = start(&bootstrap(&[listener("", "", routes)], &clusters)).await;
     let stream = TcpStream::connect(address(&proxy)).await.unwrap();
     let (client, connection) = h2::client::handshake(stream).in_time().await.unwrap();
     tokio::spawn(connection);
@@ -106,7 +107,7 @@ async fn trailers_cross_where_they_are_enabled() {
 
 #[tokio::test]
 async fn a_client_that_asks_first_is_told_to_go_on() {
-    let proxy = in_front_of(teller("app").await, "").await;
+    let proxy = in_front_of(http1::echo("app").await, "").await;
     let mut reader = connect(&proxy).await;
     let head = "POST / HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n";
     assert_eq!(ask(&mut reader, head).await.status, 100);
@@ -116,7 +117,7 @@ async fn a_client_that_asks_first_is_told_to_go_on() {
 
 #[tokio::test]
 async fn an_answer_that_breaks_off_is_not_taken_for_a_whole_one() {
-    let proxy = in_front_of(teller("app").await, "").await;
+    let proxy = in_front_of(http1::echo("app").await, "").await;
     for path in ["/do/half-a-body", "/do/half-a-chunk", "/do/bad-chunk"] {
         let response =
             ask(&mut connect(&proxy).await, &format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n")).await;

@@ -2,8 +2,9 @@
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::teller::teller;
-use crate::world::{InTime, ask, connect, finished, in_front_of};
+use crate::client::{ask, connect, in_front_of};
+use crate::fixtures::echo::http1;
+use crate::fixtures::{InTime, finished};
 
 const UPGRADE: &str = "GET /chat HTTP/1.1\r\nhost: a\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
     sec-websocket-key: x\r\nsec-websocket-version: 13\r\n\r\n";
@@ -11,7 +12,7 @@ const ALLOWED: &str = "upgrade_configs: [{upgrade_type: websocket}],";
 
 #[tokio::test]
 async fn after_the_upgrade_bytes_go_both_ways_and_each_half_ends_by_itself() {
-    let proxy = in_front_of(teller("app").await, ALLOWED).await;
+    let proxy = in_front_of(http1::echo("app").await, ALLOWED).await;
     let mut reader = connect(&proxy).await;
     let response = ask(&mut reader, UPGRADE).await;
     assert_eq!(response.status, 101);
@@ -29,7 +30,7 @@ async fn after_the_upgrade_bytes_go_both_ways_and_each_half_ends_by_itself() {
 
 #[tokio::test]
 async fn words_sent_along_with_the_request_are_not_lost() {
-    let proxy = in_front_of(teller("app").await, ALLOWED).await;
+    let proxy = in_front_of(http1::echo("app").await, ALLOWED).await;
     let mut reader = connect(&proxy).await;
     assert_eq!(ask(&mut reader, &format!("{UPGRADE}early")).await.status, 101);
     reader.stream().shutdown().await.unwrap();
@@ -40,9 +41,9 @@ async fn words_sent_along_with_the_request_are_not_lost() {
 
 #[tokio::test]
 async fn what_is_not_configured_is_forbidden() {
-    let proxy = in_front_of(teller("app").await, "").await;
+    let proxy = in_front_of(http1::echo("app").await, "").await;
     assert_eq!(ask(&mut connect(&proxy).await, UPGRADE).await.status, 403);
-    let proxy = in_front_of(teller("app").await, ALLOWED).await;
+    let proxy = in_front_of(http1::echo("app").await, ALLOWED).await;
     let other = UPGRADE.replace("websocket\r\n", "smtp\r\n");
     assert_eq!(ask(&mut connect(&proxy).await, &other).await.status, 403);
 }

@@ -8,14 +8,15 @@ use carrick_xds::json::from_yaml;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::authority::{Authority, Identity, quoted};
 use crate::control::Control;
-use crate::peers;
-use crate::world::{ANY_PORT, InTime, address, assignment, echo, eventually, proxy, say, tcp_proxy};
+use crate::fixtures::authority::{Authority, Identity, quoted};
+use crate::fixtures::echo::tcp::{echo, say};
+use crate::fixtures::tls;
+use crate::fixtures::{self, ANY_PORT, InTime, address, assignment, eventually, tcp_proxy};
 
 /// A proxy whose bootstrap knows only where its control plane is.
 async fn follower(control: &Control) -> Proxy {
-    proxy(&format!(
+    fixtures::start(&format!(
         "node: {{id: follower, cluster: test}}
 dynamic_resources:
   lds_config: {{ads: {{}}, resource_api_version: V3}}
@@ -90,11 +91,11 @@ async fn clusters_their_hosts_and_listeners_arrive_and_follow_changes() {
 
     control.set(Set::default().cluster("app", &[second]).tcp("in", "app").0);
     let hosts = || proxy.env().clusters.get("app").unwrap().endpoints();
-    eventually(|| hosts().iter().any(|host| host.address == second.into())).await;
+    eventually(async || hosts().iter().any(|host| host.address == second.into())).await;
     assert_eq!(say(listener, b"2").await.unwrap(), "second:2:bye");
 
     control.set(Set::default().cluster("app", &[second]).0);
-    eventually(|| proxy.registry().listeners.all().is_empty()).await;
+    eventually(async || proxy.registry().listeners.all().is_empty()).await;
     assert!(TcpStream::connect(listener).await.is_err());
 }
 
@@ -107,10 +108,10 @@ async fn a_bad_resource_changes_nothing_and_says_why_while_its_neighbours_go_on(
     let bad = "{name: extra, type: STATIC, lb_policy: LOAD_BALANCING_POLICY_CONFIG}";
     let set = Set::default().cluster("app", &[app]).bare_cluster(bad);
     control.set(set.listener("in", "use_original_dst: true, filter_chains: [{}, {}]").tcp("new", "app").0);
-    eventually(|| proxy.registry().listeners.all().len() == 2).await;
+    eventually(async || proxy.registry().listeners.all().len() == 2).await;
     assert_eq!(say(address(&proxy, "in"), b"x").await.unwrap(), "app:x:bye");
     assert_eq!(say(address(&proxy, "new"), b"x").await.unwrap(), "app:x:bye");
-    eventually(|| control.refusals().len() == 2).await;
+    eventually(async || control.refusals().len() == 2).await;
     let refusals = control.refusals().join("\n");
     assert!(
         refusals.contains("extra: lb_policy: LOAD_BALANCING_POLICY_CONFIG is not implemented"),
@@ -137,7 +138,8 @@ async fn when_the_control_plane_goes_everything_stays_and_when_it_comes_back_cha
         folder.path().join("xds"),
         Set::default().cluster("app", &[second]).tcp("in", "app").0,
     );
-    eventually(|| proxy.env().clusters.get("app").unwrap().endpoints()[0].address == second.into()).await;
+    eventually(async || proxy.env().clusters.get("app").unwrap().endpoints()[0].address == second.into())
+        .await;
     assert_eq!(say(listener, b"x").await.unwrap(), "second:x:bye");
     assert_eq!(address(&proxy, "in"), listener, "the socket was not opened anew");
 }
@@ -158,14 +160,14 @@ async fn a_listener_waits_for_its_secret_and_then_follows_it_without_cutting_any
     let set = || tls_listener(Set::default().cluster("app", &[app]));
     let (_folder, control) = start(set().tcp("plain", "app"));
     let proxy = follower(&control).await;
-    eventually(|| !proxy.registry().listeners.all().is_empty()).await;
+    eventually(async || !proxy.registry().listeners.all().is_empty()).await;
     assert_eq!(proxy.registry().listeners.all()[0].name, "plain", "the one without secrets does not wait");
 
     control.set(set().tcp("plain", "app").secret("own", &ca.workload("one")).0);
     proxy.ready().in_time().await;
     let listener = address(&proxy, "in");
-    let subject = |stream: &peers::TlsClient| stream.get_ref().1.peer_certificates().unwrap()[0].to_vec();
-    let mut old = peers::connect(listener, "a.example", None).await.unwrap();
+    let subject = |stream: &tls::TlsClient| stream.get_ref().1.peer_certificates().unwrap()[0].to_vec();
+    let mut old = tls::connect(listener, "a.example", None).await.unwrap();
     let first = subject(&old);
     old.write_all(b"before").in_time().await.unwrap();
     let mut heard = [0; 10];
@@ -174,14 +176,14 @@ async fn a_listener_waits_for_its_secret_and_then_follows_it_without_cutting_any
     control.set(set().tcp("plain", "app").secret("own", &ca.workload("two")).0);
     let changed = async {
         loop {
-            let new = peers::connect(listener, "a.example", None).await.unwrap();
+            let new = tls::connect(listener, "a.example", None).await.unwrap();
             if subject(&new) != first {
                 return;
             }
         }
     };
     tokio::time::timeout(std::time::Duration::from_secs(10), changed).await.unwrap();
-    assert_eq!(peers::say(&mut old, b"after").await.unwrap(), "after:bye");
+    assert_eq!(tls::say(&mut old, b"after").await.unwrap(), "after:bye");
 }
 
 #[tokio::test]
@@ -207,7 +209,7 @@ async fn an_update_leaves_connections_of_unchanged_chains_alone() {
                 .is_some_and(|active| String::from_utf8_lossy(&active.body.value).contains("more"))
         })
     };
-    eventually(updated).await;
+    eventually(async || updated()).await;
     open.write_all(b"b").in_time().await.unwrap();
     open.shutdown().await.unwrap();
     let mut answer = String::new();

@@ -9,17 +9,18 @@ use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::authority::Authority;
-use crate::peers::{client_config, connect, say, tls_echo};
-use crate::world::{
-    ANY_PORT, InTime, TLS_INSPECTOR, address, echo, finished, proxy, static_cluster, tcp_proxy,
-};
+use crate::fixtures::authority::Authority;
+use crate::fixtures::echo::tcp::echo;
+use crate::fixtures::echo::tls::tls_echo;
+use crate::fixtures::tls::{client_config, connect, say};
+use crate::fixtures::yaml::TLS_INSPECTOR;
+use crate::fixtures::{ANY_PORT, InTime, address, cluster, finished, start, tcp_proxy};
 
 /// A gateway for `server.global` and everything under `wild.global`, with a default chain that nobody should get by being unclear.
 async fn gateway(more: &str) -> (Proxy, SocketAddr) {
     let server = tls_echo("server", &Authority::new("ca").host("server.global")).await;
     let other = echo("default").await;
-    let proxy = proxy(&format!(
+    let proxy = start(&format!(
         "static_resources:
   listeners:
   - {{name: gateway, {ANY_PORT}, listener_filters: [{TLS_INSPECTOR}], {more}
@@ -29,8 +30,8 @@ async fn gateway(more: &str) -> (Proxy, SocketAddr) {
 ",
         filter = tcp_proxy("server", ""),
         default = tcp_proxy("other", ""),
-        server = static_cluster("server", &[server]),
-        other = static_cluster("other", &[other]),
+        server = cluster("server", &[server], ""),
+        other = cluster("other", &[other], ""),
     ))
     .await;
     let address = address(&proxy, "gateway");

@@ -4,9 +4,12 @@ use std::net::SocketAddr;
 
 use carrick_proxy::runtime::Proxy;
 
-use crate::authority::{Authority, Identity, quoted};
-use crate::peers::{connect, say, tls_echo};
-use crate::world::{self, ANY_PORT, address, echo, finished, proxy, static_cluster, tcp_proxy, try_proxy};
+use crate::fixtures::authority::{Authority, Identity, quoted};
+use crate::fixtures::echo::tcp;
+use crate::fixtures::echo::tcp::echo;
+use crate::fixtures::echo::tls::tls_echo;
+use crate::fixtures::tls::{connect, say};
+use crate::fixtures::{ANY_PORT, address, cluster, finished, start, tcp_proxy, try_start};
 
 const DOWNSTREAM: &str =
     "'@type': type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext";
@@ -28,7 +31,7 @@ fn trusting(root: &str, names: &str) -> String {
 /// A server's sidecar: takes mutual TLS, and gives plain bytes to its application.
 async fn server(ca: &Authority) -> (Proxy, SocketAddr) {
     let app = echo("app").await;
-    let proxy = proxy(&format!(
+    let proxy = start(&format!(
         "static_resources:
   listeners:
   - name: inbound
@@ -44,7 +47,7 @@ async fn server(ca: &Authority) -> (Proxy, SocketAddr) {
             ", match_typed_subject_alt_names: [{san_type: URI, matcher: {prefix: 'spiffe://cluster.local/ns/default/'}}]"
         ),
         filter = tcp_proxy("app", ""),
-        app = static_cluster("app", &[app]),
+        app = cluster("app", &[app], ""),
     ))
     .await;
     let address = address(&proxy, "inbound");
@@ -55,9 +58,9 @@ async fn server(ca: &Authority) -> (Proxy, SocketAddr) {
 async fn client(ca: &Authority, to: SocketAddr, own: Option<&Identity>, name: &str) -> (Proxy, SocketAddr) {
     let names = format!(", match_typed_subject_alt_names: [{{san_type: URI, matcher: {{exact: '{name}'}}}}]");
     let own = own.map(|own| certificate(own) + ", ").unwrap_or_default();
-    let cluster = static_cluster("server", &[to]);
+    let cluster = cluster("server", &[to], "");
     let cluster = cluster.strip_suffix('}').unwrap();
-    let proxy = proxy(&format!(
+    let proxy = start(&format!(
         "static_resources:
   listeners: [{{name: outbound, {ANY_PORT}, filter_chains: [{{filters: [{filter}]}}]}}]
   clusters:
@@ -78,7 +81,7 @@ async fn two_sidecars_know_each_other_and_write_down_the_same() {
     let ca = Authority::new("root");
     let (inbound, server) = server(&ca).await;
     let (outbound, client) = client(&ca, server, Some(&ca.workload("client")), SERVER).await;
-    assert_eq!(world::say(client, b"hello").await.unwrap(), "app:hello:bye");
+    assert_eq!(tcp::say(client, b"hello").await.unwrap(), "app:hello:bye");
 
     let sent = finished(&outbound, |record| record.kind == "tcp").await.upstream.unwrap();
     let taken = finished(&inbound, |record| record.kind == "tcp").await.downstream.unwrap();
@@ -98,14 +101,14 @@ async fn a_server_of_another_name_or_root_gets_no_bytes() {
     let own = ca.workload("client");
     let (outbound, misnamed) =
         client(&ca, server, Some(&own), "spiffe://cluster.local/ns/default/sa/other").await;
-    assert_eq!(world::say(misnamed, b"secret").await.unwrap_or_default(), "");
+    assert_eq!(tcp::say(misnamed, b"secret").await.unwrap_or_default(), "");
     let record = finished(&outbound, |record| record.kind == "tcp").await;
     assert!(record.details.contains("none of the certificate's names is accepted"), "{record:?}");
     assert_eq!(record.response_flags, "UF,URX");
 
     let impostor = tls_echo("evil", &evil.workload("server")).await;
     let (outbound, fooled) = client(&ca, impostor, Some(&own), SERVER).await;
-    assert_eq!(world::say(fooled, b"secret").await.unwrap_or_default(), "");
+    assert_eq!(tcp::say(fooled, b"secret").await.unwrap_or_default(), "");
     let record = finished(&outbound, |record| record.kind == "tcp").await;
     assert!(record.details.starts_with("TLS_error: "), "{record:?}");
 }
@@ -136,7 +139,7 @@ async fn a_key_that_is_not_the_certificates_is_refused_with_its_place() {
          {{{DOWNSTREAM}, common_tls_context: {{{}}}}}}}}}]}}]}}",
         certificate(&mixed)
     );
-    let error = try_proxy(&yaml).await.err().unwrap().to_string();
+    let error = try_start(&yaml).await.err().unwrap().to_string();
     let place = "static_resources.listeners[0].filter_chains[0].transport_socket.typed_config.common_tls_context.tls_certificates[0].private_key: ";
     assert!(error.starts_with(place), "{error}");
 }

@@ -6,12 +6,11 @@
     reason = "a test program: a failing unwrap or panic is a failing test"
 )]
 
-mod authority;
 mod control;
 mod draining;
 mod dynamic;
+#[path = "../fixtures/mod.rs"]
+mod fixtures;
 mod hellos;
 mod identities;
-mod peers;
 mod relaying;
-mod world;

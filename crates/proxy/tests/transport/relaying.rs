@@ -5,9 +5,9 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::world::{
-    ANY_PORT, InTime, address, assignment, echo, eventually, finished, nobody, proxy, say, static_cluster,
-    tcp_proxy,
+use crate::fixtures::echo::tcp::{echo, say};
+use crate::fixtures::{
+    ANY_PORT, InTime, address, assignment, cluster, eventually, finished, nobody, start, tcp_proxy,
 };
 
 fn listener(name: &str, filter: &str) -> String {
@@ -20,7 +20,7 @@ fn bootstrap(filter: &str, clusters: &str) -> String {
 
 #[tokio::test]
 async fn each_half_ends_by_itself() {
-    let proxy = proxy(&bootstrap(&tcp_proxy("b", ""), &static_cluster("b", &[echo("b").await]))).await;
+    let proxy = start(&bootstrap(&tcp_proxy("b", ""), &cluster("b", &[echo("b").await], ""))).await;
     // The server says goodbye only after we have ended our half.
     assert_eq!(say(address(&proxy, "a"), b"hello").await.unwrap(), "b:hello:bye");
     let record = finished(&proxy, |_| true).await;
@@ -31,7 +31,7 @@ async fn each_half_ends_by_itself() {
 #[tokio::test]
 async fn a_connection_that_is_logged_when_it_is_established_has_two_lines() {
     let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let cluster = static_cluster("b", &[server.local_addr().unwrap()]);
+    let cluster = cluster("b", &[server.local_addr().unwrap()], "");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
     let format = "%CONNECTION_ID% %BYTES_RECEIVED% %UPSTREAM_LOCAL_ADDRESS%";
@@ -40,25 +40,25 @@ async fn a_connection_that_is_logged_when_it_is_established_has_two_lines() {
          '@type': type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog, path: {path:?}, \
          log_format: {{text_format_source: {{inline_string: \"{format}\\n\"}}}}}}}}]"
     );
-    let proxy = proxy(&bootstrap(&tcp_proxy("b", &log), &cluster)).await;
+    let proxy = start(&bootstrap(&tcp_proxy("b", &log), &cluster)).await;
     let lines =
         || std::fs::read_to_string(&path).unwrap_or_default().lines().map(str::to_owned).collect::<Vec<_>>();
     let mut stream = TcpStream::connect(address(&proxy, "a")).await.unwrap();
     let (mut upstream, from) = server.accept().in_time().await.unwrap();
-    eventually(|| lines().len() == 1).await;
+    eventually(async || lines().len() == 1).await;
     assert!(lines()[0].ends_with(&format!(" 0 {from}")), "{:?}", lines());
     stream.write_all(b"four").in_time().await.unwrap();
     upstream.read_exact(&mut [0; 4]).in_time().await.unwrap();
     drop((stream, upstream));
-    eventually(|| lines().len() == 2).await;
+    eventually(async || lines().len() == 2).await;
     assert!(lines()[1].ends_with(&format!(" 4 {from}")), "{:?}", lines());
 }
 
 #[tokio::test]
 async fn large_streams_arrive_whole_against_a_slow_reader() {
     let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let cluster = static_cluster("b", &[server.local_addr().unwrap()]);
-    let proxy = proxy(&bootstrap(&tcp_proxy("b", ""), &cluster)).await;
+    let cluster = cluster("b", &[server.local_addr().unwrap()], "");
+    let proxy = start(&bootstrap(&tcp_proxy("b", ""), &cluster)).await;
     let mut stream = TcpStream::connect(address(&proxy, "a")).await.unwrap();
     let (mut upstream, _) = server.accept().in_time().await.unwrap();
     let sent: Vec<u8> = (0..8 << 20).map(|n: u32| (n ^ (n >> 7)) as u8).collect();
@@ -83,8 +83,8 @@ async fn large_streams_arrive_whole_against_a_slow_reader() {
 #[tokio::test]
 async fn a_reset_is_passed_on_as_a_reset() {
     let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let cluster = static_cluster("b", &[server.local_addr().unwrap()]);
-    let proxy = proxy(&bootstrap(&tcp_proxy("b", ""), &cluster)).await;
+    let cluster = cluster("b", &[server.local_addr().unwrap()], "");
+    let proxy = start(&bootstrap(&tcp_proxy("b", ""), &cluster)).await;
     let mut stream = TcpStream::connect(address(&proxy, "a")).await.unwrap();
     let (mut upstream, _) = server.accept().in_time().await.unwrap();
     stream.write_all(b"x").in_time().await.unwrap();
@@ -99,7 +99,7 @@ async fn a_reset_is_passed_on_as_a_reset() {
 #[tokio::test]
 async fn silence_ends_after_the_idle_timeout() {
     let filter = tcp_proxy("b", ", idle_timeout: 0.2s");
-    let proxy = proxy(&bootstrap(&filter, &static_cluster("b", &[echo("b").await]))).await;
+    let proxy = start(&bootstrap(&filter, &cluster("b", &[echo("b").await], ""))).await;
     let mut stream = TcpStream::connect(address(&proxy, "a")).await.unwrap();
     let mut answer = Vec::new();
     tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut answer)).await.unwrap().unwrap();
@@ -112,7 +112,7 @@ async fn silence_ends_after_the_idle_timeout() {
 async fn a_host_that_is_down_is_passed_over_when_more_attempts_are_allowed() {
     let (down, up) = (nobody().await, echo("up").await);
     let filter = tcp_proxy("b", ", max_connect_attempts: 8");
-    let proxy = proxy(&bootstrap(&filter, &static_cluster("b", &[down, up]))).await;
+    let proxy = start(&bootstrap(&filter, &cluster("b", &[down, up], ""))).await;
     for _ in 0..8 {
         assert_eq!(say(address(&proxy, "a"), b"").await.unwrap(), "up::bye");
     }
@@ -123,7 +123,7 @@ async fn a_host_that_is_down_is_passed_over_when_more_attempts_are_allowed() {
 async fn failures_are_told_apart() {
     let down = nobody().await;
     let clusters = [
-        static_cluster("down", &[down]),
+        cluster("down", &[down], ""),
         format!("{{name: empty, type: STATIC, load_assignment: {}}}", assignment("empty", &[])),
         "{name: redirected, type: ORIGINAL_DST, lb_policy: CLUSTER_PROVIDED}".to_owned(),
     ]
@@ -131,7 +131,7 @@ async fn failures_are_told_apart() {
     let listeners: Vec<_> =
         ["down", "empty", "redirected", "missing"].map(|name| listener(name, &tcp_proxy(name, ""))).to_vec();
     let yaml = format!("static_resources: {{listeners: [{}], clusters: [{clusters}]}}", listeners.join(", "));
-    let proxy = proxy(&yaml).await;
+    let proxy = start(&yaml).await;
     for (name, flags, details) in [
         ("down", "UF,URX", "delayed connect error: Connection refused"),
         ("empty", "UH", "no healthy upstream"),
@@ -152,12 +152,12 @@ async fn failures_are_told_apart() {
 async fn weights_share_connections_out() {
     let clusters = format!(
         "{}, {}",
-        static_cluster("few", &[echo("few").await]),
-        static_cluster("many", &[echo("many").await])
+        cluster("few", &[echo("few").await], ""),
+        cluster("many", &[echo("many").await], "")
     );
     let filter = "{name: tcp, typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, \
         stat_prefix: t, weighted_clusters: {clusters: [{name: few, weight: 10}, {name: many, weight: 90}]}}}";
-    let proxy = proxy(&bootstrap(filter, &clusters)).await;
+    let proxy = start(&bootstrap(filter, &clusters)).await;
     let mut few = 0;
     for _ in 0..200 {
         few += usize::from(say(address(&proxy, "a"), b"").await.unwrap() == "few::bye");
@@ -173,8 +173,8 @@ async fn a_name_server_tells_the_hosts_of_a_dns_cluster() {
          [{{endpoint: {{address: {{socket_address: {{address: localhost, port_value: {}}}}}}}}}]}}]}}}}",
         app.port()
     );
-    let proxy = proxy(&bootstrap(&tcp_proxy("b", ""), &cluster)).await;
+    let proxy = start(&bootstrap(&tcp_proxy("b", ""), &cluster)).await;
     proxy.ready().in_time().await;
-    crate::world::eventually(|| proxy.env().clusters.get("b").is_some()).await;
+    crate::fixtures::eventually(async || proxy.env().clusters.get("b").is_some()).await;
     assert_eq!(say(address(&proxy, "a"), b"x").await.unwrap(), "named:x:bye");
 }

@@ -8,7 +8,7 @@ use crate::envoy::route::header_matcher::HeaderMatchSpecifier;
 const SPIFFE: &str = "spiffe://";
 
 /// Any text; `*` is any but none.
-pub fn text(value: &str) -> Result<StringMatcher, Unsayable> {
+pub(super) fn text(value: &str) -> Result<StringMatcher, Unsayable> {
     Ok(match star(value)? {
         Star::Anything => regex(".+".into()),
         Star::Suffix(suffix) => pattern(MatchPattern::Suffix(suffix.into())),
@@ -18,7 +18,7 @@ pub fn text(value: &str) -> Result<StringMatcher, Unsayable> {
 }
 
 /// An identity without its `spiffe://`. `*` is anybody who showed a certificate.
-pub fn principal(value: &str) -> Result<StringMatcher, Unsayable> {
+pub(super) fn principal(value: &str) -> Result<StringMatcher, Unsayable> {
     Ok(match star(value)? {
         Star::Anything => regex(".+".into()),
         Star::Suffix(suffix) => regex(format!("{SPIFFE}.*{}", quoted(suffix))),
@@ -28,21 +28,21 @@ pub fn principal(value: &str) -> Result<StringMatcher, Unsayable> {
 }
 
 /// Any identity of a namespace, whatever its trust domain; `*` stands for any characters.
-pub fn namespace(value: &str) -> Result<StringMatcher, Unsayable> {
+pub(super) fn namespace(value: &str) -> Result<StringMatcher, Unsayable> {
     star(value)?;
     let name: Vec<String> = value.split('*').map(quoted).collect();
     Ok(regex(format!(".*/ns/{}/.*", name.join(".*"))))
 }
 
 /// `account` of the policy's own namespace, or `namespace/account`, in any trust domain.
-pub fn service_account(value: &str, own_namespace: &str) -> Result<StringMatcher, Unsayable> {
+pub(super) fn service_account(value: &str, own_namespace: &str) -> Result<StringMatcher, Unsayable> {
     star(value)?;
     let (namespace, account) = value.split_once('/').unwrap_or((own_namespace, value));
     Ok(regex(format!("{SPIFFE}.+/ns/{}/sa/{}", quoted(namespace), quoted(account))))
 }
 
 /// A path, or a template: `{*}` is one segment, `{**}` any number of characters (`operation.paths`).
-pub fn path(value: &str) -> Result<StringMatcher, Unsayable> {
+pub(super) fn path(value: &str) -> Result<StringMatcher, Unsayable> {
     if !value.contains("{*}") && !value.contains("{**}") {
         return text(value);
     }
@@ -54,7 +54,7 @@ pub fn path(value: &str) -> Result<StringMatcher, Unsayable> {
 }
 
 /// A header's value; `*` asks whether it is there.
-pub fn header(name: &str, value: &str) -> Result<HeaderMatcher, Unsayable> {
+pub(super) fn header(name: &str, value: &str) -> Result<HeaderMatcher, Unsayable> {
     let specifier = match star(value)? {
         Star::Anything => HeaderMatchSpecifier::PresentMatch(true),
         _ => HeaderMatchSpecifier::StringMatch(text(value)?),
@@ -63,7 +63,7 @@ pub fn header(name: &str, value: &str) -> Result<HeaderMatcher, Unsayable> {
 }
 
 /// The authority, in any case (RFC 9110, 4.2.3).
-pub fn host(value: &str) -> Result<HeaderMatcher, Unsayable> {
+pub(super) fn host(value: &str) -> Result<HeaderMatcher, Unsayable> {
     let mut matcher = header(":authority", value)?;
     if let Some(HeaderMatchSpecifier::StringMatch(text)) = &mut matcher.header_match_specifier {
         text.ignore_case = true;

@@ -2,47 +2,33 @@
 
 use carrick_model::resources::Attribute;
 
-use super::clause::{Clause, Layer, Scope, Unsayable};
+use super::clause::{Layer, Scope, Side, Unsayable};
 use super::matchers;
 use crate::address;
 use crate::envoy::matcher::{PathMatcher, path_matcher};
 use crate::envoy::rbac::{Permission, permission};
 use permission::Rule;
 
-pub fn anything() -> Permission {
-    of(Rule::Any(true))
-}
+impl Side for Permission {
+    fn anything() -> Self {
+        permission(Rule::Any(true))
+    }
 
-/// All clauses together.
-pub fn all_of(clauses: &[Clause<'_>], scope: &Scope<'_>) -> Result<Permission, Unsayable> {
-    let mut all = Vec::new();
-    if scope.strict && clauses.iter().any(Clause::is_void) {
-        return Err(Unsayable);
+    fn all(rules: Vec<Self>) -> Self {
+        permission(Rule::AndRules(permission::Set { rules }))
     }
-    for clause in clauses {
-        for (values, is_excluded) in [(clause.values, false), (clause.excluded, true)] {
-            if values.is_empty() {
-                continue;
-            }
-            match any_of(clause, values, scope) {
-                Ok(any) if is_excluded => all.push(of(Rule::NotRule(Box::new(any)))),
-                Ok(any) => all.push(any),
-                Err(unsayable) if scope.strict => return Err(unsayable),
-                // Without this part, more is denied.
-                Err(_) => {}
-            }
-        }
-    }
-    if all.is_empty() {
-        all.push(anything());
-    }
-    Ok(of(Rule::AndRules(permission::Set { rules: all })))
-}
 
-fn any_of(clause: &Clause<'_>, values: &[String], scope: &Scope<'_>) -> Result<Permission, Unsayable> {
-    let attribute = clause.attribute.as_ref().ok_or(Unsayable)?;
-    let rules = values.iter().map(|value| one(attribute, value, scope)).collect::<Result<_, _>>()?;
-    Ok(of(Rule::OrRules(permission::Set { rules })))
+    fn any(rules: Vec<Self>) -> Self {
+        permission(Rule::OrRules(permission::Set { rules }))
+    }
+
+    fn not(rule: Self) -> Self {
+        permission(Rule::NotRule(Box::new(rule)))
+    }
+
+    fn one_of(attribute: &Attribute, values: &[String], scope: &Scope<'_>) -> Result<Vec<Self>, Unsayable> {
+        values.iter().map(|value| one(attribute, value, scope)).collect()
+    }
 }
 
 fn one(attribute: &Attribute, value: &str, scope: &Scope<'_>) -> Result<Permission, Unsayable> {
@@ -64,9 +50,9 @@ fn one(attribute: &Attribute, value: &str, scope: &Scope<'_>) -> Result<Permissi
         }
         _ => return Err(Unsayable),
     };
-    Ok(of(rule))
+    Ok(permission(rule))
 }
 
-fn of(rule: Rule) -> Permission {
+fn permission(rule: Rule) -> Permission {
     Permission { rule: Some(rule) }
 }

@@ -2,7 +2,7 @@
 
 use carrick_model::resources::Attribute;
 
-use super::clause::{Clause, Layer, Scope, Unsayable};
+use super::clause::{Layer, Scope, Side, Unsayable};
 use super::{matchers, trust_domain};
 use crate::address;
 use crate::envoy::core::CidrRange;
@@ -10,56 +10,40 @@ use crate::envoy::matcher::StringMatcher;
 use crate::envoy::rbac::{Principal, principal};
 use principal::{Authenticated, Identifier};
 
-pub fn anybody() -> Principal {
-    of(Identifier::Any(true))
-}
+impl Side for Principal {
+    fn anything() -> Self {
+        principal(Identifier::Any(true))
+    }
 
-/// All clauses together.
-pub fn all_of(clauses: &[Clause<'_>], scope: &Scope<'_>) -> Result<Principal, Unsayable> {
-    let mut all = Vec::new();
-    if scope.strict && clauses.iter().any(Clause::is_void) {
-        return Err(Unsayable);
+    fn all(ids: Vec<Self>) -> Self {
+        principal(Identifier::AndIds(principal::Set { ids }))
     }
-    for clause in clauses {
-        for (values, is_excluded) in [(clause.values, false), (clause.excluded, true)] {
-            if values.is_empty() {
-                continue;
-            }
-            match any_of(clause, values, scope) {
-                Ok(any) if is_excluded => all.push(of(Identifier::NotId(Box::new(any)))),
-                Ok(any) => all.push(any),
-                Err(unsayable) if scope.strict => return Err(unsayable),
-                // Without this part, more is denied.
-                Err(_) => {}
-            }
-        }
-    }
-    if all.is_empty() {
-        all.push(anybody());
-    }
-    Ok(of(Identifier::AndIds(principal::Set { ids: all })))
-}
 
-fn any_of(clause: &Clause<'_>, values: &[String], scope: &Scope<'_>) -> Result<Principal, Unsayable> {
-    let attribute = clause.attribute.as_ref().ok_or(Unsayable)?;
-    let ids = match attribute {
-        Attribute::SourcePrincipal => {
+    fn any(ids: Vec<Self>) -> Self {
+        principal(Identifier::OrIds(principal::Set { ids }))
+    }
+
+    fn not(id: Self) -> Self {
+        principal(Identifier::NotId(Box::new(id)))
+    }
+
+    fn one_of(attribute: &Attribute, values: &[String], scope: &Scope<'_>) -> Result<Vec<Self>, Unsayable> {
+        if *attribute == Attribute::SourcePrincipal {
             let expanded = trust_domain::expand(values, scope.settings);
-            expanded.iter().map(|value| Ok(authenticated(matchers::principal(value)?))).collect()
+            return expanded.iter().map(|value| Ok(authenticated(matchers::principal(value)?))).collect();
         }
-        _ => values.iter().map(|value| one(attribute, value, scope)).collect::<Result<Vec<_>, _>>(),
-    };
-    Ok(of(Identifier::OrIds(principal::Set { ids: ids? })))
+        values.iter().map(|value| one(attribute, value, scope)).collect()
+    }
 }
 
 fn one(attribute: &Attribute, value: &str, scope: &Scope<'_>) -> Result<Principal, Unsayable> {
     Ok(match attribute {
-        Attribute::SourceIp => of(Identifier::DirectRemoteIp(range(value)?)),
-        Attribute::RemoteIp => of(Identifier::RemoteIp(range(value)?)),
+        Attribute::SourceIp => principal(Identifier::DirectRemoteIp(range(value)?)),
+        Attribute::RemoteIp => principal(Identifier::RemoteIp(range(value)?)),
         Attribute::SourceNamespace => authenticated(matchers::namespace(value)?),
         Attribute::SourceServiceAccount => authenticated(matchers::service_account(value, scope.namespace)?),
         Attribute::Header(name) if scope.layer == Layer::Http => {
-            of(Identifier::Header(matchers::header(name, value)?))
+            principal(Identifier::Header(matchers::header(name, value)?))
         }
         _ => return Err(Unsayable),
     })
@@ -67,7 +51,7 @@ fn one(attribute: &Attribute, value: &str, scope: &Scope<'_>) -> Result<Principa
 
 /// Envoy compares with the peer's URI names, else with its DNS names, else with the subject; without a certificate nothing matches.
 fn authenticated(name: StringMatcher) -> Principal {
-    of(Identifier::Authenticated(Authenticated { principal_name: Some(name) }))
+    principal(Identifier::Authenticated(Authenticated { principal_name: Some(name) }))
 }
 
 fn range(value: &str) -> Result<CidrRange, Unsayable> {
@@ -75,6 +59,6 @@ fn range(value: &str) -> Result<CidrRange, Unsayable> {
     Ok(address::range(cidr.address(), cidr.prefix()))
 }
 
-fn of(identifier: Identifier) -> Principal {
+fn principal(identifier: Identifier) -> Principal {
     Principal { identifier: Some(identifier) }
 }

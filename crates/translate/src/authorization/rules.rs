@@ -3,20 +3,21 @@
 
 use carrick_model::resources::{Attribute, AuthorizationSource, Condition, Operation, Rule};
 
-use super::clause::{Clause, Scope, Unsayable};
-use super::{permissions, principals};
-use crate::envoy::rbac::{Permission, Policy, Principal, permission, principal};
+use super::clause::{Clause, Scope, Side, Unsayable, all_of};
+use crate::envoy::rbac::{Permission, Policy, Principal};
 
 /// `None`: what this rule allows cannot be said here, so it allows nothing.
-pub fn policy(rule: &Rule, scope: &Scope<'_>) -> Option<Policy> {
+pub(super) fn policy(rule: &Rule, scope: &Scope<'_>) -> Option<Policy> {
     let (about_source, about_operation): (Vec<_>, Vec<_>) =
-        rule.when.iter().map(of_condition).partition(is_about_source);
-    let mut sources: Vec<Vec<Clause<'_>>> = rule.from.iter().map(|from| of_source(&from.source)).collect();
-    let mut operations: Vec<Vec<Clause<'_>>> = rule.to.iter().map(|to| of_operation(&to.operation)).collect();
+        rule.when.iter().map(condition_clause).partition(is_about_source);
+    let mut sources: Vec<Vec<Clause<'_>>> =
+        rule.from.iter().map(|from| source_clauses(&from.source)).collect();
+    let mut operations: Vec<Vec<Clause<'_>>> =
+        rule.to.iter().map(|to| operation_clauses(&to.operation)).collect();
     with_conditions(&mut sources, &about_source);
     with_conditions(&mut operations, &about_operation);
-    let principals = sources.iter().map(|clauses| principals::all_of(clauses, scope));
-    let permissions = operations.iter().map(|clauses| permissions::all_of(clauses, scope));
+    let principals = sources.iter().map(|clauses| all_of::<Principal>(clauses, scope));
+    let permissions = operations.iter().map(|clauses| all_of::<Permission>(clauses, scope));
     Some(Policy {
         permissions: permissions.collect::<Result<_, Unsayable>>().ok()?,
         principals: principals.collect::<Result<_, Unsayable>>().ok()?,
@@ -33,23 +34,24 @@ fn with_conditions<'a>(alternatives: &mut Vec<Vec<Clause<'a>>>, conditions: &[Cl
 }
 
 /// A policy that holds for nothing.
-pub fn never() -> Policy {
-    let nobody =
-        Principal { identifier: Some(principal::Identifier::NotId(Box::new(principals::anybody()))) };
-    let nothing = Permission { rule: Some(permission::Rule::NotRule(Box::new(permissions::anything()))) };
-    Policy { permissions: vec![nothing], principals: vec![nobody], ..Default::default() }
-}
-
-/// A policy that holds for everything.
-pub fn always() -> Policy {
+pub(super) fn never() -> Policy {
     Policy {
-        permissions: vec![permissions::anything()],
-        principals: vec![principals::anybody()],
+        permissions: vec![Permission::not(Permission::anything())],
+        principals: vec![Principal::not(Principal::anything())],
         ..Default::default()
     }
 }
 
-fn of_source(source: &AuthorizationSource) -> Vec<Clause<'_>> {
+/// A policy that holds for everything.
+pub(super) fn always() -> Policy {
+    Policy {
+        permissions: vec![Permission::anything()],
+        principals: vec![Principal::anything()],
+        ..Default::default()
+    }
+}
+
+fn source_clauses(source: &AuthorizationSource) -> Vec<Clause<'_>> {
     clauses([
         (Attribute::SourceIp, &source.ip_blocks, &source.not_ip_blocks),
         (Attribute::RemoteIp, &source.remote_ip_blocks, &source.not_remote_ip_blocks),
@@ -60,7 +62,7 @@ fn of_source(source: &AuthorizationSource) -> Vec<Clause<'_>> {
     ])
 }
 
-fn of_operation(operation: &Operation) -> Vec<Clause<'_>> {
+fn operation_clauses(operation: &Operation) -> Vec<Clause<'_>> {
     clauses([
         (Attribute::DestinationPort, &operation.ports, &operation.not_ports),
         (Attribute::Path, &operation.paths, &operation.not_paths),
@@ -82,7 +84,7 @@ fn clauses<'a, const N: usize>(all: [(Attribute, &'a Vec<String>, &'a Vec<String
     said
 }
 
-fn of_condition(condition: &Condition) -> Clause<'_> {
+fn condition_clause(condition: &Condition) -> Clause<'_> {
     Clause {
         attribute: Attribute::of_key(&condition.key),
         values: &condition.values,

@@ -7,7 +7,7 @@ use carrick_model::MeshSettings;
 const LOCAL: &str = "cluster.local";
 
 /// The principals, each of the own trust domain, an alias or `cluster.local` under all of the mesh's names. Others stay as written.
-pub fn expand(principals: &[String], settings: &MeshSettings) -> Vec<String> {
+pub(super) fn expand(principals: &[String], settings: &MeshSettings) -> Vec<String> {
     let own: Vec<&str> = std::iter::once(&settings.trust_domain)
         .chain(&settings.trust_domain_aliases)
         .map(|domain| domain.as_str())

@@ -19,11 +19,11 @@ const ADMIN_CLUSTER: &str = "prometheus_stats";
 const WINDOWS: [(u16, &str, &str); 2] =
     [(15021, "/healthz/ready", "/ready"), (15090, "/stats/prometheus", "/stats/prometheus")];
 
-pub fn admin_cluster(port: u16) -> Cluster {
+pub(super) fn admin_cluster(port: u16) -> Cluster {
     single_endpoint(ADMIN_CLUSTER, address::tcp(&"127.0.0.1", port), Duration::from_millis(250))
 }
 
-pub fn listeners() -> Vec<Listener> {
+pub(super) fn listeners() -> Vec<Listener> {
     WINDOWS.iter().map(|(port, path, admin_path)| listener(*port, path, admin_path)).collect()
 }
 

@@ -7,7 +7,7 @@ use crate::envoy::cluster::cluster::DiscoveryType;
 use crate::names;
 
 /// One upstream as the client's namespace sees it.
-pub struct Destination<'a> {
+pub(crate) struct Destination<'a> {
     pub service: &'a Service,
     /// The port's place among the service's ports.
     pub index: usize,
@@ -21,7 +21,7 @@ pub struct Destination<'a> {
 
 /// What a cluster is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub(crate) enum Form {
     /// Routes lead to it.
     Routed,
     /// An AUTO_PASSTHROUGH server leads to it: what it carries is mutual TLS already, so it adds none, and only endpoints that
@@ -30,11 +30,11 @@ pub enum Form {
 }
 
 impl Destination<'_> {
-    pub fn subset_name(&self) -> &str {
+    pub(crate) fn subset_name(&self) -> &str {
         self.subset.map_or("", |subset| subset.name.as_str())
     }
 
-    pub fn cluster_name(&self) -> String {
+    pub(crate) fn cluster_name(&self) -> String {
         match self.form {
             Form::Routed => names::outbound_cluster(self.port.number, self.subset_name(), &self.service.host),
             Form::BySni => self.sni(),
@@ -42,7 +42,7 @@ impl Destination<'_> {
     }
 
     /// The same key as a server name: what mutual TLS says it wants when nothing else is said.
-    pub fn sni(&self) -> String {
+    pub(crate) fn sni(&self) -> String {
         names::outbound_sni(self.port.number, self.subset_name(), &self.service.host)
     }
 }

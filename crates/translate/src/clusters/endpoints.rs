@@ -17,8 +17,8 @@ use crate::envoy::endpoint::{
 };
 use crate::rule::{self, string, structure};
 
-pub fn assignment(context: &Context<'_>, destination: &Destination<'_>) -> ClusterLoadAssignment {
-    let preference = Preference::of(&destination.policy);
+pub(super) fn assignment(context: &Context<'_>, destination: &Destination<'_>) -> ClusterLoadAssignment {
+    let preference = Preference::from_policy(&destination.policy);
     let mut groups: BTreeMap<(usize, &str), Vec<LbEndpoint>> = BTreeMap::new();
     for endpoint in destination.service.endpoints_of(destination.index) {
         if usable(context, destination, endpoint) {
@@ -44,7 +44,7 @@ pub fn assignment(context: &Context<'_>, destination: &Destination<'_>) -> Clust
 }
 
 /// `LOGICAL_DNS` takes exactly one endpoint; the first of the nearest.
-pub fn keep_first(assignment: &mut ClusterLoadAssignment) {
+pub(super) fn keep_first(assignment: &mut ClusterLoadAssignment) {
     assignment.endpoints.truncate(1);
     for locality in &mut assignment.endpoints {
         locality.lb_endpoints.truncate(1);

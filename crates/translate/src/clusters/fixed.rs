@@ -16,10 +16,10 @@ use super::protocol::use_downstream_protocol;
 use crate::duration::duration;
 
 /// Istio's default connect timeout (MeshConfig `connectTimeout`).
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Connections end here that nothing may carry further.
-pub fn black_hole() -> Cluster {
+pub(crate) fn black_hole() -> Cluster {
     Cluster {
         alt_stat_name: names::stat_name(names::BLACK_HOLE),
         ..of_type(names::BLACK_HOLE, DiscoveryType::Static)
@@ -27,7 +27,7 @@ pub fn black_hole() -> Cluster {
 }
 
 /// Connections go where the application wanted them to go.
-pub fn passthrough() -> Cluster {
+pub(crate) fn passthrough() -> Cluster {
     Cluster {
         typed_extension_protocol_options: use_downstream_protocol(),
         ..original_destination(names::PASSTHROUGH)
@@ -35,12 +35,12 @@ pub fn passthrough() -> Cluster {
 }
 
 /// Connections go to the local application, at the port that the client dialled.
-pub fn inbound_passthrough() -> Cluster {
+pub(crate) fn inbound_passthrough() -> Cluster {
     inbound(names::INBOUND_PASSTHROUGH)
 }
 
 /// One inbound port: like [`inbound_passthrough`], under its own name.
-pub fn inbound(name: &str) -> Cluster {
+pub(crate) fn inbound(name: &str) -> Cluster {
     let source = BindConfig {
         source_address: Some(address::socket(&names::INBOUND_SOURCE_ADDRESS, 0)),
         ..Default::default()
@@ -53,7 +53,7 @@ pub fn inbound(name: &str) -> Cluster {
 }
 
 /// A cluster whose only endpoint is known from the start.
-pub fn single_endpoint(name: &str, address: Address, connect_timeout: Duration) -> Cluster {
+pub(crate) fn single_endpoint(name: &str, address: Address, connect_timeout: Duration) -> Cluster {
     let endpoint = Endpoint { address: Some(address), ..Default::default() };
     let endpoint =
         LbEndpoint { host_identifier: Some(HostIdentifier::Endpoint(endpoint)), ..Default::default() };

@@ -13,7 +13,7 @@ use crate::envoy::endpoint::LocalityLbEndpoints;
 const LAST: usize = 4;
 
 /// How a client prefers some endpoints of a cluster over others.
-pub enum Preference<'a> {
+pub(super) enum Preference<'a> {
     None,
     /// Shares of the client's requests by the endpoints' place.
     Distribute(&'a [LocalityDistribute]),
@@ -25,7 +25,7 @@ pub enum Preference<'a> {
 
 impl<'a> Preference<'a> {
     /// As the rule says; without its word, nearest first wherever failures are noticed (the default of MeshConfig `localityLbSetting`).
-    pub fn of(policy: &'a EffectivePolicy) -> Self {
+    pub(super) fn from_policy(policy: &'a EffectivePolicy) -> Self {
         let setting =
             policy.load_balancer.as_ref().and_then(|balancer| balancer.locality_lb_setting.as_ref());
         let notices = policy.outlier_detection.is_some();
@@ -42,7 +42,7 @@ impl<'a> Preference<'a> {
     }
 
     /// The place of an endpoint in the client's order; less is better, and gaps mean nothing.
-    pub fn rank(&self, context: &Context<'_>, endpoint: &Endpoint) -> usize {
+    pub(super) fn rank(&self, context: &Context<'_>, endpoint: &Endpoint) -> usize {
         let own = own_locality(context);
         match self {
             Preference::None | Preference::Distribute(_) => 0,
@@ -53,7 +53,7 @@ impl<'a> Preference<'a> {
     }
 
     /// Gives localities the weights of the client's own rule; those that it does not name get nothing.
-    pub fn weigh(&self, context: &Context<'_>, localities: &mut Vec<LocalityLbEndpoints>) {
+    pub(super) fn weigh(&self, context: &Context<'_>, localities: &mut Vec<LocalityLbEndpoints>) {
         let Preference::Distribute(rules) = self else { return };
         let own = own_locality(context);
         let Some(rule) = rules.iter().find(|rule| covers(&rule.from, own)) else { return };
@@ -78,7 +78,7 @@ impl<'a> Preference<'a> {
     }
 
     /// Whether weights of localities count, which Envoy must be told.
-    pub fn weighs(&self) -> bool {
+    pub(super) fn weighs(&self) -> bool {
         matches!(self, Preference::Distribute(_))
     }
 }

@@ -5,7 +5,7 @@ use super::destination::Destination;
 use crate::envoy::core::Metadata;
 use crate::rule::{add, boolean, istio, list, number, object, string};
 
-pub fn of(destination: &Destination<'_>) -> Metadata {
+pub(super) fn cluster_metadata(destination: &Destination<'_>) -> Metadata {
     let service = destination.service;
     let rule = destination.rule.and_then(|rule| rule.meta());
     let responsible = rule.unwrap_or(&service.meta);

@@ -19,12 +19,12 @@ use crate::names;
 use carrick_xds::pb::envoy::extensions::network::dns_resolver::cares::v3::CaresDnsResolverConfig;
 
 /// All outbound clusters, and the endpoints of those that get them over EDS.
-pub fn add_all(context: &Context<'_>, resources: &mut ProxyResources) {
+pub(crate) fn add_all(context: &Context<'_>, resources: &mut ProxyResources) {
     add_each(context, Form::Routed, resources);
 }
 
 /// The clusters of AUTO_PASSTHROUGH, for services of the mesh.
-pub fn add_all_by_sni(context: &Context<'_>, resources: &mut ProxyResources) {
+pub(crate) fn add_all_by_sni(context: &Context<'_>, resources: &mut ProxyResources) {
     add_each(context, Form::BySni, resources);
 }
 
@@ -95,7 +95,7 @@ fn skeleton(destination: &Destination<'_>) -> Cluster {
         connect_timeout: Some(duration(fixed::CONNECT_TIMEOUT)),
         circuit_breakers: Some(circuit_breakers()),
         lb_policy: LbPolicy::LeastRequest as i32,
-        metadata: Some(metadata::of(destination)),
+        metadata: Some(metadata::cluster_metadata(destination)),
         name,
         ..Default::default()
     };

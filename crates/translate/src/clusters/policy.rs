@@ -23,7 +23,7 @@ use carrick_xds::pb::envoy::r#type::v3::Percent;
 /// Istio's ring when the rule names no size.
 const MINIMUM_RING_SIZE: u64 = 1024;
 
-pub fn apply(context: &Context<'_>, destination: &Destination<'_>, cluster: &mut Cluster) {
+pub(crate) fn apply(context: &Context<'_>, destination: &Destination<'_>, cluster: &mut Cluster) {
     let policy = &destination.policy;
     http_version(context, destination, cluster);
     if let Some(pool) = &policy.connection_pool {
@@ -32,7 +32,7 @@ pub fn apply(context: &Context<'_>, destination: &Destination<'_>, cluster: &mut
     if let Some(detection) = &policy.outlier_detection {
         outlier_detection(detection, cluster);
     }
-    if Preference::of(policy).weighs() {
+    if Preference::from_policy(policy).weighs() {
         weigh_localities(cluster);
     }
     if let Some(budget) = &policy.retry_budget {
@@ -68,7 +68,7 @@ fn http_version(context: &Context<'_>, destination: &Destination<'_>, cluster: &
     protocol::change(cluster, |options| options.upstream_protocol_options = Some(version));
 }
 
-pub fn connection_pool(pool: &ConnectionPoolSettings, cluster: &mut Cluster) {
+pub(crate) fn connection_pool(pool: &ConnectionPoolSettings, cluster: &mut Cluster) {
     if let Some(tcp) = &pool.tcp {
         tcp_pool(tcp, cluster);
     }

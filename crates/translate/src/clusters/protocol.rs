@@ -18,17 +18,17 @@ use crate::envoy::upstream_http::http_protocol_options::{
 const KEY: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 /// HTTP/2, for gRPC and ports declared as HTTP2.
-pub fn http2() -> UpstreamProtocolOptions {
+pub(crate) fn http2() -> UpstreamProtocolOptions {
     explicit(ProtocolConfig::Http2ProtocolOptions(Http2ProtocolOptions::default()))
 }
 
 /// HTTP/1.1, Envoy's default; written out only where other options need a protocol beside them.
-pub fn http1() -> UpstreamProtocolOptions {
+pub(crate) fn http1() -> UpstreamProtocolOptions {
     explicit(ProtocolConfig::HttpProtocolOptions(Http1ProtocolOptions::default()))
 }
 
 /// Whatever the client spoke.
-pub fn downstream() -> UpstreamProtocolOptions {
+pub(crate) fn downstream() -> UpstreamProtocolOptions {
     UpstreamProtocolOptions::UseDownstreamProtocolConfig(UseDownstreamHttpConfig {
         http_protocol_options: Some(Http1ProtocolOptions::default()),
         http2_protocol_options: Some(Http2ProtocolOptions::default()),
@@ -41,25 +41,25 @@ fn explicit(protocol: ProtocolConfig) -> UpstreamProtocolOptions {
 }
 
 /// SNI and name check that follow each request's authority.
-pub fn sni_from_authority(check_name: bool) -> UpstreamHttpProtocolOptions {
+pub(crate) fn sni_from_authority(check_name: bool) -> UpstreamHttpProtocolOptions {
     UpstreamHttpProtocolOptions { auto_sni: true, auto_san_validation: check_name, ..Default::default() }
 }
 
 /// The `typed_extension_protocol_options` of a cluster.
-pub fn options(options: &HttpProtocolOptions) -> BTreeMap<String, Any> {
+pub(crate) fn options(options: &HttpProtocolOptions) -> BTreeMap<String, Any> {
     BTreeMap::from([(KEY.to_owned(), any(options))])
 }
 
-pub fn http2_only() -> BTreeMap<String, Any> {
+pub(crate) fn http2_only() -> BTreeMap<String, Any> {
     options(&HttpProtocolOptions { upstream_protocol_options: Some(http2()), ..Default::default() })
 }
 
-pub fn use_downstream_protocol() -> BTreeMap<String, Any> {
+pub(crate) fn use_downstream_protocol() -> BTreeMap<String, Any> {
     options(&HttpProtocolOptions { upstream_protocol_options: Some(downstream()), ..Default::default() })
 }
 
 /// At most this many streams on one HTTP/2 connection.
-pub fn limit_streams(cluster: &mut Cluster, most: u32) {
+pub(crate) fn limit_streams(cluster: &mut Cluster, most: u32) {
     change(cluster, |options| {
         let http2 = match &mut options.upstream_protocol_options {
             Some(UpstreamProtocolOptions::ExplicitHttpConfig(config)) => match &mut config.protocol_config {
@@ -78,7 +78,7 @@ pub fn limit_streams(cluster: &mut Cluster, most: u32) {
 }
 
 /// Changes a cluster's options in place. Envoy wants a version beside any other option; HTTP/1.1 is its default.
-pub fn change(cluster: &mut Cluster, edit: impl FnOnce(&mut HttpProtocolOptions)) {
+pub(crate) fn change(cluster: &mut Cluster, edit: impl FnOnce(&mut HttpProtocolOptions)) {
     let existing = cluster.typed_extension_protocol_options.get(KEY);
     let mut current =
         existing.and_then(|any| HttpProtocolOptions::decode(any.value.as_slice()).ok()).unwrap_or_else(

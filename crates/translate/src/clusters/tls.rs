@@ -20,14 +20,14 @@ use carrick_xds::ProxyResources;
 use carrick_xds::pb::envoy::extensions::transport_sockets::raw_buffer::v3::RawBuffer;
 
 /// The key that `transport_socket_matches` look under.
-pub const SOCKET_MATCH: &str = "envoy.transport_socket_match";
+pub(super) const SOCKET_MATCH: &str = "envoy.transport_socket_match";
 /// The field there that says whether an endpoint speaks mutual TLS.
-pub const TLS_MODE: &str = "tlsMode";
+pub(super) const TLS_MODE: &str = "tlsMode";
 /// ... and its value if so.
-pub const TLS_MODE_ISTIO: &str = "istio";
+pub(super) const TLS_MODE_ISTIO: &str = "istio";
 
 /// `false`: a secret that the rule names is missing. Such a cluster is left out, it must not come to speak plain text.
-pub fn apply(
+pub(super) fn apply(
     context: &Context<'_>,
     destination: &Destination<'_>,
     cluster: &mut Cluster,
@@ -60,12 +60,12 @@ pub fn apply(
 
 /// Automatic mutual TLS: inside the mesh, where a DestinationRule says nothing and the servers' namespace does not refuse it. What
 /// single workloads say is not looked at (`model/authentication.go`).
-pub fn auto_mtls_applies(context: &Context<'_>, destination: &Destination<'_>) -> bool {
+pub(super) fn auto_mtls_applies(context: &Context<'_>, destination: &Destination<'_>) -> bool {
     destination.discovery != DiscoveryType::OriginalDst && speaks_mesh_tls(context, destination.service)
 }
 
 /// The same for a service whatever the way to its endpoints.
-pub fn speaks_mesh_tls(context: &Context<'_>, service: &Service) -> bool {
+pub(crate) fn speaks_mesh_tls(context: &Context<'_>, service: &Service) -> bool {
     context.settings().enable_auto_mtls
         && !service.mesh_external
         && context.snapshot.inferred_mtls(service) != MtlsMode::Disable

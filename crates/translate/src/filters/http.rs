@@ -19,14 +19,14 @@ use carrick_xds::pb::envoy::extensions::filters::http::{
 };
 
 /// The names by which routes configure these filters.
-pub const ALPN: &str = "envoy.filters.http.set_filter_state";
-pub const FAULT: &str = "envoy.filters.http.fault";
-pub const CORS: &str = "envoy.filters.http.cors";
+pub(crate) const ALPN: &str = "envoy.filters.http.set_filter_state";
+pub(crate) const FAULT: &str = "envoy.filters.http.fault";
+pub(crate) const CORS: &str = "envoy.filters.http.cors";
 
 /// Where HTTP is terminated; trust in what the peer says about itself differs (`pilot/pkg/networking/core/listener.go`,
 /// `listener_inbound.go`, `gateway.go`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub(crate) enum Place {
     /// A sidecar, towards its own application.
     Outbound,
     /// A sidecar, from the mesh: it says who the client is, after what former proxies said (XFCC).
@@ -35,14 +35,14 @@ pub enum Place {
     Gateway,
 }
 
-pub enum Routes {
+pub(crate) enum Routes {
     /// By name, over ADS.
     Discovered(String),
     Inline(Box<RouteConfiguration>),
 }
 
 /// `guards` come before everything else. Marks, faults and CORS wait for what routes say about them (`typed_per_filter_config`).
-pub fn connection_manager(
+pub(crate) fn connection_manager(
     place: Place,
     stat_prefix: &str,
     routes: Routes,

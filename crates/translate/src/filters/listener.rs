@@ -14,23 +14,23 @@ use carrick_xds::pb::envoy::extensions::filters::listener::{
 use carrick_xds::pb::envoy::r#type::v3::Int32Range;
 
 /// Restores the address that the client dialled before the capture rules sent it here.
-pub fn original_dst() -> ListenerFilter {
+pub(crate) fn original_dst() -> ListenerFilter {
     listener_filter("envoy.filters.listener.original_dst", &OriginalDst::default())
 }
 
 /// Tells TLS from plain text, and reads SNI and ALPN.
-pub fn tls_inspector() -> ListenerFilter {
+pub(crate) fn tls_inspector() -> ListenerFilter {
     listener_filter("envoy.filters.listener.tls_inspector", &TlsInspector::default())
 }
 
 /// Tells HTTP/1 and HTTP/2 prior knowledge from other plain text.
-pub fn http_inspector() -> ListenerFilter {
+pub(crate) fn http_inspector() -> ListenerFilter {
     listener_filter("envoy.filters.listener.http_inspector", &HttpInspector::default())
 }
 
 /// The same filter, but not for connections to `ports`: where the server speaks first, waiting for the client's first bytes
 /// would wait for ever.
-pub fn except_for_ports(mut filter: ListenerFilter, ports: &BTreeSet<u16>) -> ListenerFilter {
+pub(crate) fn except_for_ports(mut filter: ListenerFilter, ports: &BTreeSet<u16>) -> ListenerFilter {
     let mut rules: Vec<_> = ports.iter().map(|port| destination_port(*port)).collect();
     filter.filter_disabled = match rules.len() {
         0 => None,

@@ -8,7 +8,7 @@ use carrick_xds::pb::envoy::extensions::filters::{
 };
 
 /// Rules in force, and rules that only count what they would have done.
-pub fn http(rules: Option<Rbac>, trial: Option<Rbac>, trial_prefix: &str) -> Option<HttpFilter> {
+pub(crate) fn http(rules: Option<Rbac>, trial: Option<Rbac>, trial_prefix: &str) -> Option<HttpFilter> {
     if rules.is_none() && trial.is_none() {
         return None;
     }
@@ -18,7 +18,7 @@ pub fn http(rules: Option<Rbac>, trial: Option<Rbac>, trial_prefix: &str) -> Opt
 }
 
 /// The same for bytes: judged once, when the first of them arrive.
-pub fn tcp(rules: Option<Rbac>, trial: Option<Rbac>, trial_prefix: &str) -> Option<Filter> {
+pub(crate) fn tcp(rules: Option<Rbac>, trial: Option<Rbac>, trial_prefix: &str) -> Option<Filter> {
     if rules.is_none() && trial.is_none() {
         return None;
     }

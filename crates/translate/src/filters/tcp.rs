@@ -13,24 +13,24 @@ use carrick_xds::pb::envoy::r#type::v3::hash_policy::{PolicySpecifier, SourceIp}
 
 /// What a destination asks of the connections to it.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub(crate) struct Options {
     pub idle_timeout: Option<Duration>,
     /// Connections of one client address go to one endpoint.
     pub by_source: bool,
 }
 
 /// Sends everything to `cluster`; statistics carry the cluster's name (`pilot/pkg/networking/core/networkfilter.go`).
-pub fn to_cluster(cluster: &str, access_log: &Logs) -> Filter {
+pub(crate) fn to_cluster(cluster: &str, access_log: &Logs) -> Filter {
     to_destination(cluster, &Options::default(), access_log)
 }
 
 /// The same, as the destination wants it.
-pub fn to_destination(cluster: &str, options: &Options, access_log: &Logs) -> Filter {
+pub(crate) fn to_destination(cluster: &str, options: &Options, access_log: &Logs) -> Filter {
     proxy(cluster, ClusterSpecifier::Cluster(cluster.into()), options, access_log)
 }
 
 /// Sends each connection to one of `clusters` in proportion to its weight. A single cluster needs no weight.
-pub fn to_weighted(
+pub(crate) fn to_weighted(
     stat_prefix: &str,
     clusters: &[(String, u32)],
     options: &Options,

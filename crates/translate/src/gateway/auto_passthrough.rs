@@ -12,7 +12,7 @@ use crate::tls::ALPN_MESH_ALL;
 
 /// The chain for the one name of a service's port and subset, which is the name of its cluster too. Only peers that speak Istio's mutual
 /// TLS get through; what they carry is for the far end to judge.
-pub fn chain_for(context: &Context<'_>, server: &GatewayServer, names: &[String]) -> FilterChain {
+pub(super) fn chain_for(context: &Context<'_>, server: &GatewayServer, names: &[String]) -> FilterChain {
     let cluster = names.first().map(String::as_str).unwrap_or_default();
     let filter = filters::tcp::to_cluster(cluster, &context.access_log);
     let when = When { server_names: names.to_vec(), ..Default::default() }.alpn(&ALPN_MESH_ALL);

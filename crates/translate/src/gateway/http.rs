@@ -19,18 +19,18 @@ use crate::rule;
 use crate::tls::{ALPN_HTTP, server_socket};
 
 /// All plain HTTP servers of a port share one chain.
-pub fn plain_chain(context: &Context<'_>, port: &GatewayListener) -> FilterChain {
+pub(super) fn plain_chain(context: &Context<'_>, port: &GatewayListener) -> FilterChain {
     let stat_prefix = names::stat_name(&format!("outbound_{}", names::bound(&port.bind, port.port)));
     let routes = Routes::Discovered(plain_table(port));
     chain("", When::default(), manager(context, &stat_prefix, routes))
 }
 
-pub fn plain_routes(context: &Context<'_>, port: &GatewayListener) -> RouteConfiguration {
+pub(super) fn plain_routes(context: &Context<'_>, port: &GatewayListener) -> RouteConfiguration {
     table(context, port, plain_table(port), &port.servers.iter().collect::<Vec<_>>())
 }
 
 /// Each HTTPS server has a chain of its own, by its names.
-pub fn tls_chain(
+pub(super) fn tls_chain(
     context: &Context<'_>,
     port: &GatewayListener,
     server: &GatewayServer,
@@ -44,10 +44,10 @@ pub fn tls_chain(
     let manager = manager(context, &stat_prefix, routes);
     let when = When { server_names: server_names(server), ..Default::default() };
     let one = caused_by(rule::config(&server.gateway.meta.config_path()), chain("", when, manager));
-    encrypted(server_socket(server_tls::of(tls, &ALPN_HTTP)), one)
+    encrypted(server_socket(server_tls::from_settings(tls, &ALPN_HTTP)), one)
 }
 
-pub fn tls_routes(
+pub(super) fn tls_routes(
     context: &Context<'_>,
     port: &GatewayListener,
     server: &GatewayServer,
@@ -116,7 +116,7 @@ fn add_virtual_services(
         if resource.spec.http.is_empty() {
             continue;
         }
-        let routes = routes::of_virtual_service(context, &resource, side);
+        let routes = routes::virtual_service_routes(context, &resource, side);
         for name in bound_hosts(server.server(), &resource.meta.namespace, &resource.spec.hosts) {
             let host = hosts.entry(name.clone()).or_insert_with(|| named(&name, server.port));
             for route in &routes {

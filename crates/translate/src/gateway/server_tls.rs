@@ -7,7 +7,7 @@ use crate::envoy::tls::tls_parameters::TlsProtocol as EnvoyProtocol;
 use crate::envoy::tls::{CertificateValidationContext, TlsParameters};
 use crate::tls::{PeerCheck, ServerTls, exact_name, secrets, server_parameters};
 
-pub fn of(tls: &ServerTlsSettings, alpn: &[&str]) -> ServerTls {
+pub(super) fn from_settings(tls: &ServerTlsSettings, alpn: &[&str]) -> ServerTls {
     ServerTls {
         certificate: certificate(tls),
         client: client_check(tls),

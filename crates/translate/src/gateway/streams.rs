@@ -13,7 +13,7 @@ use crate::rule;
 use crate::tls::server_socket;
 
 /// The chain for one TLS match of a VirtualService. Its SNI hosts are used as they stand, also where they are wider than the server's.
-pub fn passthrough(
+pub(super) fn passthrough(
     context: &Context<'_>,
     server: &GatewayServer,
     resource: &Resource<VirtualService>,
@@ -34,19 +34,19 @@ pub fn passthrough(
 }
 
 /// TLS ends here; the bytes inside go where the first TCP route says.
-pub fn terminated(
+pub(super) fn terminated(
     context: &Context<'_>,
     server: &GatewayServer,
     tls: &ServerTlsSettings,
 ) -> Option<FilterChain> {
     let (filter, responsible) = tcp_filter(context, server)?;
-    let socket = server_socket(server_tls::of(tls, &[]));
+    let socket = server_socket(server_tls::from_settings(tls, &[]));
     let when = When { server_names: server_names(server), ..Default::default() };
     let one = guarded(context, chain("", when, filter));
     Some(encrypted(socket, caused_by(rule::config(&responsible), one)))
 }
 
-pub fn opaque(context: &Context<'_>, server: &GatewayServer) -> Option<FilterChain> {
+pub(super) fn opaque(context: &Context<'_>, server: &GatewayServer) -> Option<FilterChain> {
     let (filter, responsible) = tcp_filter(context, server)?;
     let one = guarded(context, chain("", When::default(), filter));
     Some(caused_by(rule::config(&responsible), one))

@@ -12,7 +12,7 @@ use crate::rule::{add, config, list, object, string};
 
 /// The cluster of one port, with the service that leads to it. Unless a Sidecar resource says where the application listens, it is
 /// reached at the address that the client called.
-pub fn inbound_cluster(context: &Context<'_>, port: &InboundPort) -> Cluster {
+pub(super) fn inbound_cluster(context: &Context<'_>, port: &InboundPort) -> Cluster {
     let mut cluster = match &port.endpoint {
         None => fixed::inbound(port.cluster()),
         Some(endpoint) => Cluster {

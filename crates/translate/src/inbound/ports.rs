@@ -8,12 +8,12 @@ use carrick_model::resources::{LocalEndpoint, labels_match};
 use carrick_model::snapshot::{ServerMtls, Service, ServicePort, SidecarScope, Workload};
 use carrick_model::{AnyResource, Protocol};
 
-use super::shapes::{self, Inner, Shape};
+use super::chain_specs::{self, ChainSpec, Inner};
 use crate::context::Context;
 use crate::names;
 
 /// A port of the pod, or, without a number, all that nothing speaks of.
-pub struct InboundPort {
+pub(super) struct InboundPort {
     pub number: Option<u16>,
     pub serving: Option<Serving>,
     pub protocol: Protocol,
@@ -26,27 +26,27 @@ pub struct InboundPort {
 }
 
 /// The service behind a port; the oldest, if several lead to it.
-pub struct Serving {
+pub(super) struct Serving {
     pub service: Arc<Service>,
     pub index: usize,
 }
 
 impl Serving {
-    pub fn port(&self) -> &ServicePort {
+    pub(super) fn port(&self) -> &ServicePort {
         &self.service.ports[self.index]
     }
 }
 
 impl InboundPort {
-    pub fn cluster(&self) -> &str {
+    pub(super) fn cluster(&self) -> &str {
         &self.cluster
     }
 
-    pub fn shapes(&self) -> Vec<Shape> {
-        shapes::of(self.protocol, self.mtls.mode, self.mtls.legacy)
+    pub(super) fn chain_specs(&self) -> Vec<ChainSpec> {
+        chain_specs::chain_specs(self.protocol, self.mtls.mode, self.mtls.legacy)
     }
 
-    pub fn chain_name(&self, inner: Inner) -> String {
+    pub(super) fn chain_name(&self, inner: Inner) -> String {
         match (self.number, inner) {
             (Some(number), _) => names::bound(&names::WILDCARD, number),
             (None, Inner::Bytes) => names::VIRTUAL_INBOUND.to_owned(),
@@ -56,7 +56,7 @@ impl InboundPort {
 }
 
 /// By number, and the catch-all last. A proxy that is no known workload accepts nothing.
-pub fn of(context: &Context<'_>) -> Vec<InboundPort> {
+pub(super) fn inbound_ports(context: &Context<'_>) -> Vec<InboundPort> {
     let Some(workload) = context.workload() else { return vec![] };
     let mut ports = match context.sidecar() {
         Some(sidecar) if !sidecar.ingress().is_empty() => written(context, workload, sidecar),

@@ -8,24 +8,24 @@ use prost_types::{Struct, Value};
 use super::ProxyNode;
 use crate::rule::{string, structure};
 
-pub struct Reader<'a> {
+pub(super) struct Reader<'a> {
     metadata: Option<&'a Struct>,
 }
 
 impl<'a> Reader<'a> {
-    pub fn new(metadata: Option<&'a Struct>) -> Self {
+    pub(super) fn new(metadata: Option<&'a Struct>) -> Self {
         Reader { metadata }
     }
 
     /// A text field that is present and not empty.
-    pub fn string(&self, key: &str) -> Option<&'a str> {
+    pub(super) fn string(&self, key: &str) -> Option<&'a str> {
         match self.field(key)? {
             Kind::StringValue(text) if !text.is_empty() => Some(text),
             _ => None,
         }
     }
 
-    pub fn labels(&self) -> BTreeMap<String, String> {
+    pub(super) fn labels(&self) -> BTreeMap<String, String> {
         let Some(Kind::StructValue(labels)) = self.field("LABELS") else { return BTreeMap::new() };
         let text = |(key, value): (&String, &Value)| match &value.kind {
             Some(Kind::StringValue(value)) => Some((key.clone(), value.clone())),
@@ -39,7 +39,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-pub fn write(node: &ProxyNode) -> Struct {
+pub(super) fn write(node: &ProxyNode) -> Struct {
     let labels = node.labels.iter().map(|(key, value)| (key.clone(), string(value))).collect();
     let mut metadata = structure([
         ("NAME", string(&node.name)),

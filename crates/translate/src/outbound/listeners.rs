@@ -12,7 +12,7 @@ use crate::filters::listener::{http_inspector, tls_inspector};
 use crate::names;
 use crate::tls::ALPN_PLAIN_HTTP;
 
-pub fn of(context: &Context<'_>, key: &Key, plan: &Plan) -> Listener {
+pub(super) fn listener(context: &Context<'_>, key: &Key, plan: &Plan) -> Listener {
     let name = names::bound(&key.bind, key.port);
     let mut filter_chains = plan.chains.clone();
     filter_chains.extend(plan.http.as_ref().map(|http| http_chain(context, &name, &http.route_table)));
@@ -45,7 +45,7 @@ pub fn of(context: &Context<'_>, key: &Key, plan: &Plan) -> Listener {
         // Zero: no limit. Where the server speaks first, only the timeout would tell; Istio waits for the client.
         listener_filters_timeout: waits.then(Default::default),
         continue_on_listener_filters_timeout: waits,
-        access_log: context.access_log.iter().map(access_log::of_unmatched).collect(),
+        access_log: context.access_log.iter().map(access_log::unmatched_only).collect(),
         ..Default::default()
     }
 }

@@ -15,7 +15,7 @@ use crate::names;
 
 /// A listener's address: the wildcard or one IP, and the port.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Key {
+pub(super) struct Key {
     pub bind: String,
     pub port: u16,
 }
@@ -25,14 +25,14 @@ impl Key {
         Key { bind: names::WILDCARD.into(), port }
     }
 
-    pub fn is_wildcard(&self) -> bool {
+    pub(super) fn is_wildcard(&self) -> bool {
         self.bind == names::WILDCARD
     }
 }
 
 /// What one listener serves.
 #[derive(Default)]
-pub struct Plan {
+pub(super) struct Plan {
     /// The routes of its HTTP, and the services behind them by host, with their port's index.
     pub http: Option<HttpPart>,
     /// Chains with conditions: server names or ranges.
@@ -42,15 +42,15 @@ pub struct Plan {
     server_names: BTreeSet<String>,
 }
 
-pub struct HttpPart {
+pub(super) struct HttpPart {
     pub route_table: String,
     pub services: Vec<(Arc<Service>, usize)>,
 }
 
-pub type Plans = BTreeMap<Key, Plan>;
+pub(super) type Plans = BTreeMap<Key, Plan>;
 
 /// Services are planned oldest first, so that where two want the same, the older one has it.
-pub fn of(context: &Context<'_>) -> Plans {
+pub(super) fn plans(context: &Context<'_>) -> Plans {
     let mut plans = Plans::new();
     for (service, index, port) in context.ports() {
         // Stock Envoy has no cluster for these.

@@ -15,7 +15,7 @@ use carrick_model::OutboundPolicy;
 /// Hosts that no registry knows are served on this port only, whatever the port that was called (Istio).
 const UNREGISTERED_PORT: u16 = 80;
 
-pub fn of(context: &Context<'_>, plans: &Plans) -> Vec<RouteConfiguration> {
+pub(super) fn route_tables(context: &Context<'_>, plans: &Plans) -> Vec<RouteConfiguration> {
     let mut tables: Vec<RouteConfiguration> = Vec::new();
     for (key, plan) in plans {
         let Some(http) = &plan.http else { continue };

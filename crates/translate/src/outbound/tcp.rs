@@ -13,7 +13,7 @@ use crate::rule;
 
 /// The chains for one TCP port, `ranges` being those of the service. Routes for chosen subnets come before, and the first route without
 /// any ends the search.
-pub fn chains(
+pub(super) fn chains(
     context: &Context<'_>,
     service: &Service,
     port: &ServicePort,

@@ -12,7 +12,7 @@ use crate::l4;
 use crate::rule;
 
 /// The chains for one TLS port. `by_name_only`: the listener is shared with other services, so only the server name tells them apart.
-pub fn chains(
+pub(super) fn chains(
     context: &Context<'_>,
     service: &Service,
     port: &ServicePort,

@@ -12,24 +12,24 @@ use crate::envoy::route::VirtualHost;
 use crate::names;
 use crate::routes;
 
-pub fn of_service(context: &Context<'_>, service: &Service, port: &ServicePort) -> VirtualHost {
+pub(super) fn of_service(context: &Context<'_>, service: &Service, port: &ServicePort) -> VirtualHost {
     let side = context.in_mesh(port.number);
     let virtual_service = virtual_service_of(context, &service.host, port.number)
         .filter(|resource| !resource.spec.http.is_empty());
     let routes = match virtual_service {
-        Some(resource) => routes::of_virtual_service(context, &resource, side),
+        Some(resource) => routes::virtual_service_routes(context, &resource, side),
         None => vec![routes::default_route(context, service, port)],
     };
     named(names::host_port(&service.host, port.number), routes)
 }
 
-pub fn of_unregistered(
+pub(super) fn of_unregistered(
     context: &Context<'_>,
     resource: &Resource<VirtualService>,
     host: &str,
     side: MatchContext<'_>,
 ) -> VirtualHost {
-    named(names::host_port(host, side.port), routes::of_virtual_service(context, resource, side))
+    named(names::host_port(host, side.port), routes::virtual_service_routes(context, resource, side))
 }
 
 fn named(name: String, routes: Vec<crate::envoy::route::Route>) -> VirtualHost {
@@ -37,7 +37,7 @@ fn named(name: String, routes: Vec<crate::envoy::route::Route>) -> VirtualHost {
 }
 
 /// The VirtualService that speaks for a host in the mesh: the exact one, else that of the longest wildcard; the oldest of equals.
-pub fn virtual_service_of(
+pub(super) fn virtual_service_of(
     context: &Context<'_>,
     host: &str,
     port: u16,
@@ -63,7 +63,7 @@ fn specificity(pattern: &str, host: &str) -> Option<usize> {
 }
 
 /// Hosts of VirtualServices of the mesh that no visible service has, each with its resource, oldest first.
-pub fn unregistered(context: &Context<'_>, port: u16) -> Vec<(Arc<Resource<VirtualService>>, String)> {
+pub(super) fn unregistered(context: &Context<'_>, port: u16) -> Vec<(Arc<Resource<VirtualService>>, String)> {
     let mut found = Vec::new();
     for resource in context.virtual_services(port).filter(|resource| !resource.spec.http.is_empty()) {
         for wanted in &resource.spec.hosts {
@@ -78,7 +78,7 @@ pub fn unregistered(context: &Context<'_>, port: u16) -> Vec<(Arc<Resource<Virtu
 
 /// All names of a service: its host, with and without the final dot; if it shares the proxy's domain, its short forms; the same of the
 /// ExternalNames that stand for it; its addresses.
-pub fn domains(context: &Context<'_>, service: &Service) -> Vec<String> {
+pub(super) fn domains(context: &Context<'_>, service: &Service) -> Vec<String> {
     let hosts = std::iter::once(&service.host).chain(context.aliases(&service.host).map(|alias| &alias.host));
     let forms = |host: &String| {
         let mut forms = absolute(host);
@@ -91,7 +91,7 @@ pub fn domains(context: &Context<'_>, service: &Service) -> Vec<String> {
 }
 
 /// A host as written by those who end it with a dot, too.
-pub fn absolute(host: &str) -> Vec<String> {
+pub(super) fn absolute(host: &str) -> Vec<String> {
     match is_wildcard(host) {
         true => vec![host.to_owned()],
         false => vec![host.to_owned(), format!("{host}.")],

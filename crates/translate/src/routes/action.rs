@@ -22,7 +22,7 @@ use crate::envoy::route::weighted_cluster::ClusterWeight;
 use crate::envoy::route::{DirectResponseAction, RedirectAction, RouteAction, WeightedCluster};
 
 /// `None` where a rule does nothing at all.
-pub fn of(context: &Context<'_>, http: &HttpRoute, called: u16) -> Option<Action> {
+pub(super) fn action(context: &Context<'_>, http: &HttpRoute, called: u16) -> Option<Action> {
     if let Some(redirect) = &http.redirect {
         return Some(Action::Redirect(redirected(redirect, called)));
     }
@@ -33,7 +33,7 @@ pub fn of(context: &Context<'_>, http: &HttpRoute, called: u16) -> Option<Action
     let mut action = RouteAction {
         cluster_specifier: Some(clusters(context, &destinations, called)?),
         timeout: Some(http.timeout.map(duration).unwrap_or_default()),
-        retry_policy: retry::of(http.retries.as_ref()),
+        retry_policy: retry::retry_policy(http.retries.as_ref()),
         request_mirror_policies: mirrors(context, http, called),
         hash_policy: hashed(context, &destinations, called),
         ..Default::default()
@@ -86,7 +86,7 @@ fn hashed(
 ) -> Vec<crate::envoy::route::route_action::HashPolicy> {
     let of_one = |to: &Destination| {
         let service = context.service(&to.host)?;
-        Some(hash::of(context, service, destination::port(context, to, called), &to.subset))
+        Some(hash::hash_policies(context, service, destination::port(context, to, called), &to.subset))
     };
     let mut policies = Vec::new();
     for policy in destinations.iter().filter_map(|to| of_one(to.destination.as_ref()?)).flatten() {

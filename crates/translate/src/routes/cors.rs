@@ -5,7 +5,7 @@ use carrick_model::resources::{CorsPolicy, StringMatch, UnmatchedPreflights};
 use super::matching;
 use carrick_xds::pb::envoy::extensions::filters::http::cors::v3::CorsPolicy as EnvoyPolicy;
 
-pub fn of(policy: &CorsPolicy) -> EnvoyPolicy {
+pub(super) fn cors_policy(policy: &CorsPolicy) -> EnvoyPolicy {
     let deprecated = policy.allow_origin.iter().map(|origin| StringMatch::Exact(origin.clone()));
     let origins: Vec<StringMatch> = match policy.allow_origins.is_empty() {
         true => deprecated.collect(),

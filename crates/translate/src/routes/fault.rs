@@ -13,7 +13,7 @@ use carrick_xds::pb::envoy::extensions::filters::http::fault::v3::{
 use carrick_xds::pb::envoy::r#type::v3::FractionalPercent;
 
 /// `None` where nothing is injected that can be said in Envoy's words.
-pub fn of(fault: &HttpFaultInjection) -> Option<HttpFault> {
+pub(super) fn http_fault(fault: &HttpFaultInjection) -> Option<HttpFault> {
     let translated = HttpFault {
         delay: fault.delay.as_ref().and_then(delay),
         abort: fault.abort.as_ref().and_then(abort),

@@ -11,7 +11,12 @@ use crate::envoy::route::route_action::hash_policy::{
     ConnectionProperties, Cookie, Header, PolicySpecifier, QueryParameter,
 };
 
-pub fn of(context: &Context<'_>, service: &Service, port: u16, subset: &str) -> Vec<HashPolicy> {
+pub(super) fn hash_policies(
+    context: &Context<'_>,
+    service: &Service,
+    port: u16,
+    subset: &str,
+) -> Vec<HashPolicy> {
     let subset = (!subset.is_empty()).then_some(subset);
     let rule = context.destination_rule(service);
     let balancer = rule.and_then(|rule| rule.policy(port, subset).load_balancer);

@@ -7,7 +7,7 @@ use crate::envoy::core::{HeaderValue, HeaderValueOption};
 use crate::envoy::route::Route;
 use crate::envoy::route::weighted_cluster::ClusterWeight;
 
-pub fn apply(headers: Option<&Headers>, route: &mut Route) {
+pub(super) fn apply(headers: Option<&Headers>, route: &mut Route) {
     let Some(headers) = headers else { return };
     (route.request_headers_to_add, route.request_headers_to_remove) = operations(headers.request.as_ref());
     (route.response_headers_to_add, route.response_headers_to_remove) = operations(headers.response.as_ref());
@@ -15,7 +15,7 @@ pub fn apply(headers: Option<&Headers>, route: &mut Route) {
     route.request_headers_to_add.retain(|option| !is_authority(option));
 }
 
-pub fn apply_to_weight(headers: Option<&Headers>, to: &mut ClusterWeight) {
+pub(super) fn apply_to_weight(headers: Option<&Headers>, to: &mut ClusterWeight) {
     let Some(headers) = headers else { return };
     (to.request_headers_to_add, to.request_headers_to_remove) = operations(headers.request.as_ref());
     (to.response_headers_to_add, to.response_headers_to_remove) = operations(headers.response.as_ref());
@@ -23,7 +23,7 @@ pub fn apply_to_weight(headers: Option<&Headers>, to: &mut ClusterWeight) {
 }
 
 /// The authority that header operations ask for: `set` of `Host` or `:authority`.
-pub fn authority(headers: Option<&Headers>) -> Option<&str> {
+pub(super) fn authority(headers: Option<&Headers>) -> Option<&str> {
     let set = &headers?.request.as_ref()?.set;
     let wanted = set.iter().find(|(name, _)| is_authority_name(name));
     wanted.map(|(_, value)| value.as_str())

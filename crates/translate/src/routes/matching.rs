@@ -10,7 +10,7 @@ use crate::envoy::route::query_parameter_matcher::QueryParameterMatchSpecifier;
 use crate::envoy::route::route_match::PathSpecifier;
 use crate::envoy::route::{HeaderMatcher, QueryParameterMatcher, Route, RouteMatch};
 
-pub fn of(condition: Option<&HttpMatchRequest>) -> RouteMatch {
+pub(super) fn route_match(condition: Option<&HttpMatchRequest>) -> RouteMatch {
     let Some(condition) = condition else { return super::everything() };
     let mut headers = named(&condition.headers, false);
     headers.extend(named(&condition.without_headers, true));
@@ -30,7 +30,7 @@ pub fn of(condition: Option<&HttpMatchRequest>) -> RouteMatch {
 }
 
 /// Whether no request can get past this route.
-pub fn catches_all(route: &Route) -> bool {
+pub(crate) fn catches_all(route: &Route) -> bool {
     let Some(conditions) = &route.r#match else { return false };
     let any_path = match &conditions.path_specifier {
         Some(PathSpecifier::Prefix(prefix)) => prefix == "/",
@@ -86,7 +86,7 @@ fn is_presence(wanted: &StringMatch) -> bool {
     }
 }
 
-pub fn text(wanted: &StringMatch) -> StringMatcher {
+pub(super) fn text(wanted: &StringMatch) -> StringMatcher {
     let pattern = match wanted {
         StringMatch::Exact(value) => MatchPattern::Exact(value.clone()),
         StringMatch::Prefix(value) => MatchPattern::Prefix(value.clone()),

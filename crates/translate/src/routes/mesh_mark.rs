@@ -22,7 +22,11 @@ const OFFERED: &str = "envoy.network.application_protocols";
 const HTTP_IN_MESH: &str = "istio-http/1.1,istio-h2,istio";
 
 /// The mark for a route whose destinations all need it.
-pub fn of(context: &Context<'_>, destinations: &[&Destination], called: u16) -> Option<Config> {
+pub(super) fn shared_mark(
+    context: &Context<'_>,
+    destinations: &[&Destination],
+    called: u16,
+) -> Option<Config> {
     let needs = |to: &&Destination| {
         let port = destination::port(context, to, called);
         context.service(&to.host).is_some_and(|service| is_undeclared(context, service, port, &to.subset))
@@ -31,7 +35,7 @@ pub fn of(context: &Context<'_>, destinations: &[&Destination], called: u16) -> 
 }
 
 /// Whether a port is sniffed by the server's sidecar and called with mutual TLS.
-pub fn is_undeclared(context: &Context<'_>, service: &Service, port: u16, subset: &str) -> bool {
+pub(super) fn is_undeclared(context: &Context<'_>, service: &Service, port: u16, subset: &str) -> bool {
     let declared = service.port(port).is_some_and(|(_, port)| !port.protocol.is_auto());
     !declared && service.port(port).is_some() && {
         let rule = context.destination_rule(service);
@@ -44,7 +48,7 @@ pub fn is_undeclared(context: &Context<'_>, service: &Service, port: u16, subset
     }
 }
 
-pub fn mark() -> Config {
+pub(super) fn mark() -> Config {
     let text = DataSource {
         specifier: Some(data_source::Specifier::InlineString(HTTP_IN_MESH.into())),
         ..Default::default()

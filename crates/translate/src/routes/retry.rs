@@ -13,7 +13,7 @@ const DEFAULT_RETRY_ON: &str = "connect-failure,refused-stream,unavailable,cance
 const DEFAULT_RETRIES: u32 = 2;
 
 /// What holds where nothing is said: two more attempts, each at another endpoint if there is one.
-pub fn default_policy() -> RetryPolicy {
+pub(crate) fn default_policy() -> RetryPolicy {
     RetryPolicy {
         retry_on: DEFAULT_RETRY_ON.into(),
         num_retries: Some(DEFAULT_RETRIES),
@@ -24,7 +24,7 @@ pub fn default_policy() -> RetryPolicy {
 }
 
 /// A sidecar's way to its own application: the connection may have been closed just as the request was about to go.
-pub fn inbound_policy() -> RetryPolicy {
+pub(crate) fn inbound_policy() -> RetryPolicy {
     RetryPolicy {
         retry_on: "reset-before-request".into(),
         num_retries: Some(DEFAULT_RETRIES),
@@ -33,7 +33,7 @@ pub fn inbound_policy() -> RetryPolicy {
 }
 
 /// A rule's policy; `attempts: 0` switches retries off.
-pub fn of(retries: Option<&HttpRetry>) -> Option<RetryPolicy> {
+pub(super) fn retry_policy(retries: Option<&HttpRetry>) -> Option<RetryPolicy> {
     let Some(retries) = retries else { return Some(default_policy()) };
     if retries.attempts == 0 {
         return None;

@@ -18,7 +18,7 @@ const CIPHER_SUITES: [&str; 4] = [
 
 /// What a filter chain that terminates TLS says about itself and asks of the client.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ServerTls {
+pub(crate) struct ServerTls {
     /// The secret with the server's certificate.
     pub certificate: String,
     pub client: PeerCheck,
@@ -31,7 +31,7 @@ pub struct ServerTls {
 
 impl ServerTls {
     /// A sidecar's inbound mutual TLS: own certificate, and a client of one of the trusted domains.
-    pub fn of_sidecar<D: Display>(trust_domains: &[D], alpn: &[&str]) -> Self {
+    pub(crate) fn of_sidecar<D: Display>(trust_domains: &[D], alpn: &[&str]) -> Self {
         ServerTls {
             certificate: secrets::WORKLOAD.into(),
             client: client_check_of_mesh(trust_domains),
@@ -47,7 +47,7 @@ fn client_check_of_mesh<D: Display>(trust_domains: &[D]) -> PeerCheck {
     PeerCheck::new(secrets::MESH_ROOTS.into(), trust_domains.iter().map(any_of_trust_domain).collect())
 }
 
-pub fn server_socket(tls: ServerTls) -> TransportSocket {
+pub(crate) fn server_socket(tls: ServerTls) -> TransportSocket {
     let common = CommonTlsContext {
         tls_params: Some(tls.overrides.unwrap_or_else(server_parameters)),
         tls_certificate_sds_secret_configs: vec![secrets::named(&tls.certificate)],
@@ -64,6 +64,6 @@ pub fn server_socket(tls: ServerTls) -> TransportSocket {
 }
 
 /// What a server allows unless a `Gateway` says otherwise.
-pub fn server_parameters() -> TlsParameters {
+pub(crate) fn server_parameters() -> TlsParameters {
     TlsParameters { cipher_suites: CIPHER_SUITES.map(String::from).to_vec(), ..parameters() }
 }

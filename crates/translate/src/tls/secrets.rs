@@ -10,33 +10,33 @@ use crate::filters::ads;
 use crate::names::SDS_CLUSTER;
 
 /// The workload's own certificate and key.
-pub const WORKLOAD: &str = "default";
+pub(crate) const WORKLOAD: &str = "default";
 /// The roots that the mesh trusts.
-pub const MESH_ROOTS: &str = "ROOTCA";
+pub(crate) const MESH_ROOTS: &str = "ROOTCA";
 /// The machine's own roots.
-pub const SYSTEM_ROOTS: &str = "file-root:system";
+pub(crate) const SYSTEM_ROOTS: &str = "file-root:system";
 
 /// A certificate and key named as files on the proxy's side; the agent reads them.
-pub fn file_certificate(certificate: &str, key: &str) -> String {
+pub(crate) fn file_certificate(certificate: &str, key: &str) -> String {
     format!("file-cert:{certificate}~{key}")
 }
 
-pub fn file_roots(path: &str) -> String {
+pub(crate) fn file_roots(path: &str) -> String {
     format!("file-root:{path}")
 }
 
 /// A Kubernetes secret; only gateways may name one, and it comes over ADS after authorization.
-pub fn kubernetes(name: &str) -> String {
+pub(crate) fn kubernetes(name: &str) -> String {
     format!("kubernetes://{name}")
 }
 
 /// The roots beside a Kubernetes secret (Istio's `-cacert` suffix).
-pub fn kubernetes_roots(name: &str) -> String {
+pub(crate) fn kubernetes_roots(name: &str) -> String {
     format!("kubernetes://{name}-cacert")
 }
 
 /// Where to fetch the secret of this name.
-pub fn named(name: &str) -> SdsSecretConfig {
+pub(crate) fn named(name: &str) -> SdsSecretConfig {
     let source = if name.starts_with("kubernetes://") { ads() } else { agent() };
     SdsSecretConfig { name: name.into(), sds_config: Some(source) }
 }

@@ -7,7 +7,7 @@ use super::{PeerCheck, parameters, secrets, transport_socket};
 
 /// What a connection to an upstream says about itself and asks of the server.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ClientTls {
+pub(crate) struct ClientTls {
     /// The secret with our certificate, if we present one.
     pub certificate: Option<String>,
     pub server: PeerCheck,
@@ -16,7 +16,7 @@ pub struct ClientTls {
     pub alpn: Vec<String>,
 }
 
-pub fn client_socket(tls: ClientTls) -> TransportSocket {
+pub(crate) fn client_socket(tls: ClientTls) -> TransportSocket {
     let common = CommonTlsContext {
         tls_params: Some(parameters()),
         tls_certificate_sds_secret_configs: tls.certificate.iter().map(|name| secrets::named(name)).collect(),

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::case::Case;
 use crate::{envoy, shown};
+use carrick_testing::needs::original_demo;
 use carrick_translate::translate;
 use carrick_xds::ResourceType;
 
@@ -12,11 +13,7 @@ const RULES: &str = "route-rules";
 /// A case of these demo files beside the pods that a runtime reports; `None` where the demo is absent.
 fn case(golden: &str, files: &[&str]) -> Option<Case> {
     let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let demo = crate_folder.join("../../../shared/istio_federation_demo");
-    if !demo.is_dir() {
-        eprintln!("SKIPPED: {} is absent; the original demo's files belong beside the clone", demo.display());
-        return None;
-    }
+    let demo = original_demo()?;
     let mut case = Case::read(&crate_folder.join("tests/golden/18-demo").join(golden));
     // Of the golden case, only what the runtime adds: pods and the gateways' Services.
     let documents: Vec<String> = case.files[0].text.split("\n---\n").map(str::to_owned).collect();
@@ -54,7 +51,7 @@ fn the_calling_cluster_encrypts_to_the_far_server_and_passes_on_by_sni() {
     let nodes = case.nodes(&snapshot);
 
     let sidecar = translate(&snapshot, &nodes[0]);
-    let cluster = &shown::of(&sidecar, ResourceType::Cluster)["outbound|80||server.ns2.svc.cluster.global"];
+    let cluster = &shown::resources_by_name(&sidecar, ResourceType::Cluster)["outbound|80||server.ns2.svc.cluster.global"];
     let tls = &cluster["transport_socket"]["typed_config"];
     assert_eq!(tls["sni"], "server.ns2.svc.cluster.global");
     assert_eq!(
@@ -67,7 +64,8 @@ fn the_calling_cluster_encrypts_to_the_far_server_and_passes_on_by_sni() {
     );
 
     let egress = translate(&snapshot, &nodes[1]);
-    let chain = &shown::of(&egress, ResourceType::Listener)["0.0.0.0_8080"]["filter_chains"][0];
+    let chain =
+        &shown::resources_by_name(&egress, ResourceType::Listener)["0.0.0.0_8080"]["filter_chains"][0];
     assert_eq!(chain["filter_chain_match"]["server_names"][0], "server.ns2.svc.cluster.global");
     assert_eq!(
         chain["filters"][0]["typed_config"]["cluster"],
@@ -94,12 +92,12 @@ fn the_answering_cluster_takes_any_tls_as_mutual_and_passes_on_unopened() {
     let nodes = case.nodes(&snapshot);
 
     let ingress = translate(&snapshot, &nodes[0]);
-    let cluster =
-        &shown::of(&ingress, ResourceType::Cluster)["outbound|80|notls|server.default.svc.cluster.local"];
+    let cluster = &shown::resources_by_name(&ingress, ResourceType::Cluster)["outbound|80|notls|server.default.svc.cluster.local"];
     assert!(cluster.get("transport_socket").is_none() && cluster.get("transport_socket_matches").is_none());
 
     let sidecar = translate(&snapshot, &nodes[1]);
-    let chains = &shown::of(&sidecar, ResourceType::Listener)["virtualInbound"]["filter_chains"];
+    let chains =
+        &shown::resources_by_name(&sidecar, ResourceType::Listener)["virtualInbound"]["filter_chains"];
     let on_80: Vec<_> = chains
         .as_array()
         .unwrap()

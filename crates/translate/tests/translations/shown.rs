@@ -11,7 +11,7 @@ use prost::{Message, Name};
 use serde_json::{Map, Value};
 
 /// All resources of one kind, by name.
-pub fn of(resources: &ProxyResources, kind: ResourceType) -> Map<String, Value> {
+pub fn resources_by_name(resources: &ProxyResources, kind: ResourceType) -> Map<String, Value> {
     let show = |resource: &carrick_xds::Resource| {
         let bytes = resource.body.value.as_slice();
         let value = match kind {
@@ -42,7 +42,7 @@ pub fn normal(resources: &ProxyResources, show: &[String], abbreviations: &Map<S
     ];
     let mut all = Map::new();
     for (kind, word) in kinds {
-        for (name, mut value) in of(resources, kind) {
+        for (name, mut value) in resources_by_name(resources, kind) {
             let key = format!("{word}/{name}");
             if show.is_empty() || show.contains(&key) {
                 abbreviate(&mut value, abbreviations);
@@ -70,11 +70,11 @@ fn abbreviate(value: &mut Value, abbreviations: &Map<String, Value>) {
 pub fn as_bootstrap(node: &ProxyNode, resources: &ProxyResources, inlined: bool) -> Value {
     let plan = BootstrapPlan::new(node.clone(), "/run/carrick/xds.sock", "/run/carrick/sds.sock");
     let mut file = json::to_json(&bootstrap(&plan)).unwrap();
-    let mut listeners = of(resources, ResourceType::Listener);
-    let mut clusters = of(resources, ResourceType::Cluster);
+    let mut listeners = resources_by_name(resources, ResourceType::Listener);
+    let mut clusters = resources_by_name(resources, ResourceType::Cluster);
     if inlined {
-        let tables = of(resources, ResourceType::Route);
-        let endpoints = of(resources, ResourceType::Endpoint);
+        let tables = resources_by_name(resources, ResourceType::Route);
+        let endpoints = resources_by_name(resources, ResourceType::Endpoint);
         listeners.values_mut().for_each(|listener| inline_routes(listener, &tables));
         clusters.iter_mut().for_each(|(name, cluster)| inline_endpoints(cluster, endpoints.get(name)));
     }

@@ -112,6 +112,8 @@ async fn apply(world: &mut World, current: &FederationPlan, newest: &FederationP
                 for process in &gone.processes {
                     process.stop(GRACE).await;
                 }
+                // Nobody calls by it any more; should it stay, the run directory's end is its end.
+                let _ = std::fs::remove_dir_all(world.run.pod_socket(name, &gone.socket));
             }
         }
         let missing: Vec<_> = wanted

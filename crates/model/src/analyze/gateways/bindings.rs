@@ -19,7 +19,7 @@ pub(in crate::analyze) const PORT_NEVER_SEEN: Rule = Rule {
 At a gateway `match.port` is compared with the port that a server declares (`servers[].port.number`), never with the Service's target port and \
 never with the port of the destination (Istio `model/gateway.go`). No server of the named Gateway declares this port, so the route is never \
 taken; if no other route is left, the port is closed.",
-    mend: "Use a port that the Gateway declares, or leave `port` out.",
+    help: "Use a port that the Gateway declares, or leave `port` out.",
 };
 
 pub(in crate::analyze) const ROUTES_OF_WRONG_KIND: Rule = Rule {
@@ -29,7 +29,7 @@ pub(in crate::analyze) const ROUTES_OF_WRONG_KIND: Rule = Rule {
     why: "\
 A server of protocol HTTP, or HTTPS with TLS ended at the gateway, is routed by `http`. A server with `tls.mode: PASSTHROUGH` is routed by `tls`, since \
 nobody there can read HTTP. A TCP server, or one of protocol TLS whose TLS ends at the gateway, is routed by `tcp`. Other routes are not looked at.",
-    mend: "Write the routes in the field that the server needs, or change the server's protocol or TLS mode.",
+    help: "Write the routes in the field that the server needs, or change the server's protocol or TLS mode.",
 };
 
 pub(in crate::analyze) const NOT_EXPORTED_TO_GATEWAY: Rule = Rule {
@@ -40,7 +40,7 @@ pub(in crate::analyze) const NOT_EXPORTED_TO_GATEWAY: Rule = Rule {
 A gateway proxy follows the VirtualServices that it sees from the namespace of its own pods, most often istio-system, wherever the Gateway is written. With \
 `exportTo: [.]`, or with a mesh whose default is that, a VirtualService in another namespace names the Gateway and is not followed by anybody (Istio reference, \
 `VirtualService.exportTo`).",
-    mend: "Add the namespace of the gateway's pods to `exportTo`.",
+    help: "Add the namespace of the gateway's pods to `exportTo`.",
 };
 
 pub(in crate::analyze) const HOST_NOT_ADMITTED: Rule = Rule {
@@ -50,7 +50,7 @@ pub(in crate::analyze) const HOST_NOT_ADMITTED: Rule = Rule {
     why: "\
 For HTTP a server takes of a VirtualService only the hosts that its own `hosts` overlap with, and a host that is written `NAMESPACE/HOST` (`./HOST` for the Gateway's own) only from \
 VirtualServices of that namespace (Istio reference, `Server.hosts`). The other hosts are served by nobody, while the routes look as if they were.",
-    mend: "List the host in the Gateway for the VirtualService's namespace, or remove it here.",
+    help: "List the host in the Gateway for the VirtualService's namespace, or remove it here.",
 };
 
 pub(super) fn check(cluster: &Cluster<'_>, findings: &mut Findings) {
@@ -100,8 +100,8 @@ fn exports(
         let reason = format!(
             "the pods of the Gateway {name} are in `{namespace}`, to which this VirtualService is not exported, so they do not follow it"
         );
-        let mend = format!("add `{namespace}` to `exportTo`");
-        findings.add(&NOT_EXPORTED_TO_GATEWAY, &resource.meta, &field, reason, mend);
+        let help = format!("add `{namespace}` to `exportTo`");
+        findings.add(&NOT_EXPORTED_TO_GATEWAY, &resource.meta, &field, reason, help);
     }
 }
 
@@ -123,7 +123,7 @@ fn hosts(resource: &Resource<VirtualService>, named: &[&Arc<Resource<Gateway>>],
     }
     for (number, wanted) in resource.spec.hosts.iter().enumerate().filter(|(_, wanted)| !is_served(wanted)) {
         let of_others = servers().find_map(|server| admitting_others(server, namespace, wanted));
-        let (reason, mend) = match of_others {
+        let (reason, help) = match of_others {
             Some(written) => (
                 format!("`{wanted}` is admitted as `{written}`, so not from the namespace `{namespace}`"),
                 format!("list `{namespace}/{wanted}` in the Gateway, or remove the host here"),
@@ -133,7 +133,7 @@ fn hosts(resource: &Resource<VirtualService>, named: &[&Arc<Resource<Gateway>>],
                 format!("list `{wanted}` in the Gateway, or remove it here"),
             ),
         };
-        findings.add(&HOST_NOT_ADMITTED, &resource.meta, &format!("spec.hosts[{number}]"), reason, mend);
+        findings.add(&HOST_NOT_ADMITTED, &resource.meta, &format!("spec.hosts[{number}]"), reason, help);
     }
 }
 
@@ -176,8 +176,8 @@ fn kinds(
     let reason = format!(
         "the Gateway {name} routes port {port} by `{field}`, and the VirtualService has no `{field}` routes"
     );
-    let mend = format!("write the routes under `{field}`, or change the server's protocol or TLS mode");
-    findings.add(&ROUTES_OF_WRONG_KIND, &resource.meta, &format!("spec.gateways[{position}]"), reason, mend);
+    let help = format!("write the routes under `{field}`, or change the server's protocol or TLS mode");
+    findings.add(&ROUTES_OF_WRONG_KIND, &resource.meta, &format!("spec.gateways[{position}]"), reason, help);
 }
 
 fn ports(resource: &Resource<VirtualService>, named: &[&Arc<Resource<Gateway>>], findings: &mut Findings) {
@@ -200,8 +200,8 @@ fn ports(resource: &Resource<VirtualService>, named: &[&Arc<Resource<Gateway>>],
         }
         let known: Vec<String> = declared.iter().map(ToString::to_string).collect();
         let reason = format!("no server of the gateway declares port {port}, so this route is never taken");
-        let mend = format!("use {}, or leave `port` out", known.join(" or "));
-        findings.add(&PORT_NEVER_SEEN, &resource.meta, &field, reason, mend);
+        let help = format!("use {}, or leave `port` out", known.join(" or "));
+        findings.add(&PORT_NEVER_SEEN, &resource.meta, &field, reason, help);
     };
     for (number, route) in resource.spec.http.iter().enumerate() {
         for (position, wanted) in route.matches.iter().enumerate() {

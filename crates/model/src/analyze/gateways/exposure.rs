@@ -21,7 +21,7 @@ pub(in crate::analyze) const ENCRYPTED_TWICE: Rule = Rule {
 At a PASSTHROUGH server the bytes are TLS already, from the far client to the workload. If the gateway's own upstream encrypts too, by a \
 DestinationRule or by automatic mutual TLS (the default inside the mesh), the workload's sidecar opens the outer layer and hands the inner \
 one to the application as if it were its data. Requests fail with a reset or with 400.",
-    mend: "\
+    help: "\
 Route to a subset whose DestinationRule says `tls: { mode: DISABLE }`. A subset, so that other callers in the cluster still use mutual TLS.",
 };
 
@@ -32,7 +32,7 @@ pub(in crate::analyze) const SNI_WIDER_THAN_GATEWAY: Rule = Rule {
     why: "\
 A Gateway's `hosts` decide whether a VirtualService binds to a server; for TLS routes any overlap is enough. After that the route's `sniHosts` are used as \
 they stand, also where they are wider (Istio `core/tls.go`). Whoever reads the Gateway believes that only its hosts can pass.",
-    mend: "Narrow `sniHosts` to the Gateway's hosts, or list the names in the Gateway.",
+    help: "Narrow `sniHosts` to the Gateway's hosts, or list the names in the Gateway.",
 };
 
 pub(in crate::analyze) const BY_WILDCARD: Rule = Rule {
@@ -43,7 +43,7 @@ pub(in crate::analyze) const BY_WILDCARD: Rule = Rule {
 Nothing should be reachable from outside that nobody chose to expose. A wildcard in `hosts` of an AUTO_PASSTHROUGH server exposes every service that it \
 covers, also those made tomorrow; no VirtualService is needed and none can narrow it. A wildcard in `sniHosts` that leads into the cluster takes every \
 name under it, also names that another service was meant to have.",
-    mend: "List the exposed names one by one.",
+    help: "List the exposed names one by one.",
 };
 
 pub(super) fn check(cluster: &Cluster<'_>, proxy: &GatewayPod, listener: &Listener, findings: &mut Findings) {
@@ -117,8 +117,8 @@ fn wider(listener: &Listener, route: &SniRoute<'_>, findings: &mut Findings) {
             hosts.join(", ")
         );
         let field = format!("{}.match[{}].sniHosts[{number}]", route.field, route.number);
-        let mend = "narrow `sniHosts`, or list the name in the Gateway";
-        findings.add(&SNI_WIDER_THAN_GATEWAY, &route.resource.meta, &field, reason, mend);
+        let help = "narrow `sniHosts`, or list the name in the Gateway";
+        findings.add(&SNI_WIDER_THAN_GATEWAY, &route.resource.meta, &field, reason, help);
     }
 }
 
@@ -156,8 +156,8 @@ fn twice(
         let Some(how) = encrypts(cluster, proxy, destination, service, called) else { continue };
         let reason = format!("the connection is TLS already, and {how} would encrypt it again");
         let field = format!("{}.route[{number}].destination", route.field);
-        let mend = "route to a subset whose DestinationRule says `tls: { mode: DISABLE }`";
-        findings.add(&ENCRYPTED_TWICE, &route.resource.meta, &field, reason, mend);
+        let help = "route to a subset whose DestinationRule says `tls: { mode: DISABLE }`";
+        findings.add(&ENCRYPTED_TWICE, &route.resource.meta, &field, reason, help);
     }
 }
 

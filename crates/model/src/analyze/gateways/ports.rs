@@ -11,7 +11,7 @@ pub(in crate::analyze) const PORT_OF_NO_SERVICE: Rule = Rule {
     why: "\
 A server's `port.number` is a port of the gateway's Service; the proxy listens on the target port behind it. If no Service of the gateway's pods has that port, the proxy \
 listens on the number itself (Istio `model/gateway.go`), and whoever calls the gateway by its Service, or from outside by a load balancer, cannot come there.",
-    mend: "Add the port to the gateway's Service, or let the server declare one that the Service has.",
+    help: "Add the port to the gateway's Service, or let the server declare one that the Service has.",
 };
 
 pub(super) fn check(cluster: &Cluster<'_>, proxy: &GatewayPod, findings: &mut Findings) {
@@ -30,7 +30,7 @@ pub(super) fn check(cluster: &Cluster<'_>, proxy: &GatewayPod, findings: &mut Fi
             first.meta.resource_name(),
             shown.join(", ")
         );
-        let mend = format!("add the port to {}, or use one that it has", first.meta.resource_name());
-        findings.add(&PORT_OF_NO_SERVICE, &server.gateway.meta, &server.field("port.number"), reason, mend);
+        let help = format!("add the port to {}, or use one that it has", first.meta.resource_name());
+        findings.add(&PORT_OF_NO_SERVICE, &server.gateway.meta, &server.field("port.number"), reason, help);
     }
 }

@@ -16,7 +16,7 @@ pub(in crate::analyze) const SERVER_WITHOUT_ROUTES: Rule = Rule {
 What a PASSTHROUGH server does with a connection comes only from the `tls` routes of VirtualServices that are bound to it and share a host with it. \
 Without any there is no filter chain; if it is the only server of the port, nothing listens at all. The same holds for a TCP server, or one of protocol TLS that ends \
 TLS, without `tcp` routes. A server that reads HTTP listens all the same, and has no route for any request.",
-    mend: "Bind a VirtualService with routes of the right kind for the server's hosts to the Gateway, or remove the server.",
+    help: "Bind a VirtualService with routes of the right kind for the server's hosts to the Gateway, or remove the server.",
 };
 
 pub(in crate::analyze) const SNI_TAKEN: Rule = Rule {
@@ -26,7 +26,7 @@ pub(in crate::analyze) const SNI_TAKEN: Rule = Rule {
     why: "\
 On one port an SNI can lead to one place. If any of a match's `sniHosts` is taken by an older route of that port, the whole match is skipped, with its \
 other names (Istio `core/gateway.go`). Older is by `creationTimestamp`, then name, then namespace of the VirtualService.",
-    mend: "Name each SNI once for each port; split a match that mixes taken and new names.",
+    help: "Name each SNI once for each port; split a match that mixes taken and new names.",
 };
 
 pub(in crate::analyze) const TCP_TAKEN: Rule = Rule {
@@ -36,7 +36,7 @@ pub(in crate::analyze) const TCP_TAKEN: Rule = Rule {
     why: "\
 Bytes do not say where they want to go. Of all `tcp` routes that hold at a gateway's server the first takes every connection, that of the oldest VirtualService before \
 others, and in it the one that is written first; the rest is never taken (Istio `core/gateway.go`). Older is by `creationTimestamp`, then name, then namespace.",
-    mend: "Give each route a port of its own, and say which in `match.port`; or share one route by weight.",
+    help: "Give each route a port of its own, and say which in `match.port`; or share one route by weight.",
 };
 
 pub(super) fn check(cluster: &Cluster<'_>, proxy: &GatewayPod, listener: &Listener, findings: &mut Findings) {
@@ -61,8 +61,8 @@ fn without_routes(server: &GatewayServer, routes: &str, findings: &mut Findings)
     let hosts: Vec<&str> = server_hosts(server.server()).collect();
     let reason =
         format!("no VirtualService has `{routes}` routes for {} on port {}", hosts.join(", "), server.port);
-    let mend = format!("bind a VirtualService with `{routes}` routes to this Gateway");
-    findings.add(&SERVER_WITHOUT_ROUTES, &server.gateway.meta, &server.field("hosts"), reason, mend);
+    let help = format!("bind a VirtualService with `{routes}` routes to this Gateway");
+    findings.add(&SERVER_WITHOUT_ROUTES, &server.gateway.meta, &server.field("hosts"), reason, help);
 }
 
 fn by_http(cluster: &Cluster<'_>, proxy: &GatewayPod, server: &GatewayServer, findings: &mut Findings) {
@@ -84,8 +84,8 @@ fn by_tcp(cluster: &Cluster<'_>, proxy: &GatewayPod, server: &GatewayServer, fin
     for late in later {
         let reason =
             format!("{owner} takes every connection of port {}; this route is never taken", server.port);
-        let mend = "give it a port of its own, or share one route by weight";
-        findings.add(&TCP_TAKEN, &late.resource.meta, &field(late.index), reason, mend);
+        let help = "give it a port of its own, or share one route by weight";
+        findings.add(&TCP_TAKEN, &late.resource.meta, &field(late.index), reason, help);
     }
 }
 
@@ -114,8 +114,8 @@ fn taken(listener: &Listener, claim: &SniClaim, findings: &mut Findings) {
                 "`{name}` is taken on port {} by {owner}; this server is left out whole",
                 server.port
             );
-            let mend = "name each host once for each port";
-            findings.add(&TLS_HOST_TAKEN, meta, &field, reason, mend);
+            let help = "name each host once for each port";
+            findings.add(&TLS_HOST_TAKEN, meta, &field, reason, help);
         }
     }
 }

@@ -16,7 +16,7 @@ under it are not the same host; the name wins for itself. The same happens to a 
 TLS routes take already.
 
 Age is `creationTimestamp`, then name, then namespace. With files that name no time, renaming a Gateway can decide which server is lost.",
-    mend: "List each host in one server only, or give the younger server another port.",
+    help: "List each host in one server only, or give the younger server another port.",
 };
 
 pub(in crate::analyze) const PORT_CONTRADICTED: Rule = Rule {
@@ -26,7 +26,7 @@ pub(in crate::analyze) const PORT_CONTRADICTED: Rule = Rule {
     why: "\
 A port speaks plain HTTP, or TLS, or one plain TCP stream. The oldest Gateway decides which; a later server of another kind on the same port \
 is left out (Istio `model/gateway.go`). Two declared ports can be one: a gateway's Service maps both to the same target port.",
-    mend: "Give the server a port of its own.",
+    help: "Give the server a port of its own.",
 };
 
 pub(super) fn check(proxy: &GatewayPod, findings: &mut Findings) {
@@ -39,8 +39,8 @@ pub(super) fn check(proxy: &GatewayPod, findings: &mut Findings) {
                     "{whose} already serves `{host}` on port {}; this server is left out whole",
                     server.port
                 );
-                let mend = "list the host in one server only, or use another port";
-                findings.add(&TLS_HOST_TAKEN, &server.gateway.meta, &server.field("hosts"), reason, mend);
+                let help = "list the host in one server only, or use another port";
+                findings.add(&TLS_HOST_TAKEN, &server.gateway.meta, &server.field("hosts"), reason, help);
             }
             Conflict::Protocol => {
                 let reason = format!(
@@ -48,8 +48,8 @@ pub(super) fn check(proxy: &GatewayPod, findings: &mut Findings) {
                     described(by.kind),
                     described(server.kind)
                 );
-                let mend = "give the server a port of its own";
-                findings.add(&PORT_CONTRADICTED, &server.gateway.meta, &server.field("port"), reason, mend);
+                let help = "give the server a port of its own";
+                findings.add(&PORT_CONTRADICTED, &server.gateway.meta, &server.field("port"), reason, help);
             }
         }
     }

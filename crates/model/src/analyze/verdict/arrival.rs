@@ -21,8 +21,8 @@ pub(super) fn check(view: &View<'_>, call: &Call<'_>, end: &End, findings: &mut 
     let Some(mode) = call.mode() else {
         if has_sidecar && accepts.mode == MtlsMode::Strict {
             let reason = format!("{server} takes mutual TLS only (STRICT), and is called in plain text");
-            let mend = "use ISTIO_MUTUAL, or remove the `tls` block: mutual TLS is then automatic";
-            add(&ONE_SIDE_PLAIN, &call.site(), reason, mend, findings);
+            let help = "use ISTIO_MUTUAL, or remove the `tls` block: mutual TLS is then automatic";
+            add(&ONE_SIDE_PLAIN, &call.site(), reason, help, findings);
         }
         return;
     };
@@ -31,8 +31,8 @@ pub(super) fn check(view: &View<'_>, call: &Call<'_>, end: &End, findings: &mut 
             let why =
                 if has_sidecar { "its sidecar's mutual TLS is DISABLE" } else { "its pods have no sidecar" };
             let reason = format!("TLS comes to {server}, and nobody ends it there: {why}");
-            let mend = "give the pods a sidecar that accepts mutual TLS, or do not encrypt";
-            add(&NOBODY_ENDS_TLS, exposed_by.as_ref().unwrap_or(&call.site()), reason, mend, findings);
+            let help = "give the pods a sidecar that accepts mutual TLS, or do not encrypt";
+            add(&NOBODY_ENDS_TLS, exposed_by.as_ref().unwrap_or(&call.site()), reason, help, findings);
         }
         return;
     }
@@ -43,9 +43,9 @@ pub(super) fn check(view: &View<'_>, call: &Call<'_>, end: &End, findings: &mut 
             false => "hands the TLS on to the application unopened",
         };
         let reason = format!("{server} is PERMISSIVE; without Istio's ALPN its sidecar {outcome}");
-        let mend =
+        let help =
             "use `mode: ISTIO_MUTUAL` (certificates and ALPN are then the mesh's), or make the server STRICT";
-        add(&NO_MESH_PROTOCOL, &call.site(), reason, mend, findings);
+        add(&NO_MESH_PROTOCOL, &call.site(), reason, help, findings);
     } else if mode == ClientTlsMode::Simple {
         let reason = format!("{server} asks for a client certificate, and mode SIMPLE shows none");
         add(&NO_CLIENT_CERTIFICATE, &call.site(), reason, "use `mode: ISTIO_MUTUAL`", findings);
@@ -73,7 +73,7 @@ fn identity(view: &View<'_>, call: &Call<'_>, end: &End, findings: &mut Findings
     };
     let of_right_domain =
         names.iter().any(|name| domain_of(name).is_some_and(|domain| domains.contains(&domain.as_str())));
-    let mend = format!("pin `{actual}`");
+    let help = format!("pin `{actual}`");
     let site = call.names_site();
     match domain_of(&names[0]) {
         Some(domain) if !of_right_domain => {
@@ -82,12 +82,12 @@ fn identity(view: &View<'_>, call: &Call<'_>, end: &End, findings: &mut Findings
                 there.name(),
                 settings.trust_domain
             );
-            add(&WRONG_TRUST_DOMAIN, &site, reason, mend, findings);
+            add(&WRONG_TRUST_DOMAIN, &site, reason, help, findings);
         }
         _ => {
             let reason =
                 format!("no pod of {} in {} has this identity; every call fails", service.host, there.name());
-            add(&IDENTITY_NOBODY_HAS, &site, reason, mend, findings);
+            add(&IDENTITY_NOBODY_HAS, &site, reason, help, findings);
         }
     }
 }

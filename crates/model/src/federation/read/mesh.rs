@@ -7,13 +7,13 @@ use crate::host;
 use crate::mesh::AccessLogEncoding;
 use crate::resources::{FederationSpec, MeshConfig};
 
-pub fn check(spec: &FederationSpec, check: &mut Check<'_>) {
+pub(super) fn check(spec: &FederationSpec, check: &mut Check<'_>) {
     one("spec.mesh", &spec.mesh, check);
     if spec.clusters.len() > 1 && spec.mesh.trust_domain_aliases.as_ref().is_some_and(|all| !all.is_empty()) {
         let reason =
             "clusters of one federation share no identities, so no alias is of all of them".to_owned();
-        let mend = "write it in `mesh` of the cluster whose name it was";
-        check.error("spec.mesh.trustDomainAliases", reason, mend);
+        let help = "write it in `mesh` of the cluster whose name it was";
+        check.error("spec.mesh.trustDomainAliases", reason, help);
     }
     for (number, cluster) in spec.clusters.iter().enumerate() {
         let field = format!("spec.clusters[{number}].mesh");

@@ -15,7 +15,7 @@ pub(crate) struct GatewayIndex {
 
 impl GatewayIndex {
     /// `all` come oldest first.
-    pub fn build(all: &[Arc<Resource<Gateway>>]) -> GatewayIndex {
+    pub(crate) fn build(all: &[Arc<Resource<Gateway>>]) -> GatewayIndex {
         let complete = |gateway: &Arc<Resource<Gateway>>| {
             let mut complete = Resource::clone(gateway);
             let namespace = complete.meta.namespace.clone();
@@ -26,17 +26,17 @@ impl GatewayIndex {
         GatewayIndex { all: all.iter().map(complete).collect() }
     }
 
-    pub fn all(&self) -> &[Arc<Resource<Gateway>>] {
+    pub(crate) fn all(&self) -> &[Arc<Resource<Gateway>>] {
         &self.all
     }
 
-    pub fn get(&self, name: &str) -> Option<&Arc<Resource<Gateway>>> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Arc<Resource<Gateway>>> {
         let (namespace, name) = name.split_once('/')?;
         self.all.iter().find(|gateway| gateway.meta.namespace == namespace && gateway.meta.name == name)
     }
 
     /// Those that select a proxy with these labels, from any namespace.
-    pub fn selecting(&self, labels: &BTreeMap<String, String>) -> Vec<Arc<Resource<Gateway>>> {
+    pub(crate) fn selecting(&self, labels: &BTreeMap<String, String>) -> Vec<Arc<Resource<Gateway>>> {
         self.all.iter().filter(|gateway| labels_match(&gateway.spec.selector, labels)).cloned().collect()
     }
 }

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use crate::resource::Resource;
 use crate::resources::{
     AddressType, EndpointPort, EndpointSlice, Endpoints, KubernetesService, ObjectReference,
-    SERVICE_NAME_LABEL, labels_match,
 };
 use crate::snapshot::inventory::Inventory;
 use crate::snapshot::service::{Endpoint, EndpointAddress, ServicePort, TargetPort, TlsCapability};
@@ -13,22 +12,15 @@ use crate::snapshot::workload::{TLS_MODE_LABEL, Workload};
 use crate::snapshot::workloads::WorkloadIndex;
 
 /// Endpoints per port. Those that are not ready are there too, marked unhealthy: their proxies need listeners.
-pub fn of_kubernetes(
+pub(super) fn of_kubernetes(
     service: &Resource<KubernetesService>,
     ports: &[ServicePort],
     inventory: &Inventory,
     workloads: &WorkloadIndex,
 ) -> Vec<Vec<Endpoint>> {
     let meta = &service.meta;
-    let slices: Vec<&EndpointSlice> = inventory
-        .endpoint_slices
-        .iter()
-        .filter(|slice| slice.meta.namespace == meta.namespace)
-        .filter(|slice| slice.meta.labels.get(SERVICE_NAME_LABEL) == Some(&meta.name))
-        .map(|slice| &slice.spec)
-        .collect();
-    let mut of_same_name = inventory.endpoints.iter();
-    let given = of_same_name.find(|e| e.meta.namespace == meta.namespace && e.meta.name == meta.name);
+    let slices: Vec<&EndpointSlice> = inventory.slices_of(meta).map(|slice| &slice.spec).collect();
+    let given = inventory.endpoints_of(meta);
     let mut lists: Vec<Vec<Endpoint>> = ports
         .iter()
         .map(|port| {
@@ -55,10 +47,8 @@ fn of_pods(
     if service.spec.selector.is_empty() {
         return Vec::new();
     }
-    let selected = workloads.all().iter().filter(|workload| {
-        workload.meta.kind == crate::resource::Kind::Pod
-            && workload.namespace == service.meta.namespace
-            && labels_match(&service.spec.selector, &workload.labels)
+    let selected = workloads.selected_by(&service.spec.selector).filter(|workload| {
+        workload.meta.kind == crate::resource::Kind::Pod && workload.namespace == service.meta.namespace
     });
     let served = selected.filter_map(|pod| {
         let number = match &port.target {
@@ -71,7 +61,7 @@ fn of_pods(
 }
 
 /// A workload's port as an endpoint.
-pub fn of_workload(workload: &Workload, address: IpAddr, port: u16) -> Endpoint {
+pub(super) fn of_workload(workload: &Workload, address: IpAddr, port: u16) -> Endpoint {
     let meshed = workload.labels.get(TLS_MODE_LABEL).is_some_and(|mode| mode == "istio");
     Endpoint {
         address: EndpointAddress::Ip(address),

@@ -8,7 +8,7 @@ use crate::host;
 use crate::mesh::MeshSettings;
 use crate::resource::{Kind, Resource};
 use crate::resources::{
-    ServiceEntry, ServiceEntryLocation, ServiceEntryPort, ServiceEntryResolution, WorkloadEntry, labels_match,
+    ServiceEntry, ServiceEntryLocation, ServiceEntryPort, ServiceEntryResolution, WorkloadEntry,
 };
 use crate::snapshot::inventory::Inventory;
 use crate::snapshot::protocol::Protocol;
@@ -20,7 +20,7 @@ use crate::snapshot::workloads::WorkloadIndex;
 use crate::visibility::ExportTo;
 
 /// One service per host.
-pub fn services(
+pub(super) fn services(
     resource: &Resource<ServiceEntry>,
     workloads: &WorkloadIndex,
     inventory: &Inventory,
@@ -90,14 +90,10 @@ fn endpoints(
     let by_name =
         matches!(spec.resolution, ServiceEntryResolution::Dns | ServiceEntryResolution::DnsRoundRobin);
     if let Some(selector) = &spec.workload_selector {
-        let pods = workloads.all().iter().filter(|workload| {
-            workload.meta.kind == Kind::Pod
-                && workload.namespace == meta.namespace
-                && labels_match(&selector.labels, &workload.labels)
-        });
-        let entries = inventory.workload_entries.iter().filter(|entry| {
-            entry.meta.namespace == meta.namespace && labels_match(&selector.labels, &entry.spec.labels)
-        });
+        let pods = workloads
+            .selected_by(&selector.labels)
+            .filter(|workload| workload.meta.kind == Kind::Pod && workload.namespace == meta.namespace);
+        let entries = inventory.entries_selected_by(&meta.namespace, &selector.labels);
         let of_pods = pods.filter_map(|pod| Some(of_workload(pod, *pod.addresses.first()?, target(port))));
         let of_entries =
             entries.map(|entry| of_entry(&entry.spec, &entry.meta.namespace, &entry.meta.name, port));

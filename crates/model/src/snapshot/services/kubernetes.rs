@@ -18,7 +18,7 @@ use crate::visibility::ExportTo;
 /// Istio's annotation for the visibility of a Kubernetes Service.
 const EXPORT_TO_ANNOTATION: &str = "networking.istio.io/exportTo";
 
-pub fn service(
+pub(super) fn service(
     resource: &Resource<KubernetesService>,
     inventory: &Inventory,
     workloads: &WorkloadIndex,

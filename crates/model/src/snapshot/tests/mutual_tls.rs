@@ -26,7 +26,7 @@ fn with_workloads(policies: &[String]) -> MeshSnapshot {
 
 fn mode(mesh: &MeshSnapshot, pod: &str, port: u16) -> MtlsMode {
     let workload = mesh.workloads().iter().find(|workload| workload.name == pod).unwrap();
-    mesh.mtls_mode(workload, port)
+    mesh.server_mtls(workload, port).mode
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn the_old_permissive_is_marked_and_a_modern_policy_overrides_it() {
     let mesh = with_workloads(std::slice::from_ref(&old));
     let web = mesh.workload_by_pod("shop", "web").unwrap();
     let found = mesh.server_mtls(web, 8080);
-    assert!(found.mode == Permissive && found.legacy && mesh.legacy_permissive());
+    assert!(found.mode == Permissive && found.legacy);
 
     let mesh = with_workloads(&[old, modern("n", "shop", "mtls: { mode: PERMISSIVE }")]);
     assert!(!mesh.server_mtls(mesh.workload_by_pod("shop", "web").unwrap(), 8080).legacy);

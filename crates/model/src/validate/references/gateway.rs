@@ -23,8 +23,8 @@ pub(super) fn credentials(resource: &Resource<Gateway>, around: &Surroundings<'_
                     missing.name, missing.what
                 );
                 let field = format!("spec.servers[{number}].tls.{}", missing.field);
-                let mend = "add the Secret to that namespace, or correct the name";
-                check.warning(codes::DANGLING, &field, reason, mend);
+                let help = "add the Secret to that namespace, or correct the name";
+                check.warning(codes::DANGLING, &field, reason, help);
             }
         }
     }

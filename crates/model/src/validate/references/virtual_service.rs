@@ -1,15 +1,12 @@
 //! What a VirtualService leads to: gateways, delegates, hosts, ports, subsets.
 
-use std::sync::Arc;
-
-use super::{Surroundings, unknown_host};
+use super::{Asked, Surroundings, unknown_host};
 use crate::diagnostic::codes;
 use crate::host;
 use crate::resource::{Meta, Resource};
 use crate::resources::*;
 use crate::snapshot::{
-    Service, admits_namespace, bound_hosts, find_delegate, gateway_name, is_delegate, merged_with_delegate,
-    server_hosts,
+    Service, admits_namespace, bound_hosts, gateway_name, is_delegate, merged_with_delegate, server_hosts,
 };
 use crate::validate::checker::Checker;
 
@@ -31,7 +28,7 @@ pub(super) fn bindings(
         let Some(gateway) = around.gateways.get(name) else {
             let elsewhere =
                 around.gateways.all().iter().find(|other| name.ends_with(&format!("/{}", other.meta.name)));
-            let mend = match elsewhere {
+            let help = match elsewhere {
                 Some(other) => format!("did you mean `{}/{}`?", other.meta.namespace, other.meta.name),
                 None => "define the Gateway, or correct the name".to_owned(),
             };
@@ -39,9 +36,9 @@ pub(super) fn bindings(
                 false => {
                     let reason =
                         format!("there is no Gateway {name}, so the VirtualService binds to nothing");
-                    check.error(codes::DANGLING, &field, reason, &mend);
+                    check.error(codes::DANGLING, &field, reason, &help);
                 }
-                true => check.warning(codes::DANGLING, &field, format!("there is no Gateway {name}"), &mend),
+                true => check.warning(codes::DANGLING, &field, format!("there is no Gateway {name}"), &help),
             }
             continue;
         };
@@ -58,8 +55,8 @@ pub(super) fn bindings(
                 }
                 Some(written) => {
                     let reason = format!("{reason} from the namespace `{namespace}` (`{written}`)");
-                    let mend = "write the host without a namespace in the Gateway, or with this one";
-                    check.warning(codes::NO_EFFECT, &field, reason, mend);
+                    let help = "write the host without a namespace in the Gateway, or with this one";
+                    check.warning(codes::NO_EFFECT, &field, reason, help);
                 }
             }
         }
@@ -75,18 +72,30 @@ fn for_others<'a>(server: &'a Server, namespace: &str, hosts: &[String]) -> Opti
     found.map(|(written, _)| written)
 }
 
+/// The delegates that some VirtualService leads to.
+pub(super) fn asked(around: &Surroundings<'_>) -> Asked {
+    let mut asked = Asked::new();
+    for resource in &around.inventory.virtual_services {
+        let wanted = resource.spec.http.iter().filter_map(|route| route.delegate.as_ref());
+        let found =
+            wanted.filter_map(|one| around.delegates.find(one, &resource.meta.namespace, around.settings));
+        asked.extend(found.map(|found| (found.meta.namespace.clone(), found.meta.name.clone())));
+    }
+    asked
+}
+
 /// Delegates that do not exist, whose conditions contradict, and those that nobody asks.
 pub(super) fn delegates(
     resource: &Resource<VirtualService>,
     around: &Surroundings<'_>,
+    asked: &Asked,
     check: &mut Checker<'_>,
 ) {
     let namespace = &resource.meta.namespace;
-    let all = || around.inventory.virtual_services.iter().map(Arc::as_ref);
     for (number, route) in resource.spec.http.iter().enumerate() {
         let Some(delegate) = &route.delegate else { continue };
         let field = format!("spec.http[{number}].delegate");
-        let Some(found) = find_delegate(delegate, namespace, all(), around.settings) else {
+        let Some(found) = around.delegates.find(delegate, namespace, around.settings) else {
             let of = if delegate.namespace.is_empty() { namespace } else { &delegate.namespace };
             let reason = format!(
                 "there is no VirtualService {of}/{} without hosts that `{namespace}` sees",
@@ -103,12 +112,8 @@ pub(super) fn delegates(
             check.warning(codes::NO_EFFECT, &field, reason, "let its conditions lie inside of these");
         }
     }
-    let leads_here = |other: &Resource<VirtualService>| {
-        other.spec.http.iter().filter_map(|route| route.delegate.as_ref()).any(|delegate| {
-            find_delegate(delegate, &other.meta.namespace, [resource], around.settings).is_some()
-        })
-    };
-    if is_delegate(&resource.spec) && !all().any(leads_here) {
+    let own = (namespace.clone(), resource.meta.name.clone());
+    if is_delegate(&resource.spec) && !asked.contains(&own) {
         let reason = "it has no hosts, and no VirtualService delegates to it";
         check.warning(codes::NO_EFFECT, "spec.hosts", reason, "add `hosts`, or name it as a delegate");
     }
@@ -153,8 +158,8 @@ fn destination(
 ) {
     let Some(Destination { host, subset, port }) = destination else { return };
     let full = around.settings.resolve_host(host, &meta.namespace);
-    let wildcard = || around.services.all().iter().find(|service| host::is_subset(&full, &service.host));
-    let Some(service) = around.services.visible(&meta.namespace, &full).or_else(wildcard) else {
+    let visible = around.services.visible(&meta.namespace, &full);
+    let Some(service) = visible.or_else(|| around.services.covering(&full)) else {
         unknown_host(meta, &format!("{field}.host"), &full, around, check);
         return;
     };
@@ -162,20 +167,19 @@ fn destination(
         let reason =
             format!("{} has no port {}; requests will be answered with 503", service.host, port.number);
         let known: Vec<String> = service.ports.iter().map(|port| port.number.to_string()).collect();
-        let mend = format!("use one of {}", known.join(", "));
-        check.warning(codes::UNKNOWN_PORT, &format!("{field}.port.number"), reason, &mend);
+        let help = format!("use one of {}", known.join(", "));
+        check.warning(codes::UNKNOWN_PORT, &format!("{field}.port.number"), reason, &help);
     }
     if !subset.is_empty() && !has_subset(service, subset, around) {
         let reason = format!(
             "no DestinationRule for {} defines the subset `{subset}`; requests will be answered with 503",
             service.host
         );
-        let mend = "define it in `subsets` of a DestinationRule, or correct the name";
-        check.warning(codes::NO_SUBSET, &format!("{field}.subset"), reason, mend);
+        let help = "define it in `subsets` of a DestinationRule, or correct the name";
+        check.warning(codes::NO_SUBSET, &format!("{field}.subset"), reason, help);
     }
 }
 
 fn has_subset(service: &Service, subset: &str, around: &Surroundings<'_>) -> bool {
-    let mut rules = around.destination_rules.all();
-    rules.any(|rule| host::is_subset(&service.host, &rule.host) && rule.subset(subset).is_some())
+    around.destination_rules.covering(&service.host).any(|rule| rule.subset(subset).is_some())
 }

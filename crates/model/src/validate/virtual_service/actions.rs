@@ -9,8 +9,8 @@ pub(super) fn actions_of(field: &str, route: &HttpRoute, check: &mut Checker<'_>
         && !matches!(redirect.redirect_code, 0 | 301 | 302 | 303 | 307 | 308)
     {
         let reason = format!("{} is no redirect status", redirect.redirect_code);
-        let mend = "use 301, 302, 303, 307 or 308";
-        check.error(codes::OUT_OF_RANGE, &format!("{field}.redirect.redirectCode"), reason, mend);
+        let help = "use 301, 302, 303, 307 or 308";
+        check.error(codes::OUT_OF_RANGE, &format!("{field}.redirect.redirectCode"), reason, help);
     }
     if let Some(direct) = &route.direct_response
         && !(200..=599).contains(&direct.status)

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
+use carrick_policy::config::cluster::{Limits, RetryLimit};
+
 use super::Breakers;
-use crate::config::cluster::{Limits, RetryLimit};
 
 fn breakers(connections: u32, pending: u32, retries: RetryLimit) -> Arc<Breakers> {
     Arc::new(Breakers::new(Limits { connections, pending, requests: 1, retries }))

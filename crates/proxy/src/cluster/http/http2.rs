@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use carrick_policy::config::cluster::UpstreamHttpOptions;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
@@ -17,7 +18,7 @@ use super::body::RequestBody;
 use super::{Facts, NoResponse};
 use crate::cluster::breakers::Breakers;
 use crate::cluster::connect::Upstream;
-use crate::config::cluster::UpstreamHttpOptions;
+use crate::frames::EndCheck;
 
 /// An HTTP/2 connection; clones share it.
 #[derive(Clone)]
@@ -65,7 +66,7 @@ impl Http2 {
             .initial_stream_window_size(options.initial_stream_window_size.unwrap_or(1 << 20))
             .initial_connection_window_size(options.initial_connection_window_size.unwrap_or(4 << 20))
             .max_header_list_size(60 * 1024);
-        let (sender, mut connection) = builder.handshake(TokioIo::new(stream)).await?;
+        let (sender, mut connection) = builder.handshake(TokioIo::new(EndCheck::client(stream))).await?;
         let limit = options.max_concurrent_streams.unwrap_or(MAX_STREAMS);
         let streams = Arc::new(AtomicU32::new(0));
         let taken_by_peer = Arc::new(AtomicU32::new(limit));

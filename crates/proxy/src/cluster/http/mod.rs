@@ -14,6 +14,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use carrick_policy::address::Address;
+use carrick_policy::connection::TlsFacts;
 use hyper::body::Incoming;
 
 pub(crate) use body::{Progress, Replay, RequestBody, Source};
@@ -23,8 +25,6 @@ pub(crate) use pool::{Failed, Host, Pool};
 pub(crate) use tee::Tee;
 
 use super::UpstreamCluster;
-use crate::address::Address;
-use crate::connection::TlsFacts;
 use crate::stats::{ClusterStats, Stats};
 
 /// What HTTP keeps per cluster: its connections, and its name in the form that records share.
@@ -69,7 +69,8 @@ pub(crate) struct Facts {
 pub(crate) enum NoResponse {
     /// Nothing was sent; the body is untouched.
     NotSent,
-    /// The upstream says that it did nothing (HTTP/2 REFUSED_STREAM).
+    /// The upstream says that it did nothing: REFUSED_STREAM, or a stream beyond the last one that its GOAWAY
+    /// names (RFC 9113 §6.8, §8.7).
     Refused,
     /// The connection ended, or was reset.
     Reset { by_peer: bool },
@@ -94,6 +95,8 @@ impl NoResponse {
             if let Some(h2) = error.downcast_ref::<h2::Error>() {
                 return match h2.reason() {
                     Some(h2::Reason::REFUSED_STREAM) => Self::Refused,
+                    // A stream that the peer had begun to process goes on after a graceful GOAWAY.
+                    Some(h2::Reason::NO_ERROR) if h2.is_go_away() && h2.is_remote() => Self::Refused,
                     _ if h2.is_reset() && h2.is_remote() => Self::StreamReset,
                     _ => Self::Reset { by_peer: h2.is_remote() },
                 };

@@ -7,18 +7,18 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use carrick_policy::address::Address;
+use carrick_policy::balance::endpoint::Endpoint;
+use carrick_policy::config::tls::Alpn;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 
 use super::http1::Http1;
 use super::http2::{Http2, Lease};
 use super::{Facts, Labels};
-use crate::address::Address;
 use crate::cluster::UpstreamCluster;
 use crate::cluster::breakers::Permit;
 use crate::cluster::connect::{ConnectError, Upstream};
-use crate::cluster::endpoint::Endpoint;
-use crate::config::tls::Alpn;
 
 /// Idle connections are looked through this often for those to close.
 const SWEEP: Duration = Duration::from_secs(5);

@@ -41,25 +41,6 @@ fn a_frame_is_weighed_by_what_it_costs_whom() {
 }
 
 #[test]
-fn frames_are_found_however_the_bytes_are_cut() {
-    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
-    bytes.extend(frame(SETTINGS, 0, &[0; 6]));
-    bytes.extend(frame(DATA, 0, &[7; 300]));
-    bytes.extend(frame(PING, 0, &[0; 8]));
-    bytes.extend(frame(DATA, 1, &[]));
-    for step in [1, 2, 9, 10, 100, bytes.len()] {
-        let mut reader = FrameReader { skip: 24, header: [0; HEADER], have: 0 };
-        let mut seen = Vec::new();
-        bytes.chunks(step).for_each(|chunk| reader.read(chunk, |weight| seen.push(weight)));
-        assert_eq!(
-            seen,
-            [Weight::Cheap, Weight::Useful, Weight::Cheap, Weight::Neutral],
-            "in steps of {step}"
-        );
-    }
-}
-
-#[test]
 fn a_budget_lasts_for_a_burst_and_comes_back_with_time() {
     let start = Instant::now();
     let mut budget = Budget { left: BURST, at: start };
