@@ -3,7 +3,6 @@
 //! It must not know what a demo is.
 
 pub mod layout;
-pub mod private;
 
 pub mod plan;
 pub mod pods;

@@ -15,7 +15,6 @@ use crate::demo::report;
 use crate::demo::{attacks, example};
 use crate::fleet::layout::StateDir;
 use crate::fleet::outer::{self, Running};
-use crate::fleet::private;
 use crate::style::Style;
 use crate::trace::measure;
 
@@ -26,9 +25,9 @@ struct Workshop(PathBuf);
 
 impl Workshop {
     fn new(parent: &Path) -> Result<Self> {
-        private::make(parent)?;
+        carrick_files::own_dir(parent)?;
         let path = parent.join(format!("demo-{}.files", std::process::id()));
-        private::make(&path)?;
+        carrick_files::own_dir(&path)?;
         Ok(Self(path))
     }
 }

@@ -9,7 +9,6 @@ use crate::fleet::client::{Federation, running};
 use crate::fleet::envoy::{Envoy, EnvoyHop};
 use crate::fleet::layout::RunDir;
 use crate::fleet::outer::Homes;
-use crate::fleet::private;
 
 /// `$XDG_RUNTIME_DIR/carrick` (else one below /tmp) and `$XDG_STATE_HOME/carrick` (else below the home folder).
 ///
@@ -27,8 +26,8 @@ pub fn of_user() -> Result<Homes> {
         (None, Some(home)) => home.join(".local/state/carrick"),
         (None, None) => bail!("neither XDG_STATE_HOME nor HOME is set; set one, certificates are kept there"),
     };
-    private::check(&run)?;
-    private::check(&state)?;
+    carrick_files::check_own_dir(&run)?;
+    carrick_files::check_own_dir(&state)?;
     Ok(Homes { run, state })
 }
 

@@ -16,7 +16,6 @@ use crate::fleet::client::Federation;
 use crate::fleet::layout::RunDir;
 use crate::fleet::outer::{self, Running};
 use crate::fleet::plan;
-use crate::fleet::private;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -166,7 +165,7 @@ struct Draft(PathBuf);
 impl Draft {
     fn beside(run: &RunDir) -> Result<Self> {
         let parent = run.path().parent().context("the run directory has no parent")?;
-        private::make(parent)?;
+        carrick_files::own_dir(parent)?;
         Ok(Self(parent.join(format!(".up-{}.log", std::process::id()))))
     }
 }

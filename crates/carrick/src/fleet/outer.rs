@@ -16,7 +16,6 @@ use super::client::Federation;
 use super::envoy::Envoy;
 use super::layout::RunDir;
 use super::plan::{self, FederationPlan};
-use super::private;
 
 /// How long everything may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(10);
@@ -73,7 +72,7 @@ pub fn start(start: &Plan<'_>) -> Result<Running> {
         bail!("this machine does not allow what a federation needs:\n{}", lines.join("\n"));
     }
     for folder in [run.parent(), state.parent(), Some(state)].into_iter().flatten() {
-        private::make(folder)?;
+        carrick_files::own_dir(folder)?;
     }
     let word = |text: &str| OsString::from(text);
     let mut supervisor = vec![
