@@ -3,13 +3,13 @@
 mod analyze;
 mod bootstrap;
 mod config;
+mod daemons;
 mod demo;
 mod down;
 mod exec;
 mod explain;
-mod homes;
 mod logs;
-mod parts;
+mod paths;
 mod ps;
 mod trace;
 mod up;
@@ -34,17 +34,17 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
     }
     match cli.command {
         // The proxy has worker threads of its own.
-        Command::Proxy(args) => parts::proxy(args),
+        Command::Proxy(args) => daemons::proxy(args),
         Command::Analyze(args) => analyze::run(&args, style),
         Command::Explain(args) => explain::run(&args.code),
         Command::Probe => crate::probe::run().map(|()| ExitCode::SUCCESS),
         Command::Demo(args) => on_runtime(demo::run(args, style, &cli.log)),
         Command::Bootstrap(args) => on_runtime(bootstrap::run(args)),
-        Command::Control(args) => on_runtime(parts::control(args)),
-        Command::Agent(args) => on_runtime(parts::agent(args)),
-        Command::RootCa(command) => on_runtime(parts::root_ca(command)),
+        Command::Control(args) => on_runtime(daemons::control(args)),
+        Command::Agent(args) => on_runtime(daemons::agent(args)),
+        Command::RootCa(command) => on_runtime(daemons::root_ca(command)),
         Command::App(args) => on_runtime(crate::app::run(args)).map(|()| ExitCode::SUCCESS),
-        Command::Supervise(args) => on_runtime(parts::supervise(args)),
+        Command::Supervise(args) => on_runtime(daemons::supervise(args)),
         Command::Up(args) => on_runtime(up::run(args, &cli.log)),
         Command::Down(args) => on_runtime(down::run(args)),
         Command::Ps(args) => on_runtime(ps::run(args, style)),

@@ -10,10 +10,10 @@ pub mod pods;
 mod http;
 
 pub mod envoy;
+mod networks;
 pub mod programs;
 mod runtime;
 pub mod runtime_facts;
-mod world;
 
 pub mod server;
 pub mod supervisor;

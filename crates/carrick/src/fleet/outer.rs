@@ -22,7 +22,7 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// Where this user's federations live.
 #[derive(Debug, Clone)]
-pub struct Homes {
+pub struct UserPaths {
     /// One folder for each running federation.
     pub run: PathBuf,
     /// One folder for each federation's certificates and addresses.
@@ -68,7 +68,7 @@ pub fn start(start: &Plan<'_>) -> Result<Running> {
     let missing = check_machine();
     if !missing.is_empty() {
         let lines: Vec<String> =
-            missing.iter().map(|m| format!("  {}: {}\n    mend: {}", m.what, m.why, m.mend)).collect();
+            missing.iter().map(|m| format!("  {}: {}\n    help: {}", m.what, m.why, m.mend)).collect();
         bail!("this machine does not allow what a federation needs:\n{}", lines.join("\n"));
     }
     for folder in [run.parent(), state.parent(), Some(state)].into_iter().flatten() {
@@ -142,7 +142,7 @@ impl Running {
     }
 }
 
-impl Homes {
+impl UserPaths {
     pub fn run_of(&self, name: &str) -> PathBuf {
         self.run.join(name)
     }

@@ -19,10 +19,10 @@ use tokio::sync::Mutex;
 
 use super::envoy::Envoy;
 use super::layout::{RunDir, StateDir};
+use super::networks::{Dirs, Networks};
 use super::plan::{ClusterPlan, FederationPlan, PodAddresses};
 use super::pods::PodSpec;
-use super::world::{Dirs, Networks};
-use super::{programs, runtime_facts, world};
+use super::{networks, programs, runtime_facts};
 
 const ROOT_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 const TOKEN_LIFETIME: Duration = Duration::from_secs(600);
@@ -42,7 +42,7 @@ pub struct RunningPod {
 }
 
 /// Everything that runs. One task changes it; answers to the operator read it.
-pub struct World {
+pub struct Runtime {
     pub name: String,
     pub run: RunDir,
     pub state: StateDir,
@@ -56,18 +56,18 @@ pub struct World {
     /// The hops that Envoy runs, if any.
     pub envoy: Option<Envoy>,
     /// A place on the internet that belongs to no cluster, from where exposure can be tested.
-    pub stranger: Pod,
+    pub outsider: Pod,
 }
 
-pub type Shared = Arc<Mutex<World>>;
+pub type Shared = Arc<Mutex<Runtime>>;
 
-impl World {
+impl Runtime {
     pub fn create(plan: &FederationPlan, run: RunDir, state: StateDir, envoy: Option<Envoy>) -> Result<Self> {
         let networks = Networks::create(plan)?;
         let internet = plan.federation.networks.internet;
         let last = u32::try_from(internet.size().saturating_sub(2)).unwrap_or(u32::MAX);
         let dirs = Dirs { run: &run, state: &state };
-        let stranger = world::stranger(&networks, FederationPlan::address(internet, last)?, &dirs)?;
+        let outsider = networks::outsider(&networks, FederationPlan::address(internet, last)?, &dirs)?;
         Ok(Self {
             name: plan.name.clone(),
             run,
@@ -78,7 +78,7 @@ impl World {
             addresses: PodAddresses::default(),
             made: 0,
             envoy,
-            stranger,
+            outsider,
         })
     }
 
@@ -144,8 +144,8 @@ impl World {
             private_dir(&self.run.pod_socket(cluster, &socket))?;
             let dirs = Dirs { run: &self.run, state: &self.state };
             let internet = plan.internet_address(spec, pod);
-            let place = world::Place { address, internet, resolver, socket: &socket };
-            let made = world::pod(&self.networks, cluster, pod, &place, &dirs)?;
+            let place = networks::Place { address, internet, resolver, socket: &socket };
+            let made = networks::pod(&self.networks, cluster, pod, &place, &dirs)?;
             let key = (cluster.to_owned(), pod.namespace.clone(), pod.name.clone());
             let running = RunningPod {
                 cluster: cluster.into(),
@@ -174,13 +174,13 @@ impl World {
     pub fn start_system(&mut self, plan: &FederationPlan, workload_ttl: Option<u64>) -> Result<()> {
         private_dir(self.run.system_log("x").parent().unwrap_or(self.run.path()))?;
         let dirs = Dirs { run: &self.run, state: &self.state };
-        let pod = world::root_ca(&dirs)?;
+        let pod = networks::root_ca(&dirs)?;
         let process = Process::start(&pod, programs::root_ca(&self.run))?;
         self.system.push(("root-ca".into(), pod, process));
         let address = plan.control_plane_address()?;
         for cluster in &plan.clusters {
             let name = &cluster.spec.name;
-            let pod = world::control_plane(&self.networks, name, address, &plan.folder, &dirs)?;
+            let pod = networks::control_plane(&self.networks, name, address, &plan.folder, &dirs)?;
             let mut program = programs::control(&self.run, &plan.folder, name, address);
             if let Some(ttl) = workload_ttl {
                 program.argv.extend(["--workload-ttl".into(), ttl.to_string()]);

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::envoy::Envoy;
 use super::layout::{RunDir, StateDir};
-use super::runtime::{Shared, World};
+use super::runtime::{Runtime, Shared};
 use super::{plan, server};
 
 /// Where a federation's files are.
@@ -34,20 +34,20 @@ pub struct SupervisorOptions {
 /// Runs until `stop` is cancelled; everything made goes with the namespaces.
 pub async fn run(options: SupervisorOptions, stop: CancellationToken) -> Result<()> {
     let plan = plan::read(&options.folder)?;
-    let mut world =
-        World::create(&plan, RunDir::new(options.run), StateDir::new(options.state), options.envoy)?;
-    world.prepare_trust(&plan)?;
+    let mut runtime =
+        Runtime::create(&plan, RunDir::new(options.run), StateDir::new(options.state), options.envoy)?;
+    runtime.prepare_trust(&plan)?;
     for cluster in &plan.clusters {
-        world.make_pods(&plan, &cluster.spec.name, &cluster.pods)?;
-        world.write_facts(&cluster.spec.name, &cluster.install)?;
+        runtime.make_pods(&plan, &cluster.spec.name, &cluster.pods)?;
+        runtime.write_facts(&cluster.spec.name, &cluster.install)?;
     }
-    world.start_system(&plan, options.workload_ttl)?;
-    world.start_pods()?;
+    runtime.start_system(&plan, options.workload_ttl)?;
+    runtime.start_pods()?;
 
     let clusters: Vec<(String, Network)> =
-        world.networks.clusters.iter().map(|(name, network)| (name.clone(), network.clone())).collect();
-    let run = world.run.clone();
-    let shared: Shared = Arc::new(Mutex::new(world));
+        runtime.networks.clusters.iter().map(|(name, network)| (name.clone(), network.clone())).collect();
+    let run = runtime.run.clone();
+    let shared: Shared = Arc::new(Mutex::new(runtime));
     let services = clusters.into_iter().map(|(name, network)| {
         let admin = run.admin(&name);
         tokio::spawn(services::follow(admin, network))
