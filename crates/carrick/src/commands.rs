@@ -3,13 +3,13 @@
 mod analyze;
 mod bootstrap;
 mod config;
+mod daemons;
 mod demo;
 mod down;
 mod exec;
 mod explain;
-mod homes;
 mod logs;
-mod parts;
+mod paths;
 mod ps;
 mod trace;
 mod up;
@@ -32,12 +32,27 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
     if holds_keys(&cli.command) {
         memory::keep_private()?;
     }
-    // The proxy has worker threads of its own.
-    if let Command::Proxy(args) = cli.command {
-        return parts::proxy(args);
+    match cli.command {
+        // The proxy has worker threads of its own.
+        Command::Proxy(args) => daemons::proxy(args),
+        Command::Analyze(args) => analyze::run(&args, style),
+        Command::Explain(args) => explain::run(&args.code),
+        Command::Probe => crate::probe::run().map(|()| ExitCode::SUCCESS),
+        Command::Demo(args) => on_runtime(demo::run(args, style, &cli.log)),
+        Command::Bootstrap(args) => on_runtime(bootstrap::run(args)),
+        Command::Control(args) => on_runtime(daemons::control(args)),
+        Command::Agent(args) => on_runtime(daemons::agent(args)),
+        Command::RootCa(command) => on_runtime(daemons::root_ca(command)),
+        Command::App(args) => on_runtime(crate::app::run(args)).map(|()| ExitCode::SUCCESS),
+        Command::Supervise(args) => on_runtime(daemons::supervise(args)),
+        Command::Up(args) => on_runtime(up::run(args, &cli.log)),
+        Command::Down(args) => on_runtime(down::run(args)),
+        Command::Ps(args) => on_runtime(ps::run(args, style)),
+        Command::Exec(args) => on_runtime(exec::run(args)),
+        Command::Logs(args) => on_runtime(logs::run(args)),
+        Command::Trace(args) => on_runtime(trace::run(args, style)),
+        Command::Config(ConfigCommand::Dump { which, pod }) => on_runtime(config::dump(which, pod)),
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(run_async(cli.command, style, &cli.log))
 }
 
 /// Whether a private key is ever in the command's memory: a root's, a cluster's, a workload's.
@@ -65,27 +80,9 @@ fn holds_keys(command: &Command) -> bool {
     }
 }
 
-async fn run_async(command: Command, style: Style, log: &str) -> Result<ExitCode> {
-    match command {
-        Command::Demo(args) => demo::run(args, style, log).await,
-        Command::Bootstrap(args) => bootstrap::run(args).await,
-        Command::Proxy(args) => parts::proxy(args),
-        Command::Analyze(args) => analyze::run(&args, style),
-        Command::Explain(args) => explain::run(&args.code),
-        Command::Probe => crate::probe::run().map(|()| ExitCode::SUCCESS),
-        Command::Control(args) => parts::control(args).await,
-        Command::Agent(args) => parts::agent(args).await,
-        Command::RootCa(command) => parts::root_ca(command).await,
-        Command::App(args) => crate::app::run(args).await.map(|()| ExitCode::SUCCESS),
-        Command::Supervise(args) => parts::supervise(args).await,
-        Command::Up(args) => up::run(args, log).await,
-        Command::Down(args) => down::run(args).await,
-        Command::Ps(args) => ps::run(args, style).await,
-        Command::Exec(args) => exec::run(args).await,
-        Command::Logs(args) => logs::run(args).await,
-        Command::Trace(args) => trace::run(args, style).await,
-        Command::Config(ConfigCommand::Dump { which, pod }) => config::dump(which, pod).await,
-    }
+/// Runs on one thread: these commands wait more than they compute.
+fn on_runtime<T>(command: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
 }
 
 /// Data for whoever reads standard output. A closed pipe (`| head`) is no failure.

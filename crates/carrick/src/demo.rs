@@ -3,6 +3,6 @@
 //! It must not decide what is true: the path and the refusals are what proxies recorded.
 
 pub mod attacks;
+pub mod evidence;
 pub mod example;
 pub mod report;
-pub mod witness;

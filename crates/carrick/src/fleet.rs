@@ -3,15 +3,17 @@
 //! It must not know what a demo is.
 
 pub mod layout;
-pub mod private;
 
 pub mod plan;
 pub mod pods;
 
+mod http;
+
 pub mod envoy;
+mod networks;
 pub mod programs;
+mod runtime;
 pub mod runtime_facts;
-mod world;
 
 pub mod server;
 pub mod supervisor;

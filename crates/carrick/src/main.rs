@@ -5,6 +5,7 @@ mod app;
 mod args;
 mod commands;
 mod demo;
+mod envoy_log;
 mod fleet;
 mod memory;
 mod probe;

@@ -2,7 +2,6 @@
 //!
 //! Everything here comes from what proxies recorded. It must not know what the configuration would make one expect.
 
-pub mod envoy;
 pub mod measure;
 pub mod path;
 pub mod render;

@@ -6,8 +6,10 @@
 //!
 //! Everything blocks; a caller on an async worker keeps to small files or moves the call away.
 
+mod own;
 mod socket;
 
+pub use own::{check_own_dir, own_dir};
 pub use socket::{listen_private, remove_stale_socket};
 
 use std::fs::{self, File, OpenOptions};

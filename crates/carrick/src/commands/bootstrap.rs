@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use carrick_control::agent::bootstrap_text;
 use carrick_translate::BootstrapPlan;
 
-use super::{homes, parts, print};
+use super::{daemons, paths, print};
 use crate::args::BootstrapArgs;
 use crate::fleet::programs::NodeFacts;
 
@@ -22,7 +22,7 @@ pub async fn run(args: BootstrapArgs) -> Result<ExitCode> {
 
 /// What the agent of the pod wrote.
 async fn of_pod(args: &BootstrapArgs) -> Result<String> {
-    let federation = homes::find(&args.which)?;
+    let federation = paths::find(&args.which)?;
     let name = args.pod.as_deref().unwrap_or_default();
     let pod = federation.find(name).await?;
     let path = federation.run.bootstrap(&pod.cluster, &pod.namespace, &pod.pod);
@@ -41,7 +41,7 @@ fn of_node(node: &Path, control: &Path, secrets: &Path) -> Result<String> {
         .with_context(|| format!("{} does not describe a node", node.display()))?;
     let mark = facts.own_traffic_mark;
     let mut plan =
-        BootstrapPlan::new(parts::node(facts), control.to_string_lossy(), secrets.to_string_lossy());
+        BootstrapPlan::new(daemons::node(facts), control.to_string_lossy(), secrets.to_string_lossy());
     plan.own_traffic_mark = mark;
     bootstrap_text(&plan)
 }

@@ -9,13 +9,12 @@ use anyhow::Result;
 
 use carrick_api::Kind;
 
-use super::{homes, note_client, parts, print, print_document, progress, up};
+use super::{daemons, note_client, paths, print, print_document, progress, up};
 use crate::args::DemoArgs;
 use crate::demo::report;
 use crate::demo::{attacks, example};
 use crate::fleet::layout::StateDir;
 use crate::fleet::outer::{self, Running};
-use crate::fleet::private;
 use crate::style::Style;
 use crate::trace::measure;
 
@@ -26,9 +25,9 @@ struct Workshop(PathBuf);
 
 impl Workshop {
     fn new(parent: &Path) -> Result<Self> {
-        private::make(parent)?;
+        carrick_files::own_dir(parent)?;
         let path = parent.join(format!("demo-{}.files", std::process::id()));
-        private::make(&path)?;
+        carrick_files::own_dir(&path)?;
         Ok(Self(path))
     }
 }
@@ -46,9 +45,9 @@ impl Drop for Workshop {
 
 pub async fn run(args: DemoArgs, style: Style, log: &str) -> Result<ExitCode> {
     let began = Instant::now();
-    let stop = parts::stop_on_signals()?;
-    let homes = homes::of_user()?;
-    let workshop = Workshop::new(&homes.run)?;
+    let stop = daemons::stop_on_signals()?;
+    let paths = paths::of_user()?;
+    let workshop = Workshop::new(&paths.run)?;
     let folder = workshop.0.join("two-clusters");
     match &args.example {
         Some(example) => example::copy(example, &folder)?,
@@ -56,7 +55,7 @@ pub async fn run(args: DemoArgs, style: Style, log: &str) -> Result<ExitCode> {
     }
     let state = StateDir::new(workshop.0.join("state"));
     progress("starting a root CA, two clusters, and their workloads");
-    let run = homes.run_of(&format!("demo-{}", std::process::id()));
+    let run = paths.run_of(&format!("demo-{}", std::process::id()));
     let running = outer::start(&outer::Plan {
         folder,
         run,
@@ -64,7 +63,7 @@ pub async fn run(args: DemoArgs, style: Style, log: &str) -> Result<ExitCode> {
         scratch: Some(workshop.0.clone()),
         log,
         workload_ttl: None,
-        envoy: homes::envoy(&args.envoy)?,
+        envoy: paths::envoy(&args.envoy)?,
     })?;
     let outcome = tokio::select! {
         outcome = tell(&running, &state, began, &args, style) => outcome,

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Error, Result, bail};
 
-use super::{homes, progress};
+use super::{paths, progress};
 use crate::args::{DownArgs, Which};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub async fn run(args: DownArgs) -> Result<ExitCode> {
-    let federation = match homes::find(&args.which) {
+    let federation = match paths::find(&args.which) {
         // A name that is not given must not come to mean one that is kept while others run.
-        Err(none) if args.purge && (args.which.federation.is_some() || !homes::any_runs()?) => {
+        Err(none) if args.purge && (args.which.federation.is_some() || !paths::any_runs()?) => {
             return forget(&args.which, none);
         }
         found => found?,
@@ -38,7 +38,7 @@ pub async fn run(args: DownArgs) -> Result<ExitCode> {
 
 /// Forgets a federation that does not run; `none` says so.
 fn forget(which: &Which, none: Error) -> Result<ExitCode> {
-    let kept = homes::kept(which.federation.as_deref())?;
+    let kept = paths::kept(which.federation.as_deref())?;
     let names: BTreeSet<&str> = kept.iter().map(|(name, _)| name.as_str()).collect();
     match names.len() {
         0 => return Err(none.context("nothing is kept that could be forgotten")),

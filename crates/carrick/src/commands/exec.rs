@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use anyhow::Result;
 use carrick_local::Privileges;
 
-use super::homes;
+use super::paths;
 use crate::args::ExecArgs;
 
 pub async fn run(args: ExecArgs) -> Result<ExitCode> {
-    let federation = homes::find(&args.which)?;
+    let federation = paths::find(&args.which)?;
     let pod = federation.find(&args.pod).await?;
     let entry = federation.entry(&pod.name()).await?;
     let pid = federation.supervisor_pid()?;

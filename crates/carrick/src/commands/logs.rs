@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{homes, print};
+use super::{paths, print};
 use crate::args::LogsArgs;
 use crate::fleet::client::Federation;
 
 pub async fn run(args: LogsArgs) -> Result<ExitCode> {
-    let federation = homes::find(&args.which)?;
+    let federation = paths::find(&args.which)?;
     let logs = match system_log(&federation, &args.pod).await? {
         Some(path) => vec![(args.pod.clone(), path)],
         None => pod_logs(&federation, &args).await?,

@@ -9,7 +9,7 @@ use carrick_api::Kind;
 use carrick_api::control::Status;
 use carrick_api::fleet::{Configuration, Fleet, FleetStatus, Pod, PodStatus, Process};
 
-use super::{describe_refusal, homes, print, print_document};
+use super::{describe_refusal, paths, print, print_document};
 use crate::args::PsArgs;
 use crate::fleet::client::Federation;
 use crate::style::Style;
@@ -17,7 +17,7 @@ use crate::style::Style;
 const COLUMNS: [&str; 7] = ["CLUSTER", "NAMESPACE", "POD", "ROLE", "ADDRESS", "CONFIGURATION", "PROCESSES"];
 
 pub async fn run(args: PsArgs, style: Style) -> Result<ExitCode> {
-    let federation = homes::find(&args.which)?;
+    let federation = paths::find(&args.which)?;
     let (status, rendered) = look(&federation, federation.ps().await?).await;
     match args.json {
         true => print_document(Kind::FleetStatus, &status)?,

@@ -6,13 +6,13 @@ use anyhow::Result;
 
 use carrick_api::Kind;
 
-use super::{homes, note_client, print, print_document};
+use super::{note_client, paths, print, print_document};
 use crate::args::TraceArgs;
 use crate::style::Style;
 use crate::trace::{measure, render};
 
 pub async fn run(args: TraceArgs, style: Style) -> Result<ExitCode> {
-    let federation = homes::find(&args.which)?;
+    let federation = paths::find(&args.which)?;
     let pod = federation.find(&args.pod).await?;
     let measured = measure::request(&federation, &pod, &args.url).await?;
     note_client(&measured);

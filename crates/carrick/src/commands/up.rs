@@ -10,13 +10,12 @@ use carrick_api::control::{Refusal, Status};
 use carrick_api::finding::Finding;
 use tokio_util::sync::CancellationToken;
 
-use super::{describe_refusal, homes, parts, progress};
+use super::{daemons, describe_refusal, paths, progress};
 use crate::args::UpArgs;
 use crate::fleet::client::Federation;
 use crate::fleet::layout::RunDir;
 use crate::fleet::outer::{self, Running};
 use crate::fleet::plan;
-use crate::fleet::private;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -24,24 +23,24 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const STOPS_IT: &str = "Ctrl-C or `carrick down` stops it";
 
 pub async fn run(args: UpArgs, log: &str) -> Result<ExitCode> {
-    let homes = homes::of_user()?;
+    let paths = paths::of_user()?;
     let name = match &args.which.federation {
         Some(name) => name.clone(),
         None => plan::read(&args.folder)?.name,
     };
-    let run = homes.run_of(&name);
+    let run = paths.run_of(&name);
     if args.detach {
         return detach(&args, &name, &RunDir::new(&run), log).await;
     }
-    let stop = parts::stop_on_signals()?;
+    let stop = daemons::stop_on_signals()?;
     let running = outer::start(&outer::Plan {
         folder: args.folder.clone(),
         run,
-        state: homes.state_of(&name, &args.folder),
+        state: paths.state_of(&name, &args.folder),
         scratch: None,
         log,
         workload_ttl: args.workload_ttl,
-        envoy: homes::envoy(&args.envoy)?,
+        envoy: paths::envoy(&args.envoy)?,
     })?;
     progress(&format!("starting {name}"));
     if !running.plan.diagnostics.is_empty() {
@@ -166,7 +165,7 @@ struct Draft(PathBuf);
 impl Draft {
     fn beside(run: &RunDir) -> Result<Self> {
         let parent = run.path().parent().context("the run directory has no parent")?;
-        private::make(parent)?;
+        carrick_files::own_dir(parent)?;
         Ok(Self(parent.join(format!(".up-{}.log", std::process::id()))))
     }
 }

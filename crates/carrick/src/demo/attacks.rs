@@ -11,7 +11,7 @@ use carrick_api::fleet::PodName;
 use carrick_identity::forged::{self, Claim};
 use carrick_identity::{CertificateAuthority, PrivateKey, SpiffeId};
 
-use super::witness::Witness;
+use super::evidence::Evidence;
 use crate::fleet::client::Federation;
 use crate::fleet::layout::StateDir;
 use crate::probe::{self, HttpOrder, Order, Outcome, Step, TlsOrder};
@@ -29,15 +29,15 @@ const HOUR: Duration = Duration::from_secs(3600);
 enum From {
     Pod(PodName),
     /// A machine on the internet that belongs to no cluster.
-    Stranger,
+    Outsider,
 }
 
 impl From {
     fn pod(&self) -> PodName {
         match self {
             Self::Pod(name) => name.clone(),
-            Self::Stranger => {
-                PodName { cluster: String::new(), namespace: String::new(), pod: "stranger".into() }
+            Self::Outsider => {
+                PodName { cluster: String::new(), namespace: String::new(), pod: "outsider".into() }
             }
         }
     }
@@ -67,7 +67,7 @@ pub async fn run(federation: &Federation, state: &StateDir) -> Result<Vec<Check>
     let direct = format!("{}:8080", server.address);
 
     let mut checks = Vec::new();
-    let outcome = probe::run_in(federation, &From::Stranger.pod(), &tls(SERVER, Some(&good))).await?;
+    let outcome = probe::run_in(federation, &From::Outsider.pod(), &tls(SERVER, Some(&good))).await?;
     checks.push(Check {
         name: "the right certificate and SNI pass (so that the refusals below mean something)".into(),
         attempt: format!(
@@ -84,18 +84,18 @@ pub async fn run(federation: &Federation, state: &StateDir) -> Result<Vec<Check>
             From::Pod(client.clone()),
             plain("240.240.0.1:80", "ledger.ns2.svc.cluster.global"),
         ),
-        ("a cluster-local service", From::Stranger, tls("ledger.ns2.svc.cluster.local", Some(&good))),
-        ("a client without a certificate", From::Stranger, tls(SERVER, None)),
-        ("a certificate from another root", From::Stranger, tls(SERVER, Some(&foreign))),
-        ("an identity of cluster2, signed by cluster1's CA", From::Stranger, tls(SERVER, Some(&neighbour))),
+        ("a cluster-local service", From::Outsider, tls("ledger.ns2.svc.cluster.local", Some(&good))),
+        ("a client without a certificate", From::Outsider, tls(SERVER, None)),
+        ("a certificate from another root", From::Outsider, tls(SERVER, Some(&foreign))),
+        ("an identity of cluster2, signed by cluster1's CA", From::Outsider, tls(SERVER, Some(&neighbour))),
         (
             "an identity of cluster2 as a second name, signed by cluster1's CA",
-            From::Stranger,
+            From::Outsider,
             tls(SERVER, Some(&disguised)),
         ),
-        ("a wrong SNI", From::Stranger, tls("wrong.ns2.svc.cluster.global", Some(&good))),
+        ("a wrong SNI", From::Outsider, tls("wrong.ns2.svc.cluster.global", Some(&good))),
         ("a pod address of the other cluster", From::Pod(egress), plain(&direct, SERVER)),
-        ("plain HTTP to a gateway's TLS port", From::Stranger, plain(INGRESS, SERVER)),
+        ("plain HTTP to a gateway's TLS port", From::Outsider, plain(INGRESS, SERVER)),
     ];
     for (name, from, order) in refused {
         checks.push(must_fail(federation, name, &from, &order).await?);
@@ -107,13 +107,13 @@ pub async fn run(federation: &Federation, state: &StateDir) -> Result<Vec<Check>
 }
 
 async fn must_fail(federation: &Federation, name: &'static str, from: &From, order: &Order) -> Result<Check> {
-    let witness = Witness::start(federation).await?;
+    let evidence = Evidence::start(federation).await?;
     let outcome = probe::run_in(federation, &from.pod(), order).await?;
     let unreachable = outcome.step == Step::Connect;
     let refusal = match unreachable {
         // Nobody was reached, so nobody can have a record.
         true => None,
-        false => witness.refusal(federation, outcome.client_hello_random.as_deref()).await?,
+        false => evidence.refusal(federation, outcome.client_hello_random.as_deref()).await?,
     };
     let answered = outcome.status.is_some_and(|code| code < 400);
     Ok(Check {
@@ -177,7 +177,7 @@ fn chain(leaf: String, authority: &CertificateAuthority) -> String {
 fn describe_attempt(from: &From, order: &Order) -> String {
     let from = match from {
         From::Pod(name) => format!("{}/{}", name.cluster, name.pod),
-        From::Stranger => "the internet".into(),
+        From::Outsider => "the internet".into(),
     };
     match (&order.tls, &order.request) {
         (Some(tls), _) => format!("TLS to {} from {from}, SNI {}", order.target, tls.sni),

@@ -6,20 +6,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use bytes::Bytes;
 use carrick_api::control::{Resolved, Status};
 use carrick_api::fleet::{Fleet, Pod, PodName};
 use carrick_api::trace::Rule;
 use carrick_proxy::flow::FlowRecord;
-use http_body_util::{BodyExt, Empty};
-use hyper::{Method, Request, StatusCode};
-use hyper_util::rt::TokioIo;
-use serde::de::DeserializeOwned;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::UnixStream;
+use hyper::Method;
 
+use super::http::{connect, escape, get, get_json, send};
 use super::layout::RunDir;
-use crate::trace::envoy;
+use crate::envoy_log;
 
 /// A running federation, from outside.
 #[derive(Debug, Clone)]
@@ -57,12 +52,12 @@ impl Federation {
         let log = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let log = String::from_utf8_lossy(&log);
         // The dump is large, and most often there is no news.
-        if envoy::records(&log, &serde_json::Value::Null).iter().all(|record| record.sequence <= since) {
+        if envoy_log::records(&log, &serde_json::Value::Null).iter().all(|record| record.sequence <= since) {
             return Ok(Vec::new());
         }
         let dump = self.fetch(&pod.name(), "/config_dump").await?;
         let dump = serde_json::from_str(&dump).context("Envoy's configuration dump cannot be read")?;
-        let mut records = envoy::records(&log, &dump);
+        let mut records = envoy_log::records(&log, &dump);
         records.retain(|record| record.sequence > since);
         Ok(records)
     }
@@ -115,7 +110,8 @@ impl Federation {
         Ok(())
     }
 
-    /// The pod that a name means: `[CLUSTER/][NAMESPACE/]POD`, where a unique beginning of the pod's name is enough.
+    /// The pod that a name means: `[CLUSTER/][NAMESPACE/]POD`, where a unique beginning of the
+    /// pod's name is enough.
     pub async fn find(&self, name: &str) -> Result<Pod> {
         let fleet = self.ps().await?;
         let parts: Vec<&str> = name.split('/').collect();
@@ -162,58 +158,4 @@ pub fn running(parent: &Path) -> Vec<(String, PathBuf)> {
 fn query(pod: &PodName) -> Result<String> {
     let parts = [("cluster", &pod.cluster), ("namespace", &pod.namespace), ("pod", &pod.pod)];
     Ok(parts.map(|(name, value)| format!("{name}={}", escape(value))).join("&"))
-}
-
-/// Percent-encodes everything that could end a query's value (RFC 3986 §2.3 keeps the rest).
-fn escape(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
-                char::from(byte).to_string()
-            }
-            other => format!("%{other:02X}"),
-        })
-        .collect()
-}
-
-pub async fn get_json<T: DeserializeOwned>(socket: &Path, path: &str) -> Result<T> {
-    let text = get(socket, path).await?;
-    serde_json::from_str(&text)
-        .with_context(|| format!("{} answered {path} in an unknown form", socket.display()))
-}
-
-async fn get(socket: &Path, path: &str) -> Result<String> {
-    let (status, body) = send(connect(socket).await?, Method::GET, path).await?;
-    if !status.is_success() {
-        bail!("{}", if body.is_empty() { status.to_string() } else { body });
-    }
-    Ok(body)
-}
-
-async fn connect(socket: &Path) -> Result<UnixStream> {
-    UnixStream::connect(socket).await.with_context(|| format!("nothing answers at {}", socket.display()))
-}
-
-/// `GET` over a connection that is there already.
-pub async fn get_over(
-    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    path: &str,
-) -> Result<(StatusCode, String)> {
-    send(stream, Method::GET, path).await
-}
-
-async fn send(
-    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    method: Method,
-    path: &str,
-) -> Result<(StatusCode, String)> {
-    let (mut client, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let connection = tokio::spawn(connection);
-    let request =
-        Request::builder().method(method).uri(path).header("host", "localhost").body(Empty::<Bytes>::new())?;
-    let response = client.send_request(request).await?;
-    let status = response.status();
-    let body = response.into_body().collect().await?.to_bytes();
-    connection.abort();
-    Ok((status, String::from_utf8_lossy(&body).into_owned()))
 }

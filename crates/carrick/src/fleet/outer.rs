@@ -1,4 +1,5 @@
-//! The process outside of the namespaces: it checks the folder and the machine, starts the supervisor, and holds the lifeline.
+//! The process outside of the namespaces: it checks the folder and the machine, starts the
+//! supervisor, and holds the lifeline.
 //!
 //! When it ends, however it ends, everything inside ends. It must not know what runs inside.
 
@@ -15,14 +16,13 @@ use super::client::Federation;
 use super::envoy::Envoy;
 use super::layout::RunDir;
 use super::plan::{self, FederationPlan};
-use super::private;
 
 /// How long everything may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Where this user's federations live.
 #[derive(Debug, Clone)]
-pub struct Homes {
+pub struct UserPaths {
     /// One folder for each running federation.
     pub run: PathBuf,
     /// One folder for each federation's certificates and addresses.
@@ -52,7 +52,8 @@ pub struct Plan<'a> {
     pub envoy: Option<Envoy>,
 }
 
-/// Checks the folder and the machine, then starts. Returns at once; readiness is the caller's to await.
+/// Checks the folder and the machine, then starts. Returns at once; readiness is the caller's to
+/// await.
 ///
 /// # Errors
 /// Findings in the folder, or what the machine lacks; nothing was started then.
@@ -67,11 +68,11 @@ pub fn start(start: &Plan<'_>) -> Result<Running> {
     let missing = check_machine();
     if !missing.is_empty() {
         let lines: Vec<String> =
-            missing.iter().map(|m| format!("  {}: {}\n    mend: {}", m.what, m.why, m.mend)).collect();
+            missing.iter().map(|m| format!("  {}: {}\n    help: {}", m.what, m.why, m.mend)).collect();
         bail!("this machine does not allow what a federation needs:\n{}", lines.join("\n"));
     }
     for folder in [run.parent(), state.parent(), Some(state)].into_iter().flatten() {
-        private::make(folder)?;
+        carrick_files::own_dir(folder)?;
     }
     let word = |text: &str| OsString::from(text);
     let mut supervisor = vec![
@@ -141,7 +142,7 @@ impl Running {
     }
 }
 
-impl Homes {
+impl UserPaths {
     pub fn run_of(&self, name: &str) -> PathBuf {
         self.run.join(name)
     }

@@ -1,4 +1,5 @@
-//! Which pods a cluster's Deployments ask for, and what runs in each: the part of a kubelet that decides.
+//! Which pods a cluster's Deployments ask for, and what runs in each: the part of a kubelet that
+//! decides.
 //!
 //! Pure. It must not know addresses, nor how processes are started.
 
@@ -88,7 +89,8 @@ pub fn desired(resources: &[AnyResource]) -> (Vec<PodSpec>, Vec<Diagnostic>) {
     (pods.into_values().collect(), diagnostics)
 }
 
-/// The pods that a cluster with a container engine would run, whatever their images; what runs in them is left open.
+/// The pods that a cluster with a container engine would run, whatever their images; what runs in
+/// them is left open.
 pub fn expected(resources: &[AnyResource]) -> Vec<PodSpec> {
     let injected = injected_namespaces(resources);
     let mut pods = BTreeMap::new();
@@ -103,7 +105,8 @@ pub fn expected(resources: &[AnyResource]) -> Vec<PodSpec> {
     pods.into_values().collect()
 }
 
-/// Namespaces whose pods get a sidecar unless they say otherwise (Istio, "Controlling the injection policy").
+/// Namespaces whose pods get a sidecar unless they say otherwise (Istio, "Controlling the injection
+/// policy").
 fn injected_namespaces(resources: &[AnyResource]) -> BTreeSet<&str> {
     let asks = |labels: &BTreeMap<String, String>| {
         labels.get("istio-injection").is_some_and(|value| value == "enabled")

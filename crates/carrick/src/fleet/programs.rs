@@ -53,7 +53,7 @@ pub fn root_ca(run: &RunDir) -> ProcessPlan {
     own("root-ca", &words, Privileges::App, run.system_log("root-ca"))
 }
 
-/// Its pod shows it the cluster's own folders, see [`super::world::control_plane`].
+/// Its pod shows it the cluster's own folders, see [`super::networks::control_plane`].
 pub fn control(run: &RunDir, folder: &Path, cluster: &str, address: Ipv4Addr) -> ProcessPlan {
     let mut words = vec!["control".to_owned()];
     let mut add = |option: &str, value: String| words.extend([option.to_owned(), value]);

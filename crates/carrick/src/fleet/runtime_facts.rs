@@ -1,4 +1,5 @@
-//! What the runtime tells a control plane: the running pods as `v1` Pods, as Kubernetes would show them.
+//! What the runtime tells a control plane: the running pods as `v1` Pods, as Kubernetes would show
+//! them.
 //!
 //! It must not know how pods are made.
 

@@ -1,6 +1,7 @@
 //! The supervisor's socket: what runs, how to enter a pod, a pod's own HTTP servers, stopping.
 //!
-//! Only the user who started the federation can open it. It must not know what its answers are used for.
+//! Only the user who started the federation can open it. It must not know what its answers are used
+//! for.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,8 +18,8 @@ use serde::Deserialize;
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
-use super::client;
-use super::supervisor::Shared;
+use super::http;
+use super::runtime::Shared;
 
 /// The port of a proxy's admin interface, on the pod's loopback.
 pub const ADMIN_PORT: u16 = 15000;
@@ -26,26 +27,26 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]
 struct Facts {
-    world: Shared,
+    runtime: Shared,
     stop: CancellationToken,
 }
 
 /// Serves until `stop` is cancelled, which `POST /down` does too.
-pub async fn serve(socket: PathBuf, world: Shared, stop: CancellationToken) -> Result<()> {
+pub async fn serve(socket: PathBuf, runtime: Shared, stop: CancellationToken) -> Result<()> {
     let router = Router::new()
         .route("/ps", get(ps))
         .route("/entry", get(entry))
         .route("/fetch", get(fetch))
         .route("/down", post(down))
-        .with_state(Facts { world, stop: stop.clone() });
+        .with_state(Facts { runtime, stop: stop.clone() });
     let listener = UnixListener::from_std(carrick_files::listen_private(&socket)?)?;
     axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await?;
     Ok(())
 }
 
 async fn ps(State(facts): State<Facts>) -> Json<Fleet> {
-    let world = facts.world.lock().await;
-    let pods = world.pods.values().map(|running| fleet::Pod {
+    let runtime = facts.runtime.lock().await;
+    let pods = runtime.pods.values().map(|running| fleet::Pod {
         cluster: running.cluster.clone(),
         namespace: running.spec.namespace.clone(),
         pod: running.spec.name.clone(),
@@ -59,8 +60,8 @@ async fn ps(State(facts): State<Facts>) -> Json<Fleet> {
             .map(|process| (process.name().into(), row(process.status())))
             .collect(),
     });
-    let system = world.system.iter().map(|(name, _, process)| (name.clone(), row(process.status())));
-    Json(Fleet { name: world.name.clone(), pods: pods.collect(), system: system.collect() })
+    let system = runtime.system.iter().map(|(name, _, process)| (name.clone(), row(process.status())));
+    Json(Fleet { name: runtime.name.clone(), pods: pods.collect(), system: system.collect() })
 }
 
 fn row(status: Status) -> fleet::Process {
@@ -73,14 +74,14 @@ fn row(status: Status) -> fleet::Process {
     fleet::Process { state, restarts }
 }
 
-/// The pod of that name; `stranger` stands on the internet, in no cluster.
+/// The pod of that name; `outsider` stands on the internet, in no cluster.
 async fn find(facts: &Facts, name: &PodName) -> Result<Pod, (StatusCode, String)> {
-    let world = facts.world.lock().await;
-    if name.cluster.is_empty() && name.pod == "stranger" {
-        return Ok(world.stranger.clone());
+    let runtime = facts.runtime.lock().await;
+    if name.cluster.is_empty() && name.pod == "outsider" {
+        return Ok(runtime.outsider.clone());
     }
     let key = (name.cluster.clone(), name.namespace.clone(), name.pod.clone());
-    let running = world.pods.get(&key).ok_or_else(|| {
+    let running = runtime.pods.get(&key).ok_or_else(|| {
         (
             StatusCode::NOT_FOUND,
             format!("there is no pod {}/{} in {}", name.namespace, name.pod, name.cluster),
@@ -104,7 +105,8 @@ struct Fetch {
     path: String,
 }
 
-/// `GET /fetch?…&path=/flows`: an answer of the pod's proxy, whose admin interface listens on the pod's loopback only.
+/// `GET /fetch?…&path=/flows`: an answer of the pod's proxy, whose admin interface listens on the
+/// pod's loopback only.
 async fn fetch(
     State(facts): State<Facts>,
     Query(fetch): Query<Fetch>,
@@ -121,7 +123,7 @@ async fn fetch(
         .map_err(|error| {
             failed(anyhow::Error::new(error).context("the proxy's admin interface does not answer"))
         })?;
-    let (status, body) = client::get_over(stream, &fetch.path).await.map_err(failed)?;
+    let (status, body) = http::get_over(stream, &fetch.path).await.map_err(failed)?;
     match status.is_success() {
         true => Ok(body),
         false => Err((StatusCode::BAD_GATEWAY, format!("the proxy answered {status}: {body}"))),

@@ -13,14 +13,14 @@ use carrick_control::source::watch::Watch;
 use carrick_model::resources::Networks;
 use carrick_model::{Diagnostic, Federation};
 
-use super::{Shared, World};
 use crate::fleet::plan::{self, FederationPlan};
+use crate::fleet::runtime::{Runtime, Shared};
 
 /// How long a pod that goes may take to finish what it does.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Follows for ever.
-pub async fn follow(mut current: FederationPlan, world: Shared) -> Result<()> {
+pub async fn follow(mut current: FederationPlan, runtime: Shared) -> Result<()> {
     let mut reader = Reader::default();
     let mut followed = Followed::start(&current)?;
     loop {
@@ -42,11 +42,11 @@ pub async fn follow(mut current: FederationPlan, world: Shared) -> Result<()> {
                  is started again"
             );
         }
-        let mut world = world.lock().await;
-        if let Err(error) = apply(&mut world, &current, &newest).await {
+        let mut runtime = runtime.lock().await;
+        if let Err(error) = apply(&mut runtime, &current, &newest).await {
             tracing::error!("pods could not be brought to what the folder asks for: {error:#}");
         }
-        drop(world);
+        drop(runtime);
         for (old, new) in current.clusters.iter_mut().zip(newest.clusters) {
             if old.spec.name == new.spec.name {
                 *old = new;
@@ -93,40 +93,40 @@ impl Followed {
     }
 }
 
-async fn apply(world: &mut World, current: &FederationPlan, newest: &FederationPlan) -> Result<()> {
-    world.follow_trust_domains(current, newest)?;
+async fn apply(runtime: &mut Runtime, current: &FederationPlan, newest: &FederationPlan) -> Result<()> {
+    runtime.follow_trust_domains(current, newest)?;
     for cluster in &current.clusters {
         let Some(wanted) = newest.cluster(&cluster.spec.name) else { continue };
         if wanted.pods == cluster.pods && wanted.install == cluster.install {
             continue;
         }
         let name = cluster.spec.name.as_str();
-        let stale: BTreeSet<_> = world
+        let stale: BTreeSet<_> = runtime
             .pods
             .iter()
             .filter(|(key, running)| key.0 == name && !wanted.pods.contains(&running.spec))
             .map(|(key, _)| key.clone())
             .collect();
         for key in stale {
-            if let Some(gone) = world.pods.remove(&key) {
+            if let Some(gone) = runtime.pods.remove(&key) {
                 for process in &gone.processes {
                     process.stop(GRACE).await;
                 }
                 // Nobody calls by it any more; should it stay, the run directory's end is its end.
-                let _ = std::fs::remove_dir_all(world.run.pod_socket(name, &gone.socket));
+                let _ = std::fs::remove_dir_all(runtime.run.pod_socket(name, &gone.socket));
             }
         }
         let missing: Vec<_> = wanted
             .pods
             .iter()
             .filter(|pod| {
-                !world.pods.values().any(|running| running.cluster == name && running.spec == **pod)
+                !runtime.pods.values().any(|running| running.cluster == name && running.spec == **pod)
             })
             .cloned()
             .collect();
-        world.make_pods(current, name, &missing)?;
-        world.write_facts(name, &wanted.install)?;
-        world.start_pods()?;
+        runtime.make_pods(current, name, &missing)?;
+        runtime.write_facts(name, &wanted.install)?;
+        runtime.start_pods()?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use anyhow::Result;
 use carrick_api::control::{Service, Services};
 use carrick_local::{Network, Protocol, ServicePort};
 
-use crate::fleet::client;
+use crate::fleet::http;
 
 /// Follows a control plane for ever; while it is away, the addresses stay as they are.
 pub async fn follow(admin: PathBuf, network: Network) {
@@ -29,7 +29,7 @@ pub async fn follow(admin: PathBuf, network: Network) {
 }
 
 async fn next(admin: &std::path::Path, known: u64, network: &Network) -> Result<u64> {
-    let answer: Services = client::get_json(admin, &format!("/services?after={known}")).await?;
+    let answer: Services = http::get_json(admin, &format!("/services?after={known}")).await?;
     if answer.version != known {
         network.set_services(&rules(&answer.services))?;
     }

@@ -8,15 +8,14 @@ use crate::args::{Environment, Which};
 use crate::fleet::client::{Federation, running};
 use crate::fleet::envoy::{Envoy, EnvoyHop};
 use crate::fleet::layout::RunDir;
-use crate::fleet::outer::Homes;
-use crate::fleet::private;
+use crate::fleet::outer::UserPaths;
 
 /// `$XDG_RUNTIME_DIR/carrick` (else one below /tmp) and `$XDG_STATE_HOME/carrick` (else below the home folder).
 ///
 /// # Errors
 /// If one of them is there and is not this user's alone: whoever made it could answer for federations that do not run, and have folders
 /// purged.
-pub fn of_user() -> Result<Homes> {
+pub fn of_user() -> Result<UserPaths> {
     let environment = Environment::read();
     let run = match environment.runtime_dir {
         Some(dir) => dir.join("carrick"),
@@ -27,9 +26,9 @@ pub fn of_user() -> Result<Homes> {
         (None, Some(home)) => home.join(".local/state/carrick"),
         (None, None) => bail!("neither XDG_STATE_HOME nor HOME is set; set one, certificates are kept there"),
     };
-    private::check(&run)?;
-    private::check(&state)?;
-    Ok(Homes { run, state })
+    carrick_files::check_own_dir(&run)?;
+    carrick_files::check_own_dir(&state)?;
+    Ok(UserPaths { run, state })
 }
 
 /// The Envoy for these hops; `None` if there are none.
@@ -40,8 +39,8 @@ pub fn envoy(hops: &[EnvoyHop]) -> Result<Option<Envoy>> {
 
 /// The running federation that is meant: the only one, or the named one.
 pub fn find(which: &Which) -> Result<Federation> {
-    let homes = of_user()?;
-    let all = running(&homes.run);
+    let paths = of_user()?;
+    let all = running(&paths.run);
     let names = || all.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
     let path = match (&which.federation, all.as_slice()) {
         (Some(name), _) => all
@@ -60,7 +59,7 @@ pub fn any_runs() -> Result<bool> {
     Ok(!running(&of_user()?.run).is_empty())
 }
 
-/// What is kept of federations of that name (or of any), as names and state folders; see [`Homes::state_of`].
+/// What is kept of federations of that name (or of any), as names and state folders; see [`UserPaths::state_of`].
 pub fn kept(name: Option<&str>) -> Result<Vec<(String, PathBuf)>> {
     let entries = match std::fs::read_dir(of_user()?.state) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -128,10 +128,10 @@ pub fn root_ca(dirs: &Dirs<'_>) -> Result<Pod> {
 }
 
 /// A pod on the internet that belongs to no cluster.
-pub fn stranger(networks: &Networks, address: Ipv4Addr, dirs: &Dirs<'_>) -> Result<Pod> {
+pub fn outsider(networks: &Networks, address: Ipv4Addr, dirs: &Dirs<'_>) -> Result<Pod> {
     let plan = PodPlan {
-        name: "stranger".into(),
-        hostname: "stranger".into(),
+        name: "outsider".into(),
+        hostname: "outsider".into(),
         attachments: vec![Attachment { network: INTERNET.into(), address, guard: Guard::Open }],
         hidden: dirs.hidden(),
         ..PodPlan::default()

@@ -3,8 +3,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use super::*;
 
 fn refusal(path: &Path) -> String {
-    let refusal = make(path).unwrap_err().to_string();
-    assert_eq!(check(path).unwrap_err().to_string(), refusal, "looking refuses what making refuses");
+    let refusal = own_dir(path).unwrap_err().to_string();
+    assert_eq!(check_own_dir(path).unwrap_err().to_string(), refusal, "looking refuses what making refuses");
     assert!(refusal.starts_with(&format!("{} cannot be used: ", path.display())), "{refusal}");
     assert!(refusal.contains("set XDG_RUNTIME_DIR"), "{refusal}");
     refusal
@@ -14,9 +14,9 @@ fn refusal(path: &Path) -> String {
 fn a_folder_that_is_not_there_is_made_for_its_owner_alone() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a/b");
-    check(&path).unwrap();
-    make(&path).unwrap();
-    make(&path).unwrap();
+    check_own_dir(&path).unwrap();
+    own_dir(&path).unwrap();
+    own_dir(&path).unwrap();
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
     assert_eq!(fs::metadata(dir.path().join("a")).unwrap().mode() & 0o777, 0o700);
 }
@@ -26,7 +26,7 @@ fn a_link_is_refused_wherever_it_leads() {
     let dir = tempfile::tempdir().unwrap();
     let (own, link, dangling) =
         (dir.path().join("own"), dir.path().join("link"), dir.path().join("dangling"));
-    make(&own).unwrap();
+    own_dir(&own).unwrap();
     symlink(&own, &link).unwrap();
     symlink("/nowhere/at/all", &dangling).unwrap();
     assert!(refusal(&link).contains("it is a symbolic link, made by user "));

@@ -15,7 +15,7 @@ use crate::fleet::client::Federation;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How far each proxy's records go at a moment.
-pub struct Witness {
+pub struct Evidence {
     proxies: Vec<Seen>,
 }
 
@@ -33,7 +33,7 @@ pub struct Refusal {
     pub why: String,
 }
 
-impl Witness {
+impl Evidence {
     pub async fn start(federation: &Federation) -> Result<Self> {
         let mut proxies = Vec::new();
         for row in federation.ps().await?.pods.into_iter().filter(|row| row.has_proxy) {
