@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
@@ -12,7 +12,8 @@ use super::Listener;
 #[derive(Default)]
 pub struct ListenerSet {
     by_name: Mutex<BTreeMap<String, Entry>>,
-    by_address: ArcSwap<HashMap<SocketAddr, Arc<Listener>>>,
+    /// Of several with one address the last in name order counts.
+    by_address: RwLock<HashMap<SocketAddr, BTreeMap<String, Arc<Listener>>>>,
 }
 
 pub(super) struct Entry {
@@ -22,6 +23,16 @@ pub(super) struct Entry {
     pub bound: Option<SocketAddr>,
     /// Ends the accept loop.
     pub stop: CancellationToken,
+}
+
+impl Entry {
+    pub fn address(&self) -> SocketAddr {
+        self.bound.unwrap_or_else(|| self.current.load().address())
+    }
+
+    pub fn indexed(&self) -> (SocketAddr, Arc<Listener>) {
+        (self.address(), self.current.load_full())
+    }
 }
 
 /// What `/listeners` shows.
@@ -38,7 +49,7 @@ impl ListenerSet {
     pub fn all(&self) -> Vec<ListenerSummary> {
         let summary = |(name, entry): (&String, &Entry)| ListenerSummary {
             name: name.clone(),
-            address: entry.bound.unwrap_or_else(|| entry.current.load().address()),
+            address: entry.address(),
             bound: entry.bound.is_some(),
         };
         self.entries().iter().map(summary).collect()
@@ -48,25 +59,36 @@ impl ListenerSet {
         self.by_name.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// To be called after every change of entries.
-    pub(super) fn index(&self, entries: &BTreeMap<String, Entry>) {
-        let listeners = entries.values().map(|entry| {
-            let listener = entry.current.load_full();
-            (entry.bound.unwrap_or_else(|| listener.address()), listener)
-        });
-        self.by_address.store(Arc::new(listeners.collect()));
+    /// To be called with every change of an entry: what was under its name before, and what is now.
+    pub(super) fn index(
+        &self,
+        name: &str,
+        before: Option<SocketAddr>,
+        now: Option<(SocketAddr, Arc<Listener>)>,
+    ) {
+        let mut by_address = self.by_address.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(address) = before
+            && let Some(listeners) = by_address.get_mut(&address)
+        {
+            listeners.remove(name);
+            if listeners.is_empty() {
+                by_address.remove(&address);
+            }
+        }
+        if let Some((address, listener)) = now {
+            by_address.entry(address).or_default().insert(name.to_owned(), listener);
+        }
     }
 
     /// The listener for connections to `destination`: one with exactly that address, else one for the port on all addresses.
     pub(super) fn for_destination(&self, destination: SocketAddr) -> Option<Arc<Listener>> {
-        let by_address = self.by_address.load();
+        let by_address = self.by_address.read().unwrap_or_else(PoisonError::into_inner);
+        let at = |address: &SocketAddr| by_address.get(address)?.last_key_value();
         let everywhere: [IpAddr; 2] = match destination.ip().to_canonical() {
             IpAddr::V4(_) => [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
             IpAddr::V6(_) => [Ipv6Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
         };
-        let exact = by_address.get(&destination);
-        let wildcard =
-            || everywhere.iter().find_map(|ip| by_address.get(&SocketAddr::new(*ip, destination.port())));
-        exact.or_else(wildcard).cloned()
+        let wildcard = || everywhere.iter().find_map(|ip| at(&SocketAddr::new(*ip, destination.port())));
+        at(&destination).or_else(wildcard).map(|(_, listener)| Arc::clone(listener))
     }
 }
