@@ -214,6 +214,10 @@ impl UpstreamCluster {
         self.discovered.load(Ordering::Acquire) && self.transports.iter().flatten().all(ClientTls::is_ready)
     }
 
+    fn is_discovered(&self) -> bool {
+        self.discovered.load(Ordering::Acquire)
+    }
+
     fn set_discovered(&self) {
         self.discovered.store(true, Ordering::Release);
     }

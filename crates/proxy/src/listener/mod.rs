@@ -11,6 +11,7 @@ mod refuse;
 mod serve;
 mod set;
 
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -106,10 +107,10 @@ impl Listener {
         drain: &Drain,
     ) -> Result<Self, FieldError> {
         let mut chains = Vec::new();
+        let known = previous.into_iter().flat_map(|previous| &previous.chains);
+        let known: HashMap<_, _> = known.map(|known| (known.config.digest, known)).collect();
         for (n, chain) in config.all_chains().enumerate() {
-            let known = previous.into_iter().flat_map(|previous| &previous.chains);
-            let same = known.into_iter().find(|known| known.config.digest == chain.digest);
-            chains.push(match same {
+            chains.push(match known.get(&chain.digest).copied() {
                 Some(same) => Arc::clone(same),
                 None => {
                     let tls = chain.tls.clone().map(|tls| ServerTls::new(tls, secrets)).transpose();
@@ -148,9 +149,9 @@ impl Listener {
 
     /// Lets the connections of chains that `successor` does not have finish what they do, and nothing more.
     pub(crate) fn drain(&self, successor: Option<&Listener>) -> Vec<CancellationToken> {
-        let lives_on = |chain: &Arc<Chain>| {
-            successor.is_some_and(|next| next.chains.iter().any(|other| Arc::ptr_eq(chain, other)))
-        };
+        let taken_over: HashSet<*const Chain> =
+            successor.into_iter().flat_map(|next| &next.chains).map(Arc::as_ptr).collect();
+        let lives_on = |chain: &Arc<Chain>| taken_over.contains(&Arc::as_ptr(chain));
         let gone = self.chains.iter().filter(|chain| !lives_on(chain));
         gone.map(|chain| {
             chain.drain.begin();
