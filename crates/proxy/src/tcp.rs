@@ -23,6 +23,7 @@ use crate::access_log::AccessLogs;
 use crate::cluster::{ConnectError, PickContext, Picked, Upstream, UpstreamCluster};
 use crate::env::ProxyEnv;
 use crate::socket::{Prefixed, Socket};
+use crate::stats::TcpStats;
 use record::Journal;
 use relay::{Ended, relay};
 
@@ -45,13 +46,13 @@ impl Downstream {
 pub(crate) struct TcpService {
     pub(crate) config: Arc<TcpProxyConfig>,
     pub(crate) logs: AccessLogs,
+    pub(crate) stats: Arc<TcpStats>,
 }
 
 /// Writes down a connection that is closed before anything was done with it.
 pub(crate) fn refuse(info: &Arc<ConnectionInfo>, service: &TcpService, env: &ProxyEnv, why: String) {
-    let config = &service.config;
-    env.stats.tcp(&config.stat_prefix).downstream_cx_total.increment();
-    let cluster = config.target.cluster(rand::random());
+    service.stats.downstream_cx_total.increment();
+    let cluster = service.config.target.cluster(rand::random());
     Journal::new(env, info, service, cluster).close(why);
 }
 
@@ -62,8 +63,7 @@ pub(crate) async fn proxy(
     service: Arc<TcpService>,
     env: Arc<ProxyEnv>,
 ) {
-    let config = &service.config;
-    let stats = env.stats.tcp(&config.stat_prefix);
+    let TcpService { config, stats, .. } = &*service;
     stats.downstream_cx_total.increment();
     let name = config.target.cluster(rand::random());
     let mut journal = Journal::new(&env, &info, &service, name);
@@ -79,7 +79,7 @@ pub(crate) async fn proxy(
     journal.connected();
     // As Envoy's connection pools have it: a connection is a request that lasts.
     cluster.labels().stats.upstream_rq_total.increment();
-    let outcome = relay(downstream, upstream, config, &stats, &mut journal.traffic).await;
+    let outcome = relay(downstream, upstream, config, stats, &mut journal.traffic).await;
     drop(picked);
     let details = match outcome {
         Ended::Both => "",

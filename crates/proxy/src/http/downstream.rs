@@ -23,6 +23,7 @@ pub struct HttpService {
     pub(crate) manager: Arc<HttpManager>,
     pub(crate) routes: Arc<RouteSlot>,
     pub(crate) logs: AccessLogs,
+    pub(crate) stats: Arc<HttpStats>,
 }
 
 /// What all requests of one downstream connection share.
@@ -63,7 +64,7 @@ impl Downstream {
         is_http2: bool,
     ) -> Self {
         Self {
-            stats: env.stats.http(&service.manager.stat_prefix),
+            stats: Arc::clone(&service.stats),
             info,
             manager: Arc::clone(&service.manager),
             service: Arc::clone(service),

@@ -207,7 +207,7 @@ impl Drop for Record {
             http.response_trailers = Vec::new();
             http.request_id = http.request_id.take().map(|id| copy(&id));
         }
-        self.downstream.env.flows.record_entry(entry);
+        self.downstream.env.flows.record(entry);
     }
 }
 

@@ -59,18 +59,20 @@ enum Service {
 }
 
 impl Service {
-    fn new(chain: &ChainConfig, routes: &RouteTables) -> Result<Self, FieldError> {
+    fn new(chain: &ChainConfig, routes: &RouteTables, stats: &Stats) -> Result<Self, FieldError> {
         let logs = open_logs(chain)?;
         Ok(match &chain.filter {
             NetworkFilter::TcpProxy(config) => {
-                Self::Tcp(Arc::new(TcpService { config: Arc::clone(config), logs }))
+                let stats = stats.tcp(&config.stat_prefix);
+                Self::Tcp(Arc::new(TcpService { config: Arc::clone(config), logs, stats }))
             }
             NetworkFilter::Http(manager) => {
                 let routes = match manager.route_source() {
                     RouteSource::Rds(name) => routes.slot(&name),
                     RouteSource::Inline(table) => Arc::new(RouteSlot::fixed(table)),
                 };
-                Self::Http(Arc::new(HttpService { manager: Arc::clone(manager), routes, logs }))
+                let stats = stats.http(&manager.stat_prefix);
+                Self::Http(Arc::new(HttpService { manager: Arc::clone(manager), routes, logs, stats }))
             }
             NetworkFilter::Close => Self::Close,
         })
@@ -116,7 +118,8 @@ impl Listener {
                     let tls = chain.tls.clone().map(|tls| ServerTls::new(tls, secrets)).transpose();
                     let tls =
                         tls.map_err(|e| e.within("transport_socket.typed_config").within(place(&config, n)))?;
-                    let service = Service::new(chain, routes).map_err(|e| e.within(place(&config, n)))?;
+                    let service =
+                        Service::new(chain, routes, stats).map_err(|e| e.within(place(&config, n)))?;
                     let (drain, close) = (drain.child(), CancellationToken::new());
                     Arc::new(Chain { config: Arc::clone(chain), tls, service, drain, close })
                 }
