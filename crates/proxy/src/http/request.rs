@@ -2,8 +2,6 @@
 //!
 //! It must not know where it goes.
 
-use std::sync::atomic::Ordering;
-
 use carrick_policy::http::forwarded;
 use carrick_policy::http::manager::StripPort;
 use carrick_policy::http::path::Normalized;
@@ -28,7 +26,7 @@ pub(crate) fn prepare(
     record: &mut Record,
 ) -> Result<Prepared, LocalReply> {
     let downstream = record.downstream.clone();
-    let manager = &downstream.manager;
+    let manager = downstream.manager();
     if parts.version < Version::HTTP_11 && !manager.http1.accept_http_10 {
         return Err(LocalReply::malformed(StatusCode::UPGRADE_REQUIRED, "low_version"));
     }
@@ -42,7 +40,7 @@ pub(crate) fn prepare(
     record.http().authority = authority.to_str().unwrap_or_default().to_owned();
     let upgrade = sanitize::upgrade_wanted(&parts);
     if ends_with_answer(&parts) {
-        downstream.closing.store(true, Ordering::Release);
+        downstream.close_after_answer();
     }
     sanitize::remove_hop_by_hop(&mut parts.headers)?;
     // hyper answers `expect: 100-continue` when the body is first read; for the next hop it is no longer a question.
@@ -78,7 +76,7 @@ pub(crate) fn prepare(
 /// An edge knows whether it is spoken to through TLS, and believes nobody who says otherwise (Envoy: the same).
 fn check_scheme(parts: &Parts, downstream: &Downstream) -> Result<(), LocalReply> {
     let says_https = parts.uri.scheme_str().is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
-    let edge = downstream.manager.client.use_remote_address;
+    let edge = downstream.manager().client.use_remote_address;
     match edge && !downstream.is_http2 && says_https && downstream.info.tls.is_none() {
         true => Err(LocalReply::malformed(StatusCode::FORBIDDEN, "http1.invalid_scheme")),
         false => Ok(()),
@@ -98,7 +96,7 @@ fn ends_with_answer(parts: &Parts) -> bool {
 /// The authority: of an absolute URI or HTTP/2's pseudo-header, else the Host header.
 fn authority(parts: &Parts, downstream: &Downstream) -> Result<HeaderValue, LocalReply> {
     let host = parts.headers.get(HOST).cloned();
-    let manager = &downstream.manager;
+    let manager = downstream.manager();
     let of_uri = parts.uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
     let default = || manager.http1.default_host.clone().filter(|_| parts.version < Version::HTTP_11);
     let Some(authority) = of_uri.or(host).filter(|host| !host.is_empty()).or_else(default) else {
@@ -130,7 +128,7 @@ fn authority(parts: &Parts, downstream: &Downstream) -> Result<HeaderValue, Loca
 /// Only path and query, normalised as configured.
 fn normalized(uri: &Uri, downstream: &Downstream) -> Result<Uri, LocalReply> {
     let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
-    let new = match downstream.manager.path.apply(path) {
+    let new = match downstream.manager().path.apply(path) {
         Normalized::Path(std::borrow::Cow::Borrowed(same)) => {
             if uri.authority().is_none() {
                 return Ok(uri.clone());
