@@ -134,7 +134,8 @@ pub(crate) async fn run(
 ) -> Outcome {
     let progress = record.progress.clone();
     let per_try = policy.and_then(|policy| policy.per_try_timeout);
-    let (stats, downstream) = (attempt.cluster.labels().stats.clone(), record.downstream.stats.clone());
+    let (stats, downstream) =
+        (attempt.cluster.labels().stats.clone(), record.downstream.service.stats.clone());
     let exchange = exchange(attempt, body, record);
     let watch = watch(timing, per_try, progress.as_deref());
     tokio::select! {

@@ -138,21 +138,21 @@ impl Record {
         let downstream = self.downstream.clone();
         let http = self.http();
         http.request_id = headers.get(carrick_policy::http::forwarded::X_REQUEST_ID).cloned();
-        http.request_headers = keep(&downstream.manager.wanted.request, headers);
+        http.request_headers = keep(&downstream.manager().wanted.request, headers);
     }
 
     pub(crate) fn keep_response_headers(&mut self, headers: &HeaderMap) {
         let downstream = self.downstream.clone();
-        self.http().response_headers = keep(&downstream.manager.wanted.response, headers);
+        self.http().response_headers = keep(&downstream.manager().wanted.response, headers);
     }
 
     pub(crate) fn keep_trailers(&mut self, trailers: &HeaderMap) {
         let downstream = self.downstream.clone();
-        self.http().response_trailers = keep(&downstream.manager.wanted.trailers, trailers);
+        self.http().response_trailers = keep(&downstream.manager().wanted.trailers, trailers);
     }
 
     fn count(&self) {
-        let stats = &self.downstream.stats;
+        let stats = self.downstream.stats();
         stats.downstream_rq_completed.increment();
         stats.downstream_rq_time.record(self.entry.duration);
         let class = self.entry.response_code.map(|code| usize::from(code / 100).wrapping_sub(1));
@@ -194,7 +194,7 @@ impl Drop for Record {
             // The codec gave up on us: the client went away, or reset its stream.
             self.entry.flags.set(ResponseFlag::DownstreamConnectionTermination);
             self.entry.details = Some("downstream_remote_disconnect".into());
-            self.downstream.stats.downstream_rq_rx_reset.increment();
+            self.downstream.stats().downstream_rq_rx_reset.increment();
         }
         self.count();
         self.downstream.request_ended();

@@ -2,8 +2,6 @@
 //!
 //! It must not know where it goes.
 
-use std::sync::atomic::Ordering;
-
 use carrick_policy::http::forwarded;
 use carrick_policy::http::prepared::Prepared;
 use carrick_policy::http::reply::LocalReply;
@@ -25,7 +23,7 @@ pub(crate) fn prepare(
     record: &mut Record,
 ) -> Result<Prepared, LocalReply> {
     let downstream = record.downstream.clone();
-    let manager = &downstream.manager;
+    let manager = downstream.manager();
     if parts.version < Version::HTTP_11 && !manager.http1.accept_http_10 {
         return Err(LocalReply::malformed(StatusCode::UPGRADE_REQUIRED, "low_version"));
     }
@@ -40,7 +38,7 @@ pub(crate) fn prepare(
     record.http().authority = authority.to_str().unwrap_or_default().to_owned();
     let upgrade = sanitize::upgrade_wanted(&parts);
     if ends_with_answer(&parts) {
-        downstream.closing.store(true, Ordering::Release);
+        downstream.close_after_answer();
     }
     sanitize::remove_hop_by_hop(&mut parts.headers)?;
     // hyper answers `expect: 100-continue` when the body is first read; for the next hop it is no longer a question.

@@ -249,7 +249,7 @@ impl Relay {
         let from_http1 = matches!(self.carrier, Some(Carrier::Http1(_) | Carrier::Detached));
         let downstream = record.map(|record| &record.downstream);
         (!from_http1 || self.home.cluster.config().http.trailers)
-            && downstream.is_none_or(|down| down.is_http2 || down.manager.http1.trailers)
+            && downstream.is_none_or(|down| down.is_http2 || down.manager().http1.trailers)
     }
 
     fn release(self) {

@@ -40,7 +40,7 @@ pub(crate) async fn forward(
         return answer(no_cluster(&plan), false, Some(&plan.route), record);
     };
     record.cluster(cluster.labels());
-    let timing = Timing::new(&plan, &prepared, &record.downstream.manager.limits);
+    let timing = Timing::new(&plan, &prepared, &record.downstream.manager().limits);
     rewrite_head(&plan, &mut prepared, &mut record, &timing);
     record.keep_request_headers(&prepared.parts.headers);
     let info = record.downstream.info.clone();
@@ -134,7 +134,7 @@ fn respond(
     record.downstream.becomes_tunnel();
     let idle = timing.idle;
     tokio::spawn(async move {
-        let stats = record.downstream.stats.clone();
+        let stats = record.downstream.service.stats.clone();
         stats.downstream_cx_upgrades_total.increment();
         stats.downstream_cx_upgrades_active.increment();
         tunnel(downstream, upstream, idle, record).await;
