@@ -16,6 +16,7 @@ mod hostile;
 mod identity;
 mod layers;
 mod original;
+mod outsiders;
 mod separation;
 mod tidy;
 mod world;
