@@ -17,5 +17,6 @@ mod hostile;
 mod identity;
 mod layers;
 mod original;
+mod outsiders;
 mod separation;
 mod tidy;
