@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use carrick_identity::ttl::TtlPolicy;
 use carrick_xds::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryServiceServer;
 use carrick_xds::pb::istio::v1::auth::istio_certificate_service_server::IstioCertificateServiceServer;
+use carrick_xds::server::MAX_REQUEST_BYTES;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -85,7 +86,7 @@ pub async fn run(options: ControlOptions, stop: CancellationToken) -> Result<()>
     files::private_dir(&options.proxies)?;
     let incoming = ReceiverStream::new(pod_sockets::listen(options.proxies, callers));
     let grpc = tonic::transport::Server::builder()
-        .add_service(AggregatedDiscoveryServiceServer::new(ads))
+        .add_service(AggregatedDiscoveryServiceServer::new(ads).max_decoding_message_size(MAX_REQUEST_BYTES))
         .add_service(IstioCertificateServiceServer::new(ca_service))
         .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
     let dns = serve_dns(options.dns, names::tables(published.clone()), stop.clone());

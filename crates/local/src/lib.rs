@@ -16,6 +16,7 @@ mod error;
 mod preflight;
 mod sandbox;
 mod shepherd;
+mod subcommand;
 
 mod namespace;
 mod netlink;

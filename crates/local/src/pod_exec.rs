@@ -15,11 +15,11 @@ use nix::sys::signal::Signal;
 use nix::unistd::setsid;
 use serde::{Deserialize, Serialize};
 
-use crate::entry::Entry;
 use crate::error::{Error, failed};
 use crate::pod::{EntryPaths, Pod, PodEntry};
 use crate::privileges::Privileges;
 use crate::shepherd;
+use crate::subcommand::Subcommand;
 
 /// What a `local-pod-exec` process is told in its first argument; the program's own arguments follow. The environment
 /// is simply inherited.
@@ -44,7 +44,7 @@ pub(crate) enum Attachment {
 /// and the three standard streams are the caller's to set.
 pub(crate) fn command_in(pod: &Pod, privileges: Privileges, working_dir: &Path, argv: &[String]) -> Command {
     let order = order_for(&pod.entry(), std::process::id(), privileges, working_dir, Attachment::OwnSession);
-    let mut command = Entry::PodExec.command();
+    let mut command = Subcommand::PodExec.command();
     command.arg(order).args(argv);
     command
 }
@@ -61,7 +61,7 @@ impl PodEntry {
         argv: &[String],
     ) -> Command {
         let order = order_for(self, supervisor, privileges, working_dir, Attachment::Foreground);
-        let mut command = Entry::Enter.command();
+        let mut command = Subcommand::Enter.command();
         command.arg(supervisor.to_string()).arg(self.paths(supervisor).processes).arg(order).args(argv);
         command
     }
@@ -137,6 +137,6 @@ pub(crate) fn enter(arguments: &[OsString]) -> Result<i32, Error> {
     set_pdeathsig(Signal::SIGKILL).map_err(failed("tie ourselves to whoever started us"))?;
     shepherd::hold().map_err(failed("hold signals back"))?;
     let child =
-        Entry::PodExec.command().args(rest).spawn().map_err(failed("start a process in the sandbox"))?;
+        Subcommand::PodExec.command().args(rest).spawn().map_err(failed("start a process in the sandbox"))?;
     shepherd::watch_over(child.id(), None, true).map_err(failed("wait for the program"))
 }

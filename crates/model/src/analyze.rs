@@ -65,6 +65,8 @@ pub const RULES: &[&Rule] = &[
     &gateways::NOT_EXPORTED_TO_GATEWAY,
     &gateways::HOST_NOT_ADMITTED,
     &gateways::PORT_OF_NO_SERVICE,
+    &gateways::NOT_STRICT,
+    &gateways::OPEN_TO_ALL,
 ];
 
 /// A federation with its clusters, as the rules see it.

@@ -7,6 +7,7 @@ mod authorization;
 mod client_labels;
 mod delegates;
 mod destination_rules;
+mod exposures;
 mod gateways;
 mod inventory;
 mod mtls;
@@ -57,6 +58,7 @@ pub(crate) use workloads::WorkloadIndex;
 use crate::mesh::MeshSettings;
 use crate::resource::{AnyResource, Meta, Resource};
 use crate::resources::*;
+use exposures::Exposures;
 use mtls::AuthenticationIndex;
 use virtual_services::VirtualServiceIndex;
 
@@ -71,6 +73,7 @@ pub struct MeshSnapshot {
     virtual_services: VirtualServiceIndex,
     gateways: GatewayIndex,
     authentication: AuthenticationIndex,
+    exposures: Exposures,
     client_label_keys: BTreeSet<String>,
 }
 
@@ -86,8 +89,10 @@ impl MeshSnapshot {
     /// Of checked resources only; see [`crate::build`].
     pub(crate) fn new(settings: MeshSettings, inventory: Inventory, indexes: Indexes) -> MeshSnapshot {
         let Indexes { workloads, services, destination_rules, gateways } = indexes;
+        let virtual_services = VirtualServiceIndex::build(&inventory.virtual_services, &settings);
         MeshSnapshot {
-            virtual_services: VirtualServiceIndex::build(&inventory.virtual_services, &settings),
+            exposures: Exposures::build(&gateways, &virtual_services, &services),
+            virtual_services,
             authentication: AuthenticationIndex::build(&inventory, &settings),
             client_label_keys: client_labels::keys(&inventory),
             settings,
@@ -196,6 +201,44 @@ impl MeshSnapshot {
         self.gateways.all()
     }
 
+    /// By port, the SNIs by which outsiders reach a workload through gateways that do not open their TLS (`PASSTHROUGH`); `*` for
+    /// any.
+    pub fn exposures(&self, workload: &Workload) -> BTreeMap<u16, BTreeSet<String>> {
+        self.exposures.of(&workload.addresses)
+    }
+
+    /// The endpoints at which calls of a service's port end: where an endpoint is the address or the name of another service of
+    /// the mesh, that service's.
+    pub fn reached<'a>(&'a self, service: &'a Service, port: u16) -> Vec<&'a Endpoint> {
+        self.exposures.places(&self.services).behind_port(service, port)
+    }
+
+    /// Whether calls of a service of the mesh leave this cluster: a ServiceEntry that leads to a gateway of this cluster, or into
+    /// another network. Whoever lets strangers call it lets them pass through.
+    pub fn leads_out(&self, service: &Service) -> bool {
+        let is_out = |endpoint: &&Endpoint| {
+            let elsewhere = !endpoint.network.is_empty() && endpoint.network != self.settings.network;
+            let workload = match endpoint.address {
+                EndpointAddress::Ip(ip) => self.workload_by_ip(ip),
+                _ => None,
+            };
+            elsewhere || workload.is_some_and(|workload| self.is_gateway(workload))
+        };
+        service.kind == ServiceKind::Entry
+            && self.exposures.places(&self.services).all_behind(service).iter().any(is_out)
+    }
+
+    /// Whether a workload's proxy is configured by Gateways: one of them selects it by name, or it has the label that Istio's own
+    /// have.
+    pub fn is_gateway(&self, workload: &Workload) -> bool {
+        let selects = |gateway: &Arc<Resource<Gateway>>| {
+            let selector = &gateway.spec.selector;
+            !selector.is_empty() && labels_match(selector, &workload.labels)
+        };
+        self.gateways().iter().any(selects)
+            || workload.labels.get("istio").is_some_and(|name| name.ends_with("gateway"))
+    }
+
     /// What a workload accepts at one of its ports, and which resource says so.
     pub fn server_mtls(&self, workload: &Workload, target_port: u16) -> ServerMtls {
         let serving = self.services.served_by(workload);
@@ -212,7 +255,12 @@ impl MeshSnapshot {
 
     /// What clients assume of a namespace's services for automatic mutual TLS.
     pub fn inferred_mtls(&self, service: &Service) -> MtlsMode {
-        self.authentication.inferred(&service.namespace).mode
+        self.inferred_server_mtls(service).mode
+    }
+
+    /// The same, and which resource says so.
+    pub fn inferred_server_mtls(&self, service: &Service) -> ServerMtls {
+        self.authentication.inferred(&service.namespace)
     }
 
     /// The identities that a service's endpoints may have: its `subjectAltNames`, and the SPIFFE IDs of their

@@ -22,6 +22,7 @@ use crate::cluster::UpstreamCluster;
 use crate::listener::Listener;
 use crate::registry::Registry;
 use crate::secrets::Secrets;
+use crate::stats::Stats;
 
 /// Whether a resource is one that this proxy obeys in all of its fields.
 ///
@@ -47,7 +48,7 @@ fn judge(kind: ResourceType, body: &Any, default_sockets: &SocketSettings) -> Re
     match kind {
         ResourceType::Cluster => {
             let config = ClusterConfig::from_proto(&resource::<Cluster>(body)?, default_sockets)?;
-            UpstreamCluster::new(config, &Secrets::default()).map(drop)
+            UpstreamCluster::new(config, &Secrets::default(), &Stats::default()).map(drop)
         }
         ResourceType::Listener => {
             let config = ListenerConfig::from_proto(&resource::<ListenerPb>(body)?)?;

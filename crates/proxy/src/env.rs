@@ -13,7 +13,7 @@ use crate::secrets::Secrets;
 use crate::stats::Stats;
 
 /// How many flow records a proxy keeps for `/flows`.
-const FLOW_RECORDS: usize = 1024;
+const FLOW_RECORDS: u64 = 1024;
 
 /// One per process, shared by everything at run time.
 pub struct ProxyEnv {
@@ -33,10 +33,10 @@ pub struct ProxyEnv {
 impl ProxyEnv {
     pub fn new(node_id: String) -> Self {
         Self {
+            flows: FlowRing::new(FLOW_RECORDS, node_id.clone()),
             node_id,
             clusters: ClusterSet::default(),
             secrets: Secrets::default(),
-            flows: FlowRing::new(FLOW_RECORDS),
             stats: Stats::default(),
             drain: Drain::default(),
             connections: TaskTracker::new(),

@@ -2,13 +2,16 @@
 //!
 //! `carrick trace` joins the records of all proxies on a path by ClientHello.random. Only measured facts belong here.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+mod ring;
+
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use carrick_policy::access_log::LogEntry;
-use carrick_policy::connection::{ClientHello, ConnectionInfo, TlsFacts};
+use carrick_policy::connection::{ClientHello, TlsFacts};
 use serde::{Deserialize, Serialize};
+
+pub use ring::{FlowRing, Slot};
 
 /// One TCP connection, HTTP request, or refused attempt, as this proxy saw it. Times are microseconds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -71,29 +74,6 @@ pub struct FlowTls {
     pub peer_identity: Option<String>,
 }
 
-impl FlowRecord {
-    /// A record with all that is known of the downstream side.
-    pub fn of_connection(kind: &str, node: &str, info: &ConnectionInfo) -> Self {
-        let started = info.started.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let passing = info.client_hello.as_deref().map(FlowTls::of_hello);
-        Self {
-            started_micros: started.as_micros() as u64,
-            kind: kind.to_owned(),
-            node: node.to_owned(),
-            listener: info.listener.clone(),
-            filter_chain: info.filter_chain.clone(),
-            connection_id: info.id,
-            downstream_remote: info.remote.to_string(),
-            downstream_local: info.local.to_string(),
-            downstream: info.tls.as_deref().map(FlowTls::of_handshake).or(passing),
-            chain_rule: info.rule.clone(),
-            response_flags: "-".into(),
-            downstream_handshake_micros: info.handshake_micros,
-            ..Self::default()
-        }
-    }
-}
-
 impl FlowTls {
     /// TLS that this proxy took part in, on either side.
     pub fn of_handshake(facts: &TlsFacts) -> Self {
@@ -120,94 +100,7 @@ impl FlowTls {
     }
 }
 
-/// The last records, oldest dropped first.
-#[derive(Debug)]
-pub struct FlowRing {
-    inner: Mutex<Ring>,
-    capacity: usize,
-}
-
-#[derive(Debug, Default)]
-struct Ring {
-    next: u64,
-    records: VecDeque<Stored>,
-}
-
-#[derive(Debug)]
-enum Stored {
-    Record(Box<FlowRecord>),
-    /// Made into a record only when somebody asks.
-    Entry(u64, Box<LogEntry>),
-}
-
-impl FlowRing {
-    pub fn new(capacity: usize) -> Self {
-        Self { inner: Mutex::default(), capacity }
-    }
-
-    /// Returns the record's sequence number.
-    pub fn record(&self, mut record: FlowRecord) -> u64 {
-        self.push(|sequence| {
-            record.sequence = sequence;
-            Stored::Record(Box::new(record))
-        })
-    }
-
-    /// Writes down how something ended that was recorded when it began (with a duration of 0). Lost if that record was dropped.
-    pub fn finish(&self, mut record: FlowRecord, sequence: u64) {
-        let mut ring = self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        // Sequence numbers rise by one.
-        let oldest = ring.records.front().map_or(u64::MAX, Stored::sequence);
-        let index = sequence.checked_sub(oldest).and_then(|index| usize::try_from(index).ok());
-        if let Some(known) = index.and_then(|index| ring.records.get_mut(index)) {
-            record.sequence = sequence;
-            *known = Stored::Record(Box::new(record));
-        }
-    }
-
-    /// Records what was also logged. `node` stays empty; who shows the records fills it in.
-    pub fn record_entry(&self, entry: LogEntry) {
-        let entry = Box::new(entry);
-        self.push(|sequence| Stored::Entry(sequence, entry));
-    }
-
-    fn push(&self, stored: impl FnOnce(u64) -> Stored) -> u64 {
-        let mut ring = self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        ring.next += 1;
-        let sequence = ring.next;
-        let stored = stored(sequence);
-        // The oldest is dropped outside the lock.
-        let oldest = if ring.records.len() == self.capacity { ring.records.pop_front() } else { None };
-        ring.records.push_back(stored);
-        drop(ring);
-        drop(oldest);
-        sequence
-    }
-
-    /// Records later than `sequence`, oldest first.
-    pub fn since(&self, sequence: u64) -> Vec<FlowRecord> {
-        let ring = self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        ring.records.iter().filter(|stored| stored.sequence() > sequence).map(Stored::to_record).collect()
-    }
-}
-
-impl Stored {
-    fn sequence(&self) -> u64 {
-        match self {
-            Self::Record(record) => record.sequence,
-            Self::Entry(sequence, _) => *sequence,
-        }
-    }
-
-    fn to_record(&self) -> FlowRecord {
-        match self {
-            Self::Record(record) => (**record).clone(),
-            Self::Entry(sequence, entry) => FlowRecord { sequence: *sequence, ..FlowRecord::from(&**entry) },
-        }
-    }
-}
-
-/// What was logged, as a record; `sequence` and `node` are left at their defaults.
+/// What was written down, as a record; `sequence` and `node` are left at their defaults.
 impl From<&LogEntry> for FlowRecord {
     fn from(entry: &LogEntry) -> Self {
         let info = entry.downstream.as_deref();
@@ -218,7 +111,12 @@ impl From<&LogEntry> for FlowRecord {
                 .started
                 .and_then(|started| started.duration_since(UNIX_EPOCH).ok())
                 .map_or(0, micros),
-            kind: if http.is_some() { "http" } else { "tcp" }.into(),
+            kind: match (http, entry.refused) {
+                (Some(_), _) => "http",
+                (None, true) => "refused",
+                (None, false) => "tcp",
+            }
+            .into(),
             listener: info.map(|info| info.listener.clone()).unwrap_or_default(),
             filter_chain: info.map(|info| info.filter_chain.clone()).unwrap_or_default(),
             connection_id: info.map_or(0, |info| info.id),
@@ -242,12 +140,7 @@ impl From<&LogEntry> for FlowRecord {
             request_id: http.and_then(|http| http.request_id.as_ref()?.to_str().ok().map(str::to_owned)),
             response_code: entry.response_code,
             response_flags: entry.flags.to_string(),
-            details: entry
-                .details
-                .as_deref()
-                .or(entry.termination_details.as_deref())
-                .unwrap_or_default()
-                .into(),
+            details: details(entry).into(),
             bytes_received: entry.bytes_received,
             bytes_sent: entry.bytes_sent,
             downstream_handshake_micros: info.and_then(|info| info.handshake_micros),
@@ -257,6 +150,15 @@ impl From<&LogEntry> for FlowRecord {
             ..Self::default()
         }
     }
+}
+
+/// Of a connection, why it came to nothing says more than how that ended it.
+fn details(entry: &LogEntry) -> &str {
+    let why = match entry.http {
+        Some(_) => entry.details.as_deref(),
+        None => entry.upstream_failure.as_deref(),
+    };
+    why.or(entry.termination_details.as_deref()).unwrap_or_default()
 }
 
 fn micros(duration: Duration) -> u64 {

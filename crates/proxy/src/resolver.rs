@@ -7,10 +7,12 @@ mod files;
 mod query;
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use carrick_policy::config::cluster::DnsFamily;
 use hickory_proto::rr::RecordType;
+use tokio::sync::Semaphore;
 
 pub use files::SystemFiles;
 
@@ -38,15 +40,26 @@ pub enum ResolveError {
 /// Each server is asked this often before giving up.
 const ROUNDS: usize = 2;
 
-/// Asks for names. Cheap to clone.
-#[derive(Debug, Clone, Default)]
+/// So many questions may be under way: each has a socket of its own, and descriptors are what connections are made of. The others wait
+/// for their turn.
+const QUESTIONS: usize = 256;
+
+/// Asks for names. Cheap to clone; all clones together keep the limit.
+#[derive(Debug, Clone)]
 pub struct Resolver {
-    files: std::sync::Arc<SystemFiles>,
+    files: Arc<SystemFiles>,
+    turns: Arc<Semaphore>,
+}
+
+impl Default for Resolver {
+    fn default() -> Self {
+        Self::new(SystemFiles::default())
+    }
 }
 
 impl Resolver {
     pub fn new(files: SystemFiles) -> Self {
-        Self { files: std::sync::Arc::new(files) }
+        Self { files: Arc::new(files), turns: Arc::new(Semaphore::new(QUESTIONS)) }
     }
 
     /// All addresses of `name` in the wanted family. `servers` replaces the machine's own, if there are any.
@@ -60,6 +73,8 @@ impl Resolver {
         if let Some(addresses) = self.files.host(bare, family) {
             return Ok(Answer { addresses, ttl: None });
         }
+        // The semaphore is never closed; if it were, asking without a turn does no harm.
+        let _turn = self.turns.acquire().await.ok();
         let servers = if servers.is_empty() { self.files.servers() } else { servers };
         let mut outcome = Err(ResolveError::NoSuchName { name: name.to_owned() });
         for candidate in self.files.candidates(name) {

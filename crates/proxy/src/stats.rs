@@ -18,7 +18,7 @@ pub use metric::{Counter, Gauge, Histogram};
 /// At most this many clusters, listeners, or prefixes have numbers of their own; later ones share the series `overflow`.
 const SERIES_LIMIT: usize = 10_000;
 
-/// All numbers of the process. The groups are fetched once per connection or configuration, not per event.
+/// All numbers of the process. The groups are fetched when listeners and clusters are built, not by connections.
 #[derive(Debug, Default)]
 pub struct Stats {
     pub server: ServerStats,

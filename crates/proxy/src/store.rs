@@ -115,7 +115,7 @@ impl Store {
         if let Err(error) = &outcome {
             state.registry.resources.refuse(kind, name, origin, shown(kind, version), error.to_string());
         }
-        state.settle();
+        state.settle_after(kind, name);
         drop(state);
         self.inner.interest.send_modify(|n| *n += 1);
         outcome
@@ -130,7 +130,7 @@ impl Store {
             ResourceType::Listener => state.remove_listener(name),
             ResourceType::Endpoint | ResourceType::Route | ResourceType::Secret => {}
         }
-        state.settle();
+        state.settle_first(Instant::now());
         drop(state);
         self.inner.interest.send_modify(|n| *n += 1);
     }
@@ -143,8 +143,9 @@ impl Store {
             ResourceType::Listener => state.awaits_listeners = false,
             _ => {}
         }
-        state.settle();
         drop(state);
+        // Once for the whole response, by whoever keeps settling: deadlines may have come with it, too.
+        self.inner.wake.notify_one();
         self.inner.interest.send_modify(|n| *n += 1);
     }
 
@@ -240,14 +241,49 @@ impl State {
         }
     }
 
+    /// Lets take over what can because of one resource that came, without looking at all others.
+    fn settle_after(&mut self, kind: ResourceType, name: &str) {
+        let now = Instant::now();
+        let own = || vec![name.to_owned()];
+        match kind {
+            ResourceType::Cluster => self.settle_these_clusters(&own(), now),
+            ResourceType::Endpoint => self.settle_these_clusters(&self.clusters.asking_for(name), now),
+            ResourceType::Secret => {
+                let _looked_at_again_by_who_keeps_settling = self.settle_clusters(now);
+            }
+            ResourceType::Listener | ResourceType::Route => {}
+        }
+        self.settle_first(now);
+        if self.awaits_clusters.is_some() {
+            return;
+        }
+        match kind {
+            ResourceType::Listener => self.settle_these_listeners(&own(), now),
+            ResourceType::Route => {
+                let waiting = self.waiting_for(name);
+                self.settle_these_listeners(&waiting, now);
+            }
+            ResourceType::Secret => {
+                let _looked_at_again_by_who_keeps_settling = self.settle_listeners(now);
+            }
+            ResourceType::Cluster | ResourceType::Endpoint => {}
+        }
+    }
+
+    /// Lets the first listeners go on if the first clusters are complete, or are not waited for any longer.
+    fn settle_first(&mut self, now: Instant) {
+        let Some(deadline) = self.awaits_clusters else { return };
+        if (self.clusters.received && self.clusters.warming.is_empty()) || now >= deadline {
+            self.awaits_clusters = None;
+            self.settle_listeners(now);
+        }
+    }
+
     /// Lets everything take over that can. Returns when to look again even if nothing comes.
     fn settle(&mut self) -> Option<Instant> {
         let now = Instant::now();
         let clusters = self.settle_clusters(now);
-        let first_clusters = self.clusters.received && self.clusters.warming.is_empty();
-        if first_clusters || self.awaits_clusters.is_some_and(|deadline| now >= deadline) {
-            self.awaits_clusters = None;
-        }
+        self.settle_first(now);
         let listeners = match self.awaits_clusters {
             Some(_) => None,
             None => self.settle_listeners(now),

@@ -23,6 +23,7 @@ use crate::access_log::AccessLogs;
 use crate::cluster::{ConnectError, PickContext, Picked, Upstream, UpstreamCluster};
 use crate::env::ProxyEnv;
 use crate::socket::{Prefixed, Socket};
+use crate::stats::TcpStats;
 use record::Journal;
 use relay::{Ended, relay};
 
@@ -45,13 +46,13 @@ impl Downstream {
 pub(crate) struct TcpService {
     pub(crate) config: Arc<TcpProxyConfig>,
     pub(crate) logs: AccessLogs,
+    pub(crate) stats: Arc<TcpStats>,
 }
 
 /// Writes down a connection that is closed before anything was done with it.
 pub(crate) fn refuse(info: &Arc<ConnectionInfo>, service: &TcpService, env: &ProxyEnv, why: String) {
-    let config = &service.config;
-    env.stats.tcp(&config.stat_prefix).downstream_cx_total.increment();
-    let cluster = config.target.cluster(rand::random());
+    service.stats.downstream_cx_total.increment();
+    let cluster = service.config.target.cluster(rand::random());
     Journal::new(env, info, service, cluster).close(why);
 }
 
@@ -62,8 +63,7 @@ pub(crate) async fn proxy(
     service: Arc<TcpService>,
     env: Arc<ProxyEnv>,
 ) {
-    let config = &service.config;
-    let stats = env.stats.tcp(&config.stat_prefix);
+    let TcpService { config, stats, .. } = &*service;
     stats.downstream_cx_total.increment();
     let name = config.target.cluster(rand::random());
     let mut journal = Journal::new(&env, &info, &service, name);
@@ -77,10 +77,10 @@ pub(crate) async fn proxy(
         return journal.close("upstream_connect_failed");
     };
     journal.connected();
-    let outcome = relay(downstream, upstream, config, &mut journal.traffic).await;
+    // As Envoy's connection pools have it: a connection is a request that lasts.
+    cluster.labels().stats.upstream_rq_total.increment();
+    let outcome = relay(downstream, upstream, config, stats, &mut journal.traffic).await;
     drop(picked);
-    stats.downstream_cx_rx_bytes_total.add(journal.traffic.received);
-    stats.downstream_cx_tx_bytes_total.add(journal.traffic.sent);
     let details = match outcome {
         Ended::Both => "",
         Ended::Idle => {
@@ -118,9 +118,7 @@ async fn connect(
             Ok(picked) => picked,
             Err(error) => {
                 debug!(cluster = cluster.name(), "no host for a connection: {error}");
-                if let Some(flag) = ResponseFlag::from_short(error.flag()) {
-                    journal.flag(flag);
-                }
+                journal.flag(error.flag());
                 journal.failure(error.to_string());
                 return None;
             }
@@ -134,9 +132,7 @@ async fn connect(
             Err(error) => {
                 debug!(cluster = cluster.name(), host = %picked.endpoint.address, "cannot connect: {error}");
                 journal.failure(failure_text(&error));
-                if let Some(flag) = ResponseFlag::from_short(error.flag()) {
-                    journal.flag(flag);
-                }
+                journal.flag(error.flag());
                 tried.push(picked.endpoint.address.clone());
             }
         }

@@ -49,6 +49,11 @@ impl<'a> Context<'a> {
         self.scope.rules(port)
     }
 
+    /// The VirtualService that speaks for a host in the mesh.
+    pub(crate) fn rule_for(&self, host: &str, port: u16) -> Option<&Arc<Resource<VirtualService>>> {
+        self.scope.rule_for(host, port)
+    }
+
     /// The ExternalNames that stand for a host.
     pub(crate) fn aliases(&self, host: &str) -> impl Iterator<Item = &Arc<Service>> {
         self.scope.aliases(host)

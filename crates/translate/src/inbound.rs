@@ -3,6 +3,7 @@
 
 mod chain_specs;
 mod clusters;
+mod exposed;
 mod ports;
 
 use std::collections::BTreeSet;
@@ -27,6 +28,7 @@ use crate::routes;
 use crate::rule;
 use crate::tls::{ServerTls, server_socket};
 use chain_specs::{ChainSpec, Inner};
+use exposed::InboundChain;
 use ports::InboundPort;
 
 pub(crate) fn add(context: &Context<'_>, resources: &mut ProxyResources) {
@@ -48,12 +50,12 @@ fn virtual_inbound(context: &Context<'_>, ports: &[InboundPort]) -> Listener {
     let capture = names::INBOUND_CAPTURE_PORT;
     let mut filter_chains = vec![chains::black_hole(context, names::VIRTUAL_INBOUND_BLACK_HOLE, capture)];
     for port in ports {
-        filter_chains.extend(port.chain_specs().iter().map(|spec| filter_chain(context, port, spec)));
+        filter_chains.extend(port.chains().iter().map(|one| filter_chain(context, port, one)));
     }
     let without = |needed: fn(&ChainSpec) -> bool| -> BTreeSet<u16> {
         ports
             .iter()
-            .filter(|port| !port.chain_specs().iter().any(needed))
+            .filter(|port| !port.chains().iter().any(|one| needed(&one.spec)))
             .filter_map(|port| port.number)
             .collect()
     };
@@ -74,12 +76,19 @@ fn virtual_inbound(context: &Context<'_>, ports: &[InboundPort]) -> Listener {
     }
 }
 
-fn filter_chain(context: &Context<'_>, port: &InboundPort, spec: &ChainSpec) -> FilterChain {
+fn filter_chain(context: &Context<'_>, port: &InboundPort, one: &InboundChain) -> FilterChain {
+    let spec = &one.spec;
     let filter = match spec.inner {
-        Inner::Http => http(context, port),
+        Inner::Http if one.from_outside => http(context, port, Place::Border),
+        Inner::Http => http(context, port, Place::Inbound),
         Inner::Bytes => filters::tcp::to_cluster(port.cluster(), &context.access_log),
     };
-    let when = When { destination_port: port.number, transport: spec.transport, ..Default::default() };
+    let when = When {
+        destination_port: port.number,
+        server_names: one.server_names.clone(),
+        transport: spec.transport,
+        ..Default::default()
+    };
     let mut one = chain(&port.chain_name(spec.inner), when.alpn(spec.alpn), filter);
     if spec.inner == Inner::Bytes {
         one = guarded(context, one);
@@ -103,7 +112,7 @@ fn mutual_tls(context: &Context<'_>, inner: Inner) -> ServerTls {
     ServerTls::of_sidecar(&domains, inner.alpn())
 }
 
-fn http(context: &Context<'_>, port: &InboundPort) -> Filter {
+fn http(context: &Context<'_>, port: &InboundPort, place: Place) -> Filter {
     let listener = names::bound(&names::WILDCARD, port.number.unwrap_or(0));
     let stat_prefix = match port.number {
         Some(_) => names::stat_name(&format!("inbound_{listener}")),
@@ -120,7 +129,7 @@ fn http(context: &Context<'_>, port: &InboundPort) -> Filter {
     // The one domain takes every host.
     table.ignore_port_in_host_matching = false;
     let routes = Routes::Inline(Box::new(table));
-    connection_manager(Place::Inbound, &stat_prefix, routes, &context.guards.http, &context.access_log)
+    connection_manager(place, &stat_prefix, routes, &context.guards.http, &context.access_log)
 }
 
 fn route(port: &InboundPort) -> crate::envoy::route::Route {

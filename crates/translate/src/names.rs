@@ -87,6 +87,11 @@ pub(crate) fn gateway_black_hole(port: u16) -> String {
     format!("blackhole:{port}")
 }
 
+/// The virtual host of a gateway's HTTPS port for names that its server does not have.
+pub(crate) fn gateway_misdirected(port: u16) -> String {
+    format!("misdirected:{port}")
+}
+
 /// Statistics of a cluster or listener: a `;` ends the name, so that Prometheus rules can tell where it stops.
 pub(crate) fn stat_name(name: &str) -> String {
     format!("{name};")

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use carrick_model::Resource;
+use carrick_model::host;
 use carrick_model::resources::{Destination, VirtualService};
 use carrick_model::snapshot::{MeshSnapshot, Resolution, Service, ServiceKind, SidecarScope};
 
@@ -19,6 +20,8 @@ pub(crate) struct Scope {
     aliases: BTreeMap<String, Vec<usize>>,
     /// For the mesh, oldest first.
     virtual_services: Vec<Arc<Resource<VirtualService>>>,
+    /// The places of rules among them by their hosts.
+    rules_by_host: BTreeMap<String, Vec<usize>>,
     /// Hosts that are there only because a rule leads to them, with the ports that it names; `None`: all.
     led_to: BTreeMap<String, BTreeSet<Option<u16>>>,
 }
@@ -34,6 +37,7 @@ impl Scope {
                 aliases: aliases(&services),
                 services,
                 by_host: BTreeMap::new(),
+                rules_by_host: by_rule_host(&virtual_services),
                 virtual_services,
                 led_to: BTreeMap::new(),
             };
@@ -59,7 +63,9 @@ impl Scope {
         let services: Vec<_> = snapshot.services().iter().filter(is_chosen).cloned().collect();
         let places = services.iter().enumerate().map(|(place, service)| (service.host.clone(), place));
         let by_host = places.collect();
-        Scope { sidecar, aliases: aliases(&services), services, by_host, virtual_services, led_to }
+        let rules_by_host = by_rule_host(&virtual_services);
+        let aliases = aliases(&services);
+        Scope { sidecar, aliases, services, by_host, virtual_services, rules_by_host, led_to }
     }
 
     /// The service of a host in the scope of a Sidecar resource.
@@ -79,6 +85,15 @@ impl Scope {
             .filter(move |rule| self.sidecar.as_ref().is_none_or(|sidecar| sidecar.imports_rule(rule, port)))
     }
 
+    /// The rule for calls to one port of a host: that of the exact name, else of the longest wildcard; the oldest of equals.
+    pub(crate) fn rule_for(&self, host: &str, port: u16) -> Option<&Arc<Resource<VirtualService>>> {
+        let holds = |rule: &&Arc<Resource<VirtualService>>| {
+            self.sidecar.as_ref().is_none_or(|sidecar| sidecar.imports_rule(rule, port))
+        };
+        let mut places = host::covering(host).filter_map(|host| self.rules_by_host.get(host.as_ref()));
+        places.find_map(|places| places.iter().map(|place| &self.virtual_services[*place]).find(holds))
+    }
+
     /// Whether one port of a service in this scope is called.
     pub(crate) fn has_port(&self, service: &Service, port: u16) -> bool {
         let Some(sidecar) = &self.sidecar else { return true };
@@ -88,6 +103,16 @@ impl Scope {
                 .get(&service.host)
                 .is_some_and(|ports| ports.contains(&None) || ports.contains(&Some(port)))
     }
+}
+
+fn by_rule_host(rules: &[Arc<Resource<VirtualService>>]) -> BTreeMap<String, Vec<usize>> {
+    let mut places: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (place, rule) in rules.iter().enumerate() {
+        for host in &rule.spec.hosts {
+            places.entry(host.clone()).or_default().push(place);
+        }
+    }
+    places
 }
 
 fn aliases(services: &[Arc<Service>]) -> BTreeMap<String, Vec<usize>> {

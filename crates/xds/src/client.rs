@@ -10,7 +10,7 @@ mod delivery;
 mod interest;
 mod sotw;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::nack::{self, Refusal};
 use crate::pb::envoy::config::core::v3::Node;
@@ -111,13 +111,14 @@ impl Client {
     ) -> Option<DeltaDiscoveryRequest> {
         let Delivery { kind, added, removed, nonce, stream } = delivery;
         let interest = self.kinds.entry(kind).or_default();
+        let bad: BTreeSet<&str> = refused.iter().map(|refusal| refusal.name.as_str()).collect();
         for resource in added {
-            if !refused.iter().any(|refusal| refusal.name == resource.name) {
+            if !bad.contains(resource.name.as_str()) {
                 interest.hold(resource.name, resource.version);
             }
         }
         for name in removed {
-            if !refused.iter().any(|refusal| refusal.name == name) {
+            if !bad.contains(name.as_str()) {
                 interest.drop_held(&name);
             }
         }

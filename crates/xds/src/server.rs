@@ -33,8 +33,12 @@ pub const PATIENCE: Duration = Duration::from_secs(2);
 /// A longer resource name is an error (the longest that Istio's conventions make are `file-cert:PATH~PATH`).
 pub const MAX_NAME_BYTES: usize = 16 * 1024;
 
-/// A stream may name this many resources of one kind.
-pub const MAX_NAMES: usize = 100_000;
+/// A stream may name this many resources of one kind: a hundred thousand hosts with ten ports each.
+pub const MAX_NAMES: usize = 1_000_000;
+
+/// The longest request that the owner of a session should take, in bytes: a proxy that comes back names all of its resources with
+/// their versions in one.
+pub const MAX_REQUEST_BYTES: usize = 256 << 20;
 
 /// What came of a request.
 #[derive(Debug)]

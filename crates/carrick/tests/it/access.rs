@@ -1,6 +1,6 @@
 //! Who may do what: an AuthorizationPolicy of the far cluster, asked by curl, and enforced by whoever runs the server's sidecar.
 
-use crate::world::{PATIENCE, Running, Told, URL, until};
+use crate::fixtures::{PATIENCE, Running, Told, URL, until};
 
 const FILE: &str = "cluster2/access.yaml";
 

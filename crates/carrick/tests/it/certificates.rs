@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::world::{Running, Told, URL};
+use crate::fixtures::{Running, Told, URL};
 
 /// Seconds; renewed at half of it.
 const LIFETIME: &str = "8";

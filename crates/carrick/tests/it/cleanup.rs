@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::world::{Home, PATIENCE, Running, URL, until};
+use crate::fixtures::{Home, PATIENCE, Running, URL, until};
 
 /// The pid and network namespaces that exist only for this federation.
 struct Traces {
@@ -118,7 +118,7 @@ fn a_demo_that_is_interrupted_leaves_nothing() {
     assert!(until(PATIENCE, begun));
     let traces = Traces::of(demo.id());
     signal(demo.id(), Signal::INT);
-    let said = crate::world::rest_of(demo.stderr.take().unwrap());
+    let said = crate::fixtures::rest_of(demo.stderr.take().unwrap());
     assert_eq!(demo.wait().unwrap().code(), Some(1), "{said}");
     assert!(said.contains("interrupted"), "{said}");
     home.assert_no_files_left();
@@ -168,7 +168,7 @@ fn a_check_that_fails_is_told_gives_exit_code_1_and_leaves_nothing() {
 
 #[test]
 fn a_visitor_who_is_killed_takes_its_program_along() {
-    let running = crate::world::two_clusters();
+    let running = crate::fixtures::two_clusters();
     let mut visit =
         running.home.carrick(&["exec", "cluster1/client", "--", "sh", "-c", "echo here; exec sleep 1000"]);
     let mut visitor = visit.stdout(Stdio::piped()).spawn().unwrap();
@@ -178,5 +178,5 @@ fn a_visitor_who_is_killed_takes_its_program_along() {
     visitor.kill().unwrap();
     visitor.wait().unwrap();
     // Its pipe ends when the last process that holds it is gone.
-    assert_eq!(crate::world::rest_of(out), "");
+    assert_eq!(crate::fixtures::rest_of(out), "");
 }

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use carrick_api::demo::DemoReport;
 use serde_json::Value;
 
-use crate::world::{Home, Told, URL, is_document};
+use crate::fixtures::{Home, Told, URL, is_document};
 
 pub const CLIENT: &str = "spiffe://cluster1.example/ns/default/sa/client";
 pub const SERVER: &str = "spiffe://cluster2.example/ns/ns2/sa/server";
@@ -111,7 +111,8 @@ fn is_hop(hop: &Value, cluster: &str, role: &str, rule: &str) {
     let found = rules.iter().find(|known| known["resource"] == rule);
     let place = found.unwrap_or_else(|| panic!("no rule {rule}: {hop:#}"))["place"].as_str().unwrap();
     let (file, line) = place.rsplit_once(':').unwrap();
-    let text = std::fs::read_to_string(crate::world::repository().join("examples/two-clusters").join(file));
+    let text =
+        std::fs::read_to_string(crate::fixtures::repository().join("examples/two-clusters").join(file));
     let lines = text.unwrap();
     let lines: Vec<&str> = lines.lines().skip(line.parse::<usize>().unwrap() - 1).take(5).collect();
     let (kind, name) = rule.split_once(' ').unwrap();
@@ -178,9 +179,9 @@ fn kept_after_the_demo_it_can_be_used_until_it_is_stopped() {
         let read = std::io::BufRead::read_line(&mut lines, &mut said).unwrap();
         assert_ne!(read, 0, "the demo ended early: {said}");
     }
-    assert!(crate::world::curl(&home, URL).out.ends_with("\n200"));
+    assert!(crate::fixtures::curl(&home, URL).out.ends_with("\n200"));
     home.good(&["down"]);
-    assert_eq!(demo.wait().unwrap().code(), Some(0), "{}", crate::world::rest_of(lines));
+    assert_eq!(demo.wait().unwrap().code(), Some(0), "{}", crate::fixtures::rest_of(lines));
     home.assert_no_files_left();
 }
 

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::world::{PATIENCE, Running, URL, until};
+use crate::fixtures::{PATIENCE, Running, URL, until};
 
 const RULES: &str = "cluster1/server-from-cluster2.yaml";
 
@@ -144,7 +144,7 @@ fn a_deployment_that_appears_gets_a_pod_with_a_sidecar_and_one_that_goes_loses_i
 
 #[test]
 fn a_folder_with_errors_is_not_started_and_each_is_told_with_its_mend() {
-    let home = crate::world::Home::new();
+    let home = crate::fixtures::Home::new();
     let folder = home.example();
     break_port(&folder.join(RULES));
     let told = home.run(&["up", folder.to_str().unwrap()]);

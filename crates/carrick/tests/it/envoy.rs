@@ -6,7 +6,7 @@ use carrick_testing::needs::envoy;
 use serde_json::Value;
 
 use crate::demo::{CLIENT, SERVER, everything_is_refused_by_whom_it_should, hops};
-use crate::world::{Home, PATIENCE, Running, Told, URL, exec, until};
+use crate::fixtures::{Home, PATIENCE, Running, Told, URL, exec, until};
 
 /// The hops of the demo's path, in its order.
 const HOPS: [&str; 4] = ["cluster1/sidecar", "cluster1/egress", "cluster2/ingress", "cluster2/sidecar"];

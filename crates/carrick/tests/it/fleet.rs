@@ -3,7 +3,7 @@
 use carrick_api::fleet::FleetStatus;
 use carrick_api::trace::Trace;
 
-use crate::world::{Home, PATIENCE, Running, URL, curl, exec, is_document, two_clusters, until};
+use crate::fixtures::{Home, PATIENCE, Running, URL, curl, exec, is_document, two_clusters, until};
 
 #[test]
 fn it_runs_in_the_background_until_it_is_taken_down() {

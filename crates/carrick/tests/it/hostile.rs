@@ -12,7 +12,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
 
-use crate::world::{Running, URL, two_clusters};
+use crate::fixtures::{Running, URL, two_clusters};
 
 const NAME: &str = "server.ns2.svc.cluster.global";
 const INGRESS: [&str; 2] = ["203.0.113.21", "80"];
@@ -20,7 +20,7 @@ const INGRESS: [&str; 2] = ["203.0.113.21", "80"];
 const FROM: &str = "cluster1/istio-egressgateway";
 
 /// A TCP connection from a pod to cluster2's ingress gateway.
-struct Wire {
+pub struct Wire {
     process: Child,
     to: ChildStdin,
     from: ChildStdout,
@@ -29,7 +29,7 @@ struct Wire {
 }
 
 impl Wire {
-    fn open(running: &Running, cut: bool) -> Self {
+    pub fn open(running: &Running, cut: bool) -> Self {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/wire.py");
         let mut words = vec!["exec", FROM, "--", "python3", script, INGRESS[0], INGRESS[1]];
         words.extend(cut.then_some("cut"));
@@ -73,7 +73,7 @@ impl Write for Wire {
 }
 
 /// A client that cluster2 accepts: its certificate is cluster1's own, for the client's identity.
-fn client(running: &Running) -> ClientConfig {
+pub fn client(running: &Running) -> ClientConfig {
     let state = running.home.path().join("state/carrick");
     let state = std::fs::read_dir(state).unwrap().next().unwrap().unwrap().path();
     let read = |name: &str| std::fs::read(state.join("clusters/cluster1/cacerts").join(name)).unwrap();
@@ -103,7 +103,7 @@ fn client(running: &Running) -> ClientConfig {
 
 /// Whom the server takes us for matters here, not whom we take it for.
 #[derive(Debug)]
-struct AnyServer;
+pub struct AnyServer;
 
 impl ServerCertVerifier for AnyServer {
     fn verify_server_cert(
@@ -237,7 +237,7 @@ fn an_sni_that_is_no_host_name_is_refused_without_an_answer() {
 }
 
 /// The type of the first record of the answer (RFC 8446 section 5.1).
-fn answer_starts(running: &Running, sni: &[u8]) -> Option<u8> {
+pub fn answer_starts(running: &Running, sni: &[u8]) -> Option<u8> {
     let mut wire = Wire::open(running, false);
     wire.write_all(&hello(sni)).unwrap();
     wire.flush().unwrap();

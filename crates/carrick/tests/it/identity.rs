@@ -4,7 +4,7 @@ use std::process::{Child, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::world::{PATIENCE, rest_of, two_clusters, until};
+use crate::fixtures::{PATIENCE, rest_of, two_clusters, until};
 
 /// The impostor's admin port and the port of its listener; the pod's own proxy has the usual ones.
 const ADMIN: u16 = 15999;

@@ -5,11 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use crate::world::repository;
-
-/// Cycles that are still there: the crate, the folder in its source, and the modules. None may be added.
-const EXCEPTIONS: [(&str, &str, &[&str]); 1] =
-    [("local", "", &["entry", "pod_exec", "preflight", "sandbox"])];
+use crate::fixtures::repository;
 
 /// A module by its names from the crate's root.
 type Name = Vec<String>;
@@ -28,20 +24,10 @@ fn modules_of_a_crate_import_downward_only() {
             found.extend(cycles(&graph).into_iter().map(|cycle| (name.clone(), within.join("/"), cycle)));
         }
     }
-    let known = |(name, within, modules): &(&str, &str, &[&str])| {
-        let modules: BTreeSet<String> = modules.iter().map(|module| (*module).to_owned()).collect();
-        ((*name).to_owned(), (*within).to_owned(), modules)
-    };
-    let known: Vec<_> = EXCEPTIONS.iter().map(known).collect();
-    let within = |(a, folder, cycle): &(String, String, BTreeSet<String>), (b, other, excused): &_| {
-        (a, folder) == (b, other) && cycle.is_subset(excused)
-    };
-    let new: Vec<_> =
-        found.iter().filter(|cycle| !known.iter().any(|excused| within(cycle, excused))).collect();
-    assert!(new.is_empty(), "these modules (crate, folder, names) import each other in a circle: {new:#?}");
-    let mended: Vec<_> =
-        known.iter().filter(|excused| !found.iter().any(|cycle| within(cycle, excused))).collect();
-    assert!(mended.is_empty(), "these are no cycles any more, so they are no exceptions: {mended:#?}");
+    assert!(
+        found.is_empty(),
+        "these modules (crate, folder, names) import each other in a circle: {found:#?}"
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use carrick_testing::needs::original_demo;
 
-use crate::world::{Home, Running, URL};
+use crate::fixtures::{Home, Running, URL};
 
 /// A federation of these files; `None` where they are absent.
 fn start() -> Option<Running> {

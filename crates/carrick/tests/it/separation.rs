@@ -8,7 +8,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::cleanup::family;
-use crate::world::{Home, PATIENCE, Running, two_clusters, until};
+use crate::fixtures::{Home, PATIENCE, Running, two_clusters, until};
 
 /// Every private key on disk of a federation's state.
 fn keys(home: &Home) -> Vec<PathBuf> {
@@ -100,7 +100,7 @@ fn an_application_ends_no_process_of_another_pod() {
     let (own, all, system) = restarts();
     assert_eq!((all - own, system), (0, 0));
     // And what it has ended comes back in the same pod.
-    assert!(until(PATIENCE, || running.curl(crate::world::URL).out.ends_with("\n200")));
+    assert!(until(PATIENCE, || running.curl(crate::fixtures::URL).out.ends_with("\n200")));
 }
 
 #[test]

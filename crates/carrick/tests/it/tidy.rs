@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::world::repository;
+use crate::fixtures::repository;
 
 /// A file that is longer has a seam to find; CONTRIBUTING.md asks to look for it from 300 lines on.
 const MOST_LINES: usize = 450;

@@ -9,11 +9,11 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl::set_dumpable;
 use rustix::fs::{Mode, OFlags, open, openat};
 
-use crate::entry::Entry;
 use crate::error::{Error, failed};
 use crate::namespace;
 use crate::privileges::Privileges;
 use crate::shepherd;
+use crate::subcommand::Subcommand;
 
 /// The running pid 1. Dropping it ends every process of the pod.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Init {
         let dir = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let own = open("/proc/thread-self/ns", dir, Mode::empty()).map_err(failed(STEP))?;
         unshare(CloneFlags::CLONE_NEWPID).map_err(failed("make a pid namespace"))?;
-        let mut command = Entry::PodInit.command();
+        let mut command = Subcommand::PodInit.command();
         let process = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(failed(STEP))?;
         let mut init = Self(Some(process));
         let processes = openat(&own, "pid_for_children", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())

@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use serde::{Deserialize, Serialize};
 
-use crate::entry::Entry;
+use crate::subcommand::Subcommand;
 
 /// Something that the machine lacks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -43,7 +43,7 @@ struct Failure {
 /// Tries all that this crate needs of the machine; an empty answer means that it will work. Takes some milliseconds and
 /// leaves nothing behind. The binary must call [`crate::entry::run`] first in its `main`.
 pub fn check_machine() -> Vec<Missing> {
-    let output = Entry::Probe.command().stdin(Stdio::null()).stderr(Stdio::piped()).output();
+    let output = Subcommand::Probe.command().stdin(Stdio::null()).stderr(Stdio::piped()).output();
     let (failures, stderr, success) = match output {
         Ok(output) => {
             let text = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -6,12 +6,12 @@ use std::net::Ipv4Addr;
 use nix::mount::{MsFlags, mount};
 
 use super::{Attempt, Failure};
-use crate::entry::Entry;
 use crate::error::{Error, failed};
 use crate::network::{Network, NetworkKind, NetworkPlan};
 use crate::pod::{Attachment, Pod, PodPlan};
 use crate::rules::{Capture, Guard};
 use crate::sandbox::{init, stage};
+use crate::subcommand::Subcommand;
 
 /// In the machine's namespaces: makes the sandbox's.
 pub(crate) fn run() -> Result<i32, Error> {
@@ -21,7 +21,7 @@ pub(crate) fn run() -> Result<i32, Error> {
     if let Err(error) = stage::unshare_the_rest() {
         return report(Attempt::OtherNamespaces, &error);
     }
-    let inside = Entry::ProbeInside.command().status();
+    let inside = Subcommand::ProbeInside.command().status();
     match inside.map_err(failed("start pid 1 of a pid namespace")) {
         Ok(status) => Ok(status.code().unwrap_or(125)),
         Err(error) => report(Attempt::OtherNamespaces, &error),

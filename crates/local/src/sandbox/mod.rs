@@ -20,8 +20,8 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Stdio};
 use std::time::Duration;
 
-use crate::entry::Entry;
 use crate::error::{Error, failed};
+use crate::subcommand::Subcommand;
 use run_dir::RunDir;
 
 /// What to run in a sandbox.
@@ -63,7 +63,7 @@ impl Sandbox {
     /// When the run directory belongs to a sandbox that lives, or cannot be made.
     pub fn launch(plan: &SandboxPlan) -> Result<(Self, Lifeline), Error> {
         let run_dir = RunDir::create(&plan.run_dir)?;
-        let mut command = Entry::Sandbox.command();
+        let mut command = Subcommand::Sandbox.command();
         // An empty path stands for none.
         let scratch = plan.scratch.clone().unwrap_or_default();
         command.arg(run_dir.path()).arg(scratch).arg(plan.grace.as_millis().to_string());

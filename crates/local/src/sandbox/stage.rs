@@ -6,9 +6,9 @@ use std::fs;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{getegid, geteuid, setsid};
 
-use crate::entry::Entry;
 use crate::error::{Error, failed};
 use crate::shepherd;
+use crate::subcommand::Subcommand;
 
 /// Standard input is the lifeline and is passed on untouched; the arguments are pid 1's.
 pub(crate) fn run(arguments: &[OsString]) -> Result<i32, Error> {
@@ -16,7 +16,8 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<i32, Error> {
     setsid().map_err(failed("begin a session"))?;
     become_root_inside()?;
     unshare_the_rest()?;
-    let init = Entry::Init.command().args(arguments).spawn().map_err(failed("start pid 1 of the sandbox"))?;
+    let init =
+        Subcommand::Init.command().args(arguments).spawn().map_err(failed("start pid 1 of the sandbox"))?;
     shepherd::watch_over(init.id(), None, false).map_err(failed("wait for the sandbox"))
 }
 

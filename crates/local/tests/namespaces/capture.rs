@@ -7,7 +7,7 @@ use carrick_local::{Capture, Network, Pod, Privileges};
 use socket2::{Domain, Socket, Type};
 
 use crate::Story;
-use crate::world::*;
+use crate::fixtures::*;
 
 pub(crate) const STORIES: &[Story] = &[
     ("outbound_connections_arrive_at_the_proxy", outbound_connections_arrive_at_the_proxy),

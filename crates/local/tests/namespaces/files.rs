@@ -9,7 +9,7 @@ use carrick_local::{Network, Pod, PodDir, PodPlan, Resolver};
 use nix::mount::{MsFlags, mount};
 
 use crate::Story;
-use crate::world::*;
+use crate::fixtures::*;
 
 pub(crate) const STORIES: &[Story] = &[
     ("names_are_resolved_by_the_pods_own_name_server", names_are_resolved_by_the_pods_own_name_server),

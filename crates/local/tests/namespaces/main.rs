@@ -14,12 +14,12 @@
 mod apps;
 mod capture;
 mod files;
+mod fixtures;
 mod outside;
 mod processes;
 mod reach;
 mod separation;
 mod services;
-mod world;
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode, Stdio};
@@ -127,7 +127,7 @@ fn run(name: &str) -> ExitCode {
         story();
         return ExitCode::SUCCESS;
     }
-    let (sandbox, _lifeline) = world::launch(&["story", name]).expect("the sandbox starts");
+    let (sandbox, _lifeline) = fixtures::launch(&["story", name]).expect("the sandbox starts");
     let code = sandbox.wait().expect("the sandbox ends");
     ExitCode::from(u8::try_from(code).expect("exit codes have eight bits"))
 }

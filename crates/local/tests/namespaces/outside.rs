@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::Story;
-use crate::world::*;
+use crate::fixtures::*;
 
 pub(crate) const STORIES: &[Story] = &[
     ("the_supervisors_exit_code_is_passed_on", the_supervisors_exit_code_is_passed_on),

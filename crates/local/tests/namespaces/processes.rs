@@ -10,7 +10,7 @@ use carrick_local::{Exit, Output, Process, Restart, Signal, Status};
 use tokio::time::timeout;
 
 use crate::Story;
-use crate::world::*;
+use crate::fixtures::*;
 
 pub(crate) const STORIES: &[Story] = &[
     ("exit_codes_and_signals_pass_through", exit_codes_and_signals_pass_through),

@@ -7,7 +7,7 @@ use std::time::Instant;
 use carrick_local::{Guard, Pod, PodPlan};
 
 use crate::Story;
-use crate::world::*;
+use crate::fixtures::*;
 
 pub(crate) const STORIES: &[Story] = &[
     ("pods_of_one_cluster_reach_each_other", pods_of_one_cluster_reach_each_other),

@@ -7,7 +7,7 @@ use carrick_local::{Exit, Output, Pod, PodDir, Privileges, Process, Status};
 use tokio::time::timeout;
 
 use crate::Story;
-use crate::world::*;
+use crate::fixtures::*;
 
 pub(crate) const STORIES: &[Story] = &[
     ("a_program_sees_the_processes_of_its_own_pod_only", a_program_sees_its_own_pod_only),

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use carrick_local::{Network, Pod, Protocol, ServicePort};
 
 use crate::Story;
-use crate::world::*;
+use crate::fixtures::*;
 
 pub(crate) const STORIES: &[Story] = &[
     ("a_service_leads_to_its_backend_and_keeps_the_callers_address", a_service_leads_to_its_backend),

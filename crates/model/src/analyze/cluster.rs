@@ -8,7 +8,6 @@ use super::chains::Chains;
 use crate::federation::FederatedCluster;
 use crate::mesh::OutboundPolicy;
 use crate::resource::AnyResource;
-use crate::resources::labels_match;
 use crate::snapshot::{
     Endpoint, EndpointAddress, GatewayListener, GatewayProxy, GatewayServer, LeftOut, ListenerProtocol,
     MeshSnapshot, Service, SniClaim, TLS_MODE_LABEL, Workload,
@@ -79,7 +78,7 @@ impl GatewayPod {
 impl<'a> Cluster<'a> {
     pub(super) fn new(written: &'a FederatedCluster, snapshot: &'a MeshSnapshot) -> Cluster<'a> {
         let (gateways, others): (Vec<_>, Vec<_>) =
-            snapshot.workloads().iter().partition(|workload| is_gateway(snapshot, workload));
+            snapshot.workloads().iter().partition(|workload| snapshot.is_gateway(workload));
         let mut seen = BTreeSet::new();
         let distinct = gateways.into_iter().filter(|w| seen.insert((w.namespace.clone(), w.labels.clone())));
         let proxies = distinct.map(|workload| GatewayPod::new(snapshot, workload));
@@ -150,14 +149,6 @@ impl<'a> Cluster<'a> {
         };
         self.snapshot.visible_service(namespace, host).or_else(wildcard)
     }
-}
-
-/// A workload whose proxy is configured by Gateways: one of them selects it by name, or it has the label that Istio's own have.
-fn is_gateway(snapshot: &MeshSnapshot, workload: &Workload) -> bool {
-    let mut all = snapshot.gateways().iter();
-    all.any(|gateway| {
-        !gateway.spec.selector.is_empty() && labels_match(&gateway.spec.selector, &workload.labels)
-    }) || workload.labels.get("istio").is_some_and(|name| name.ends_with("gateway"))
 }
 
 /// Everybody with a sidecar. Where the files hold no workloads (they may be applied by another hand), every namespace that

@@ -1,6 +1,7 @@
 //! Stories about meshes: YAML in, answers out.
 
 mod destination_rules;
+mod exposures;
 mod gateways;
 mod mutual_tls;
 mod names;

@@ -52,6 +52,11 @@ impl VirtualServiceIndex {
         all.filter(|resource| seen.insert(Arc::as_ptr(resource))).cloned().collect()
     }
 
+    /// Those bound to `gateway` (`ns/name`), whoever sees them.
+    pub(super) fn naming(&self, gateway: &str) -> impl Iterator<Item = &Arc<Resource<VirtualService>>> {
+        self.by_gateway.get(gateway).into_iter().flatten().map(|one| &one.resource)
+    }
+
     /// Those bound to `gateway` (`ns/name` or `mesh`) that a proxy in `namespace` sees.
     pub(super) fn bound_to(&self, gateway: &str, namespace: &str) -> Vec<Arc<Resource<VirtualService>>> {
         let bound = self.by_gateway.get(gateway).into_iter().flatten();

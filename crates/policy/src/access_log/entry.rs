@@ -49,6 +49,8 @@ pub struct LogEntry {
     /// Which resource made the route.
     pub route_rule: Option<Arc<str>>,
     pub http: Option<Box<HttpLog>>,
+    /// No filter got the connection.
+    pub refused: bool,
 }
 
 /// What a request has and a TCP connection has not.

@@ -2,8 +2,8 @@
 //!
 //! Pure. It must not know how messages are read or sent, nor how a cluster chooses hosts.
 //!
-//! Reading order: [`manager`] (settings); [`framing`] (bytes of a head); [`sanitize`], [`path`], [`forwarded`], [`xfcc`] (what a request
-//! must be, and what the next hop is told), [`prepared`]; [`plan`] with [`route`] (the decision); [`filters`]; [`reply`] (answers of the
+//! Reading order: [`manager`] (settings); [`framing`] (bytes of a head); [`sanitize`], [`request`], [`path`], [`forwarded`], [`xfcc`]
+//! (what a request must be, and what the next hop is told), [`prepared`]; [`plan`] with [`route`] (the decision); [`filters`]; [`reply`] (answers of the
 //! proxy's own).
 
 pub mod filters;
@@ -14,6 +14,7 @@ pub mod path;
 pub mod plan;
 pub mod prepared;
 pub mod reply;
+pub mod request;
 pub mod route;
 pub mod sanitize;
 pub mod xfcc;

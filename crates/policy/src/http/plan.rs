@@ -102,13 +102,13 @@ fn redirect(head: &RequestHead<'_>, action: &Redirect) -> LocalReply {
 fn redirect_to(status: StatusCode, location: &str) -> LocalReply {
     // The parts come from header values, or were checked when the route was converted.
     match HeaderValue::from_str(location) {
-        Ok(location) => LocalReply::new(status, "direct_response").with_header(header::LOCATION, location),
-        Err(_) => LocalReply::new(StatusCode::INTERNAL_SERVER_ERROR, "direct_response"),
+        Ok(location) => LocalReply::of_route(status).with_header(header::LOCATION, location),
+        Err(_) => LocalReply::of_route(StatusCode::INTERNAL_SERVER_ERROR),
     }
 }
 
 fn direct(action: &DirectResponse) -> LocalReply {
-    LocalReply::new(action.status, "direct_response").with_body(action.body.clone())
+    LocalReply::of_route(action.status).with_body(action.body.clone())
 }
 
 #[cfg(test)]

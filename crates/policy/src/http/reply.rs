@@ -22,6 +22,8 @@ pub struct LocalReply {
     pub details: Cow<'static, str>,
     /// Whether the connection is to be closed after it (HTTP/1.1).
     pub close: bool,
+    /// Whether the route itself is this answer: a redirect, or a direct response.
+    pub of_route: bool,
 }
 
 impl LocalReply {
@@ -34,7 +36,13 @@ impl LocalReply {
             grpc_status: None,
             details: details.into(),
             close: false,
+            of_route: false,
         }
+    }
+
+    /// What a route says that leads nowhere else.
+    pub fn of_route(status: StatusCode) -> Self {
+        Self { of_route: true, ..Self::new(status, "direct_response") }
     }
 
     /// What a client gets whose message makes no sense: the status in words, as Envoy's codec gives it.

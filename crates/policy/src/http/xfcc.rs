@@ -40,9 +40,17 @@ pub struct XfccPolicy {
 
 impl XfccPolicy {
     /// `tls` is that of the downstream connection, if this proxy terminated it.
+    ///
+    /// What a peer of another trust domain says of third parties ends here, even where it is to be forwarded: nobody here vouches for who
+    /// they are.
     pub fn apply(&self, headers: &mut HeaderMap, tls: Option<&TlsFacts>) {
         let peer = tls.filter(|tls| tls.peer_certificate_sha256.is_some());
-        match (self.forward, peer) {
+        let forward = match (self.forward, peer.is_some_and(is_from_elsewhere)) {
+            (ForwardClientCert::AppendForward, true) => ForwardClientCert::SanitizeSet,
+            (ForwardClientCert::ForwardOnly, true) => ForwardClientCert::Sanitize,
+            (forward, _) => forward,
+        };
+        match (forward, peer) {
             (ForwardClientCert::AlwaysForwardOnly, _) | (ForwardClientCert::ForwardOnly, Some(_)) => {}
             (ForwardClientCert::Sanitize, _) | (_, None) => {
                 headers.remove(&XFCC);
@@ -59,6 +67,17 @@ impl XfccPolicy {
             (ForwardClientCert::SanitizeSet, Some(tls)) => set(headers, self.details.element(tls).as_bytes()),
         }
     }
+}
+
+/// Whether the peer's SPIFFE ID is of another trust domain than ours.
+fn is_from_elsewhere(tls: &TlsFacts) -> bool {
+    let mut ours = tls.local_uri_sans.iter().filter_map(|uri| trust_domain(uri)).peekable();
+    let theirs = tls.peer_uri_sans.iter().find_map(|uri| trust_domain(uri));
+    ours.peek().is_some() && theirs.is_some_and(|theirs| ours.all(|own| own != theirs))
+}
+
+fn trust_domain(uri: &str) -> Option<&str> {
+    uri.strip_prefix("spiffe://")?.split('/').next()
 }
 
 /// What a certificate says may not fit in a header; then nothing is claimed at all.

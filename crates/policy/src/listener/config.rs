@@ -21,7 +21,7 @@ pub use predicate::PortPredicate;
 
 use super::client_hello;
 use crate::access_log::AccessLog;
-use crate::chain::ChainTable;
+use crate::chain::{ChainFacts, ChainTable};
 use crate::config::address;
 use crate::config::duration;
 use crate::config::refuse::refuse;
@@ -166,6 +166,12 @@ impl ListenerConfig {
             )?,
             backlog: tcp_backlog_size.unwrap_or(DEFAULT_BACKLOG),
         })
+    }
+
+    /// The chain that a connection gets, by its place among [`all_chains`](Self::all_chains): the default one
+    /// where no other is for it.
+    pub fn choose(&self, facts: &ChainFacts<'_>) -> Option<usize> {
+        self.table.find(facts).or_else(|| self.default_chain.as_ref().map(|_| self.chains.len()))
     }
 
     /// All chains, the default one last.

@@ -33,4 +33,16 @@ impl<L> ByDestination<L> {
             || everywhere.iter().find_map(|ip| self.0.get(&SocketAddr::new(*ip, destination.port())));
         exact.or_else(wildcard)
     }
+    /// What is for exactly this address, to be changed in place.
+    pub fn at_mut(&mut self, address: SocketAddr) -> &mut L
+    where
+        L: Default,
+    {
+        self.0.entry(address).or_default()
+    }
+
+    /// Nothing is for this address any more.
+    pub fn remove(&mut self, address: SocketAddr) {
+        self.0.remove(&address);
+    }
 }

@@ -14,7 +14,6 @@ use serde_json::{Value, json};
 
 use super::guard::{Asker, refuse};
 use super::{Shown, certs, clusters, config_dump, listeners};
-use crate::flow::FlowRecord;
 
 /// A page before it is sent.
 struct Page {
@@ -158,16 +157,7 @@ fn flows(query: &str, shown: &Shown) -> Page {
         Ok(since) => since,
         Err(_) => return Page { status: StatusCode::BAD_REQUEST, ..text("since: not a number\n") },
     };
-    let node = &shown.registry.env.node_id;
-    let records: Vec<FlowRecord> = shown
-        .registry
-        .env
-        .flows
-        .since(since)
-        .into_iter()
-        .map(|record| FlowRecord { node: node.clone(), ..record })
-        .collect();
-    match serde_json::to_value(records) {
+    match serde_json::to_value(shown.registry.env.flows.since(since)) {
         Ok(records) => data(&records),
         Err(error) => Page { status: StatusCode::INTERNAL_SERVER_ERROR, ..text(format!("{error}\n")) },
     }

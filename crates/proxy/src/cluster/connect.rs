@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use carrick_policy::access_log::ResponseFlag;
 use carrick_policy::address::Address;
 use carrick_policy::balance::endpoint::Endpoint;
 use carrick_policy::balance::outlier::Outcome;
@@ -22,6 +23,7 @@ use tokio::net::{TcpSocket, UnixStream};
 use super::UpstreamCluster;
 use super::breakers::Permit;
 use crate::socket::{Socket, Stream, options};
+use crate::stats::ClusterStats;
 use crate::tls::{HandshakeError, UpstreamTls, socket_of};
 
 /// What may influence how a connection is made.
@@ -83,10 +85,12 @@ fn os_text(error: &io::Error) -> String {
 
 impl ConnectError {
     /// Envoy's response flag.
-    pub fn flag(&self) -> &'static str {
+    pub fn flag(&self) -> ResponseFlag {
         match self {
-            Self::Overflow => "UO",
-            _ => "UF",
+            Self::Overflow => ResponseFlag::UpstreamOverflow,
+            Self::Timeout(_) | Self::Socket(_) | Self::Tls(_) | Self::SecretMissing(_) => {
+                ResponseFlag::UpstreamConnectionFailure
+            }
         }
     }
 
@@ -140,15 +144,24 @@ impl UpstreamCluster {
         authority: Option<&str>,
         alpn: Option<&[Vec<u8>]>,
     ) -> Result<Opened, ConnectError> {
+        let stats = &self.labels.stats;
         let timeout = self.config.connect_timeout;
-        let attempt = self.open_within(endpoint, authority, alpn, permit);
+        let counted = CountedConnection::new(stats);
+        let attempt = self.open_within(endpoint, authority, alpn, permit, counted);
         let outcome = tokio::time::timeout(timeout, attempt).await;
         let outcome = outcome.unwrap_or(Err(ConnectError::Timeout(timeout)));
         match &outcome {
-            Ok(_) => self.report(endpoint, Outcome::Connected),
+            Ok(opened) => {
+                stats.upstream_cx_connect_ms.record(Duration::from_micros(opened.connect_micros));
+                self.report(endpoint, Outcome::Connected);
+            }
             Err(error) => {
                 endpoint.counters.count_connect_failure();
+                stats.upstream_cx_connect_fail.increment();
                 let timed_out = error.is_timeout();
+                if timed_out {
+                    stats.upstream_cx_connect_timeout.increment();
+                }
                 self.report(endpoint, if timed_out { Outcome::TimedOut } else { Outcome::Failed });
             }
         }
@@ -161,6 +174,7 @@ impl UpstreamCluster {
         authority: Option<&str>,
         alpn: Option<&[Vec<u8>]>,
         permit: Permit,
+        counted: CountedConnection,
     ) -> Result<Opened, ConnectError> {
         let started = Instant::now();
         let socket = dial(&endpoint.address, &self.config.sockets).await?;
@@ -175,7 +189,7 @@ impl UpstreamCluster {
         };
         let connect_micros = started.elapsed().as_micros() as u64;
         Ok(Opened {
-            stream: Upstream { kind, received: Arc::default(), _permit: permit },
+            stream: Upstream { kind, received: Arc::default(), counted, _permit: permit },
             local,
             tls: facts,
             connect_micros,
@@ -205,7 +219,31 @@ pub(crate) struct Upstream {
     kind: Kind,
     /// Bytes that came from the host; whoever waits for a message can see whether it has begun.
     received: Arc<AtomicU64>,
+    counted: CountedConnection,
     _permit: Permit,
+}
+
+/// Counts a connection from the attempt to make it until it is closed (Envoy docs, "Cluster manager", `upstream_cx_total` and
+/// `upstream_cx_destroy`: those that failed are in both).
+struct CountedConnection(Arc<ClusterStats>);
+
+impl CountedConnection {
+    fn new(stats: &Arc<ClusterStats>) -> Self {
+        stats.upstream_cx_total.increment();
+        Self(Arc::clone(stats))
+    }
+
+    fn sent(&self, written: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.0.upstream_cx_tx_bytes_total.add(*bytes as u64);
+        }
+    }
+}
+
+impl Drop for CountedConnection {
+    fn drop(&mut self) {
+        self.0.upstream_cx_destroy.increment();
+    }
 }
 
 enum Kind {
@@ -234,17 +272,24 @@ impl AsyncRead for Upstream {
             Kind::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
             Kind::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
         };
-        this.received.fetch_add((buf.filled().len() - before) as u64, Ordering::Relaxed);
+        let bytes = (buf.filled().len() - before) as u64;
+        if bytes > 0 {
+            this.received.fetch_add(bytes, Ordering::Relaxed);
+            this.counted.0.upstream_cx_rx_bytes_total.add(bytes);
+        }
         outcome
     }
 }
 
 impl AsyncWrite for Upstream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().kind {
+        let this = self.get_mut();
+        let written = match &mut this.kind {
             Kind::Plain(socket) => Pin::new(socket).poll_write(cx, buf),
             Kind::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
-        }
+        };
+        this.counted.sent(&written);
+        written
     }
 
     fn poll_write_vectored(
@@ -252,10 +297,13 @@ impl AsyncWrite for Upstream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().kind {
+        let this = self.get_mut();
+        let written = match &mut this.kind {
             Kind::Plain(socket) => Pin::new(socket).poll_write_vectored(cx, bufs),
             Kind::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-        }
+        };
+        this.counted.sent(&written);
+        written
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -99,11 +99,16 @@ pub(crate) async fn follow_names(cluster: Weak<UpstreamCluster>, resolver: Resol
             pause = Some(pause.map_or(next, |pause| pause.min(next)));
         }
         match cluster.upgrade() {
-            Some(cluster) => cluster.assign_resolved(&assignment, &names),
+            Some(cluster) => {
+                let first = !cluster.is_discovered();
+                cluster.assign_resolved(&assignment, &names);
+                // Whoever waits for the first hosts can go on. Nobody waits for later ones.
+                if first {
+                    wake.notify_one();
+                }
+            }
             None => return,
         }
-        // Whoever waits for the first hosts can go on.
-        wake.notify_one();
         // Without names there is nothing to follow.
         let Some(pause) = pause else { return };
         tokio::time::sleep(pause).await;

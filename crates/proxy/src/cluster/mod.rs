@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use carrick_policy::access_log::ResponseFlag;
 use carrick_policy::address::Address;
 use carrick_policy::balance::Balancer;
 use carrick_policy::balance::endpoint::{ActiveGuard, Endpoint, EndpointSet};
@@ -31,8 +32,8 @@ pub(crate) use eject::follow_outliers;
 pub use set::ClusterSet;
 
 use crate::secrets::Secrets;
+use crate::stats::{ClusterStats, Stats};
 use crate::tls::ClientTls;
-use http::ClusterHttp;
 
 /// One xDS cluster in use. An update of the cluster resource makes a new one; an update of its endpoints does not.
 pub struct UpstreamCluster {
@@ -53,6 +54,8 @@ pub struct UpstreamCluster {
     secrets: watch::Receiver<u64>,
     /// Pooled connections; they go when the cluster goes.
     pub(crate) http: ClusterHttp,
+    /// Names and counters, as records have them.
+    labels: Labels,
 }
 
 /// What may influence the choice of a host.
@@ -86,19 +89,33 @@ pub enum PickError {
 
 impl PickError {
     /// Envoy's response flag.
-    pub fn flag(self) -> &'static str {
+    pub fn flag(self) -> ResponseFlag {
         match self {
-            Self::Overflow => "UO",
-            _ => "UH",
+            Self::Overflow => ResponseFlag::UpstreamOverflow,
+            Self::NoHealthyHost | Self::NoOriginalDestination | Self::Loop => ResponseFlag::NoHealthyUpstream,
         }
     }
+}
+
+/// What HTTP keeps per cluster: its connections.
+#[derive(Default)]
+pub struct ClusterHttp {
+    pub(crate) pool: http::Pool,
+}
+
+/// Names and counters of a cluster, in the form that records share.
+#[derive(Debug, Clone)]
+pub(crate) struct Labels {
+    pub(crate) name: Arc<str>,
+    pub(crate) rule: Option<Arc<str>>,
+    pub(crate) stats: Arc<ClusterStats>,
 }
 
 static GENERATIONS: AtomicU64 = AtomicU64::new(1);
 
 impl UpstreamCluster {
     /// Static hosts are there at once; others arrive later. Secrets are only looked up, not waited for.
-    pub(crate) fn new(config: ClusterConfig, secrets: &Secrets) -> Result<Self, FieldError> {
+    pub(crate) fn new(config: ClusterConfig, secrets: &Secrets, stats: &Stats) -> Result<Self, FieldError> {
         let transports = config.transports.iter().enumerate().map(|(n, transport)| {
             let place = match n {
                 0 => "transport_socket".to_owned(),
@@ -118,6 +135,11 @@ impl UpstreamCluster {
             discovered: AtomicBool::new(false),
             secrets: secrets.changes(),
             http: ClusterHttp::default(),
+            labels: Labels {
+                name: config.name.as_str().into(),
+                rule: config.rule.as_deref().map(Arc::from),
+                stats: stats.cluster(&config.name),
+            },
             config,
         };
         match &cluster.config.discovery {
@@ -140,6 +162,10 @@ impl UpstreamCluster {
     /// Differs for every version of every cluster in this process: connections pooled under another one are not for reuse.
     pub fn generation(&self) -> u64 {
         self.generation
+    }
+
+    pub(crate) fn labels(&self) -> &Labels {
+        &self.labels
     }
 
     pub fn http_version(&self) -> UpstreamHttp {
@@ -188,25 +214,34 @@ impl UpstreamCluster {
         self.discovered.load(Ordering::Acquire) && self.transports.iter().flatten().all(ClientTls::is_ready)
     }
 
+    fn is_discovered(&self) -> bool {
+        self.discovered.load(Ordering::Acquire)
+    }
+
     fn set_discovered(&self) {
         self.discovered.store(true, Ordering::Release);
     }
 
     /// Chooses a host for a connection.
     pub fn pick(&self, ctx: &PickContext<'_>) -> Result<Picked, PickError> {
-        let endpoint = self.choose(ctx)?;
+        let endpoint =
+            self.choose(ctx).inspect_err(|_| self.labels.stats.upstream_cx_none_healthy.increment())?;
         let (guard, _before) = ActiveGuard::new(&endpoint, &self.active);
         Ok(Picked { endpoint, guard })
     }
 
     /// Chooses a host for an HTTP request, of which only so many may be in progress.
     pub fn pick_for_request(&self, ctx: &PickContext<'_>) -> Result<Picked, PickError> {
-        let endpoint = self.choose(ctx)?;
+        let endpoint =
+            self.choose(ctx).inspect_err(|_| self.labels.stats.upstream_cx_none_healthy.increment())?;
         let (guard, before) = ActiveGuard::new(&endpoint, &self.active);
         // It is counted already: whoever finds the place taken steps back.
         match before < self.config.limits.requests {
             true => Ok(Picked { endpoint, guard }),
-            false => Err(PickError::Overflow),
+            false => {
+                self.labels.stats.upstream_rq_pending_overflow.increment();
+                Err(PickError::Overflow)
+            }
         }
     }
 

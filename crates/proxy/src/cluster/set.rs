@@ -1,46 +1,52 @@
-//! The clusters in use, by name: one writer, readers without locks.
+//! The clusters in use, by name. A change costs what one cluster costs, however many there are.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use arc_swap::ArcSwap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::UpstreamCluster;
 
+type ByName = HashMap<String, Arc<UpstreamCluster>>;
+
+/// Readers hold a lock for one look-up only, and a writer stands in the way of few of them.
 #[derive(Default)]
 pub struct ClusterSet {
-    clusters: ArcSwap<HashMap<String, Arc<UpstreamCluster>>>,
-    writer: Mutex<()>,
+    shards: [RwLock<ByName>; 32],
+    hasher: RandomState,
 }
 
 impl ClusterSet {
     pub fn get(&self, name: &str) -> Option<Arc<UpstreamCluster>> {
-        self.clusters.load().get(name).cloned()
+        self.shard(name).read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
     /// All clusters in name order.
     pub fn all(&self) -> Vec<Arc<UpstreamCluster>> {
-        let mut all: Vec<_> = self.clusters.load().values().cloned().collect();
+        let of = |shard: &RwLock<ByName>| -> Vec<_> {
+            shard.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        };
+        let mut all: Vec<_> = self.shards.iter().flat_map(of).collect();
         all.sort_by(|a, b| a.name().cmp(b.name()));
         all
     }
 
     pub(crate) fn insert(&self, cluster: Arc<UpstreamCluster>) {
-        self.change(|clusters| {
-            clusters.insert(cluster.name().to_owned(), Arc::clone(&cluster));
-        });
+        let name = cluster.name().to_owned();
+        let mut shard = self.shard(&name).write().unwrap_or_else(PoisonError::into_inner);
+        let replaced = shard.insert(name, cluster);
+        // Whatever ends with the old one ends outside of the lock.
+        drop(shard);
+        drop(replaced);
     }
 
     pub(crate) fn remove(&self, name: &str) {
-        self.change(|clusters| {
-            clusters.remove(name);
-        });
+        let removed = self.shard(name).write().unwrap_or_else(PoisonError::into_inner).remove(name);
+        drop(removed);
     }
 
-    fn change(&self, change: impl Fn(&mut HashMap<String, Arc<UpstreamCluster>>)) {
-        let _one_writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut clusters = HashMap::clone(&self.clusters.load());
-        change(&mut clusters);
-        self.clusters.store(Arc::new(clusters));
+    fn shard(&self, name: &str) -> &RwLock<ByName> {
+        let place = self.hasher.hash_one(name) % self.shards.len() as u64;
+        // The remainder of a division by 32 fits any integer.
+        &self.shards[place as usize]
     }
 }

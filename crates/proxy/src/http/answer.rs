@@ -3,7 +3,6 @@
 //! It must not know why a request is answered so.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use carrick_policy::access_log::{Format, FormatContext, Headers};
@@ -30,16 +29,16 @@ pub(crate) fn answer(
     }
     record.details(reply.details.clone());
     if reply.close {
-        record.downstream.closing.store(true, Ordering::Release);
+        record.downstream.close_after_answer();
     }
     match reply.status.is_redirection() {
-        true => record.downstream.stats.rq_redirect.increment(),
-        false if reply.details == "direct_response" => record.downstream.stats.rq_direct_response.increment(),
+        true => record.downstream.stats().rq_redirect.increment(),
+        false if reply.of_route => record.downstream.stats().rq_direct_response.increment(),
         false => {}
     }
     let (response, body) = reply.into_response(grpc);
     let (mut parts, ()) = response.into_parts();
-    if record.downstream.manager.suppress_envoy_headers {
+    if record.downstream.manager().suppress_envoy_headers {
         parts.headers.remove(OVERLOADED);
     }
     record.entry.response_code = Some(parts.status.as_u16());
@@ -76,7 +75,7 @@ pub(crate) fn finish_head(headers: &mut HeaderMap, record: &mut Record, local: b
         headers.insert(name, value);
     }
     let downstream = record.downstream.clone();
-    let manager = &downstream.manager;
+    let manager = downstream.manager();
     match &manager.server {
         ServerHeader::Overwrite(name) => {
             headers.insert(SERVER, name.clone());
@@ -97,7 +96,7 @@ pub(crate) fn finish_head(headers: &mut HeaderMap, record: &mut Record, local: b
     {
         headers.insert(X_REQUEST_ID, id);
     }
-    if !downstream.is_http2 && downstream.closing.load(Ordering::Acquire) {
+    if !downstream.is_http2 && downstream.closes_after_answer() {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
 }

@@ -134,17 +134,28 @@ pub(crate) async fn run(
 ) -> Outcome {
     let progress = record.progress.clone();
     let per_try = policy.and_then(|policy| policy.per_try_timeout);
+    let (stats, downstream) =
+        (attempt.cluster.labels().stats.clone(), record.downstream.service.stats.clone());
     let exchange = exchange(attempt, body, record);
     let watch = watch(timing, per_try, progress.as_deref());
     tokio::select! {
         biased;
         outcome = exchange => outcome,
-        failed = watch => Outcome::Failed(failed),
+        (late, failed) = watch => {
+            match late {
+                Limit::Request => downstream.downstream_rq_timeout.increment(),
+                Limit::All => stats.upstream_rq_timeout.increment(),
+                Limit::Try => stats.upstream_rq_per_try_timeout.increment(),
+                // Counted by its flag when the request is over, wherever it came from.
+                Limit::Idle | Limit::Stream => {}
+            }
+            Outcome::Failed(failed)
+        }
     }
 }
 
-/// Returns when the attempt has taken too long.
-async fn watch(timing: &Timing, per_try: Option<Duration>, progress: Option<&Progress>) -> Failed {
+/// Returns when the attempt has taken too long, with what it took too long for.
+async fn watch(timing: &Timing, per_try: Option<Duration>, progress: Option<&Progress>) -> (Limit, Failed) {
     let began = Instant::now();
     if let Some(progress) = progress {
         let uploaded = async {
@@ -153,9 +164,13 @@ async fn watch(timing: &Timing, per_try: Option<Duration>, progress: Option<&Pro
         tokio::select! {
             biased;
             () = uploaded => {}
-            () = sleep_until(after(timing.started, timing.request)) => return Failed::request_timeout(),
-            () = sleep_until(after(timing.started, timing.stream)) => return Failed::stream_duration(true),
-            () = idle(timing.idle, || progress.last_frame()) => return Failed::idle(true),
+            () = sleep_until(after(timing.started, timing.request)) => {
+                return (Limit::Request, Failed::request_timeout());
+            }
+            () = sleep_until(after(timing.started, timing.stream)) => {
+                return (Limit::Stream, Failed::stream_duration(true));
+            }
+            () = idle(timing.idle, || progress.last_frame()) => return (Limit::Idle, Failed::idle(true)),
         }
     }
     let deadline = timing.response_deadline(progress);
@@ -169,16 +184,21 @@ async fn watch(timing: &Timing, per_try: Option<Duration>, progress: Option<&Pro
     let first = limits.into_iter().filter_map(|(at, limit)| Some((at?, limit))).min_by_key(|(at, _)| *at);
     let Some((at, limit)) = first else { return std::future::pending().await };
     tokio::time::sleep_until(at.into()).await;
-    match limit {
+    let failed = match limit {
+        Limit::Request => Failed::request_timeout(),
         Limit::All => Failed::timeout(),
         Limit::Try => Failed::per_try_timeout(),
         Limit::Idle => Failed::idle(false),
         Limit::Stream => Failed::stream_duration(false),
-    }
+    };
+    (limit, failed)
 }
 
 #[derive(Clone, Copy)]
 enum Limit {
+    /// For the client's request.
+    Request,
+    /// For the response, all attempts together.
     All,
     Try,
     Idle,
@@ -205,9 +225,7 @@ async fn idle(limit: Option<Duration>, last: impl Fn() -> Instant) {
 }
 
 async fn exchange(attempt: Attempt<'_>, body: RequestBody, record: &mut Record) -> Outcome {
-    let env = record.downstream.env.clone();
     let cluster = attempt.cluster;
-    let labels = cluster.http.labels(cluster, &env.stats);
     let follows_authority = cluster.config().http.auto_sni || cluster.config().http.auto_san_validation;
     let host = Host {
         address: attempt.endpoint.address.clone(),
@@ -224,15 +242,15 @@ async fn exchange(attempt: Attempt<'_>, body: RequestBody, record: &mut Record) 
 
     let pool = &cluster.http.pool;
     if attempt.version == Version::HTTP_2 {
-        let (mut connection, lease, fresh) =
-            match pool.lease_http2(cluster, attempt.endpoint, &host, labels).await {
+        let (mut connection, mut lease, fresh) =
+            match pool.lease_http2(cluster, attempt.endpoint, &host).await {
                 Ok(leased) => leased,
                 Err(error) => return Outcome::Failed(Failed::connect(error, record)),
             };
-        record.connection(&lease.facts, fresh, attempt.version);
-        return match connection.send(request).await {
+        record.connection(lease.facts(), fresh, attempt.version);
+        return match connection.send(request, &mut lease).await {
             Ok(response) => {
-                let answer = Answer { response, carrier: Carrier::Http2 { _lease: lease } };
+                let answer = Answer { response, carrier: Carrier::Http2 { lease } };
                 Outcome::Response(Answered { answer, host, millis: record.first_byte() })
             }
             Err((reason, _)) => Outcome::Failed(Failed::no_response(&reason)),
@@ -240,8 +258,7 @@ async fn exchange(attempt: Attempt<'_>, body: RequestBody, record: &mut Record) 
     }
     let idempotent = attempt.method.is_idempotent() && matches!(request.body(), RequestBody::Empty);
     loop {
-        let (mut connection, fresh) = match pool.acquire_http1(cluster, attempt.endpoint, &host, labels).await
-        {
+        let (mut connection, fresh) = match pool.acquire_http1(cluster, attempt.endpoint, &host).await {
             Ok(acquired) => acquired,
             Err(error) => return Outcome::Failed(Failed::connect(error, record)),
         };

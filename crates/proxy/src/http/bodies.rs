@@ -34,7 +34,7 @@ impl Bodies {
         let progress = Arc::new(Progress::new());
         record.progress = Some(progress.clone());
         let downstream = &record.downstream;
-        let trailers = (downstream.is_http2 || downstream.manager.http1.trailers)
+        let trailers = (downstream.is_http2 || downstream.manager().http1.trailers)
             && (speaks_http2(cluster, record) || cluster.config().http.trailers);
         let source = Source::new(incoming, progress, tees, trailers);
         match may_retry {

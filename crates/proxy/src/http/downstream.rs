@@ -2,10 +2,9 @@
 //!
 //! It must not know how the connection is served, nor what becomes of its requests.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use carrick_policy::connection::ConnectionInfo;
 use carrick_policy::http::framing::head::Malformed;
@@ -23,35 +22,55 @@ pub struct HttpService {
     pub(crate) manager: Arc<HttpManager>,
     pub(crate) routes: Arc<RouteSlot>,
     pub(crate) logs: AccessLogs,
+    pub(crate) stats: Arc<HttpStats>,
 }
 
 /// What all requests of one downstream connection share.
 pub(crate) struct Downstream {
     pub(crate) info: Arc<ConnectionInfo>,
-    pub(crate) manager: Arc<HttpManager>,
     pub(crate) env: Arc<ProxyEnv>,
     pub(crate) service: Arc<HttpService>,
-    pub(crate) stats: Arc<HttpStats>,
     /// Begins when the process drains, or when this connection's listener was replaced or removed.
     pub(super) drain: Drain,
     pub(crate) is_http2: bool,
-    /// The next answer says that it is the last (HTTP/1.1).
-    pub(crate) closing: AtomicBool,
-    /// The connection has changed its protocol: its bytes are not HTTP any more.
-    tunnel: AtomicBool,
-    /// The client was gone before it could be answered (HTTP/1.1).
-    gone: AtomicBool,
-    /// The client left in the midst of a head.
-    broken_off: AtomicBool,
-    /// What no request could be made of.
-    refused: OnceLock<Malformed>,
+    pub(super) began: Instant,
+    /// Held for moments.
+    state: Mutex<State>,
     /// Whoever waits for the request in progress to end.
     waiting: AtomicWaker,
-    pub(super) began: Instant,
-    active: AtomicU32,
-    requests: AtomicU32,
-    /// Milliseconds after `began` at which the last request ended.
-    idle_since: AtomicU64,
+}
+
+struct State {
+    phase: Phase,
+    /// Requests in progress.
+    active: u32,
+    /// All requests so far.
+    requests: u32,
+    /// When the last request ended.
+    idle_since: Instant,
+}
+
+/// How far a connection has got. It goes on from above to below, never back.
+#[derive(Debug, Clone, Copy)]
+enum Phase {
+    /// Requests come and are answered.
+    Open,
+    /// The next answer says that it is the last (HTTP/1.1).
+    Closing,
+    /// It has changed its protocol: its bytes are not HTTP any more.
+    Tunnel,
+    Ended(End),
+}
+
+/// Why a connection ends without an answer to what came last (HTTP/1.1).
+#[derive(Debug, Clone, Copy)]
+pub(super) enum End {
+    /// The client was gone before it could be answered.
+    ClientGone,
+    /// The client left in the midst of a head.
+    BrokenOff,
+    /// No request could be made of what came.
+    Refused(Malformed),
 }
 
 impl Downstream {
@@ -62,46 +81,56 @@ impl Downstream {
         env: Arc<ProxyEnv>,
         is_http2: bool,
     ) -> Self {
+        let began = Instant::now();
+        let state = State { phase: Phase::Open, active: 0, requests: 0, idle_since: began };
         Self {
-            stats: env.stats.http(&service.manager.stat_prefix),
             info,
-            manager: Arc::clone(&service.manager),
-            service: Arc::clone(service),
             env,
+            service: Arc::clone(service),
             drain,
             is_http2,
-            closing: AtomicBool::new(false),
-            tunnel: AtomicBool::new(false),
-            gone: AtomicBool::new(false),
-            broken_off: AtomicBool::new(false),
-            refused: OnceLock::new(),
+            began,
+            state: Mutex::new(state),
             waiting: AtomicWaker::new(),
-            began: Instant::now(),
-            active: AtomicU32::new(0),
-            requests: AtomicU32::new(0),
-            idle_since: AtomicU64::new(0),
         }
     }
 
+    pub(crate) fn manager(&self) -> &HttpManager {
+        &self.service.manager
+    }
+
+    pub(crate) fn stats(&self) -> &HttpStats {
+        &self.service.stats
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn request_began(&self) {
-        self.active.fetch_add(1, Ordering::AcqRel);
-        let requests = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
-        self.stats.downstream_rq_total.increment();
-        self.stats.downstream_rq_active.increment();
-        match self.is_http2 {
-            true => self.stats.downstream_rq_http2_total.increment(),
-            false => self.stats.downstream_rq_http1_total.increment(),
+        let most = self.manager().limits.requests_per_connection;
+        let mut state = self.state();
+        state.active += 1;
+        state.requests += 1;
+        if most.is_some_and(|most| state.requests >= most) {
+            state.close_after_answer();
         }
-        if self.manager.limits.requests_per_connection.is_some_and(|max| requests >= max) {
-            self.closing.store(true, Ordering::Release);
+        drop(state);
+        let stats = self.stats();
+        stats.downstream_rq_total.increment();
+        stats.downstream_rq_active.increment();
+        match self.is_http2 {
+            true => stats.downstream_rq_http2_total.increment(),
+            false => stats.downstream_rq_http1_total.increment(),
         }
     }
 
     pub(crate) fn request_ended(&self) {
-        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.idle_since.store(now, Ordering::Release);
-        self.active.fetch_sub(1, Ordering::AcqRel);
-        self.stats.downstream_rq_active.decrement();
+        let mut state = self.state();
+        state.idle_since = Instant::now();
+        state.active = state.active.saturating_sub(1);
+        drop(state);
+        self.stats().downstream_rq_active.decrement();
         self.waiting.wake();
     }
 
@@ -110,55 +139,63 @@ impl Downstream {
         self.waiting.register(waker);
     }
 
+    /// The next answer is to say that it is the last.
+    pub(crate) fn close_after_answer(&self) {
+        self.state().close_after_answer();
+    }
+
+    pub(crate) fn closes_after_answer(&self) -> bool {
+        matches!(self.state().phase, Phase::Closing)
+    }
+
     /// From now on bytes are passed on as they are.
     pub(super) fn becomes_tunnel(&self) {
-        self.tunnel.store(true, Ordering::Release);
+        let mut state = self.state();
+        if matches!(state.phase, Phase::Open | Phase::Closing) {
+            state.phase = Phase::Tunnel;
+        }
     }
 
     pub(super) fn is_tunnel(&self) -> bool {
-        self.tunnel.load(Ordering::Acquire)
+        matches!(self.state().phase, Phase::Tunnel)
     }
 
-    /// Nobody is there to be answered; the connection ends.
-    pub(super) fn client_is_gone(&self) {
-        self.gone.store(true, Ordering::Release);
+    /// The first reason counts.
+    pub(super) fn ends(&self, end: End) {
+        let mut state = self.state();
+        if !matches!(state.phase, Phase::Ended(_)) {
+            state.phase = Phase::Ended(end);
+        }
     }
 
-    pub(super) fn is_client_gone(&self) -> bool {
-        self.gone.load(Ordering::Acquire)
-    }
-
-    /// No request was made of what came last.
-    pub(super) fn head_broke_off(&self) {
-        self.broken_off.store(true, Ordering::Release);
-    }
-
-    pub(super) fn has_broken_off(&self) -> bool {
-        self.broken_off.load(Ordering::Acquire)
-    }
-
-    /// Why the connection ends without a request being made of what came.
-    pub(super) fn refused(&self) -> Option<&Malformed> {
-        self.refused.get()
-    }
-
-    pub(super) fn refuse(&self, malformed: Malformed) {
-        // The first one ends the connection.
-        let _ = self.refused.set(malformed);
+    pub(super) fn end(&self) -> Option<End> {
+        match self.state().phase {
+            Phase::Ended(end) => Some(end),
+            Phase::Open | Phase::Closing | Phase::Tunnel => None,
+        }
     }
 
     /// How many requests there have been.
     pub(super) fn requests(&self) -> u32 {
-        self.requests.load(Ordering::Relaxed)
+        self.state().requests
     }
 
     /// Whether no request is in progress.
     pub(super) fn is_idle(&self) -> bool {
-        self.active.load(Ordering::Acquire) == 0
+        self.state().active == 0
     }
 
     /// Since when there has been no request, if there is none now.
     pub(super) fn idle_since(&self) -> Option<Instant> {
-        self.is_idle().then(|| self.began + Duration::from_millis(self.idle_since.load(Ordering::Acquire)))
+        let state = self.state();
+        (state.active == 0).then_some(state.idle_since)
+    }
+}
+
+impl State {
+    fn close_after_answer(&mut self) {
+        if matches!(self.phase, Phase::Open) {
+            self.phase = Phase::Closing;
+        }
     }
 }

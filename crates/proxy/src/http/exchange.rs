@@ -7,19 +7,21 @@ use std::time::Duration;
 
 use carrick_policy::access_log::ResponseFlag;
 use carrick_policy::address::Address;
+use carrick_policy::balance::endpoint::Endpoint;
 use carrick_policy::balance::outlier;
 use carrick_policy::head::{grpc_as_http, is_grpc};
 use carrick_policy::http::plan::ForwardPlan;
 use carrick_policy::http::prepared::Prepared;
 use carrick_policy::http::reply::LocalReply;
-use carrick_policy::http::route::{Failure, Hashed, HeaderRules, RetryPolicy};
+use carrick_policy::http::route::{Hashed, HeaderRules, RetryPolicy};
 use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
 use super::answer::{answer, apply_to_response, finish_head};
-use super::attempt::{self, Attempt, Outcome, Timing};
+use super::attempt::{self, Answered, Attempt, Outcome, Timing};
 use super::bodies::Bodies;
+use super::downstream::End;
 use super::failure::{self, Failed};
 use super::outgoing::{ATTEMPT_COUNT, request_for, rewrite_head};
 use super::record::Record;
@@ -33,89 +35,186 @@ const SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-servi
 /// Forwards a request, and answers it with what came of that.
 pub(crate) async fn forward(
     plan: ForwardPlan,
-    mut prepared: Prepared,
+    prepared: Prepared,
     body: Incoming,
     mut record: Box<Record>,
 ) -> Response<ResponseBody> {
     let grpc = is_grpc(&prepared.parts.headers);
-    let env = record.downstream.env.clone();
-    let Some(cluster) = env.clusters.get(&plan.cluster) else {
+    let Some(cluster) = record.downstream.env.clusters.get(&plan.cluster) else {
         record.keep_request_headers(&prepared.parts.headers);
         return answer(no_cluster(&plan), grpc, Some(&plan.route), record);
     };
-    let labels = cluster.http.labels(&cluster, &env.stats);
-    record.cluster(labels);
-    record.downstream.stats.rq_total.increment();
-    let timing = Timing::new(&plan, &prepared, &record.downstream.manager.limits);
-    rewrite_head(&plan, &mut prepared, &mut record, &timing);
-    let policy = plan.action().and_then(|action| action.retry.clone());
-    let tees = mirror(&plan, &prepared, &timing, &record);
-    let mut bodies = Bodies::new(body, &prepared, policy.is_some(), tees, &cluster, &mut record);
-    let mut cookies = Vec::new();
-    let hash = hash_of(&plan, &prepared, &record, &mut cookies);
-    let mut tried: Vec<Address> = Vec::new();
-    let mut retries = 0;
-    // Counts a retry for as long as it lasts.
-    let mut _retrying = None;
+    record.cluster(cluster.labels());
+    record.downstream.stats().rq_total.increment();
+    let mut attempts = Attempts::new(plan, prepared, cluster, body, &mut record);
     loop {
-        let skip =
-            if policy.as_ref().is_some_and(|policy| policy.avoid_previous_hosts) { &tried[..] } else { &[] };
+        let (endpoint, outcome) = match attempts.next(&mut record).await {
+            Ok(made) => made,
+            Err(no_host) => return answer(no_host, grpc, Some(&attempts.plan.route), record),
+        };
+        if let Some(pause) = attempts.pause_before_another(&outcome, &mut record) {
+            drop(outcome);
+            tokio::time::sleep(pause).await;
+            continue;
+        }
+        return match outcome {
+            Outcome::Response(response) => attempts.pass_on(response, endpoint, record),
+            Outcome::Failed(failed) => give_up(failed, attempts.retries > 0, grpc, &attempts.plan, record),
+        };
+    }
+}
+
+/// A request on its way through one attempt or several.
+struct Attempts {
+    plan: ForwardPlan,
+    prepared: Prepared,
+    cluster: Arc<UpstreamCluster>,
+    bodies: Bodies,
+    timing: Timing,
+    policy: Option<Arc<RetryPolicy>>,
+    hash: Option<u64>,
+    /// To be set with the answer.
+    cookies: Vec<HeaderValue>,
+    /// Hosts that another attempt is to avoid.
+    tried: Vec<Address>,
+    retries: u32,
+    /// Counts a retry for as long as it lasts.
+    retrying: Option<Permit>,
+}
+
+impl Attempts {
+    fn new(
+        plan: ForwardPlan,
+        mut prepared: Prepared,
+        cluster: Arc<UpstreamCluster>,
+        body: Incoming,
+        record: &mut Record,
+    ) -> Self {
+        let timing = Timing::new(&plan, &prepared, &record.downstream.manager().limits);
+        rewrite_head(&plan, &mut prepared, record, &timing);
+        let policy = plan.action().and_then(|action| action.retry.clone());
+        let tees = mirror(&plan, &prepared, &timing, record);
+        let bodies = Bodies::new(body, &prepared, policy.is_some(), tees, &cluster, record);
+        let mut cookies = Vec::new();
+        let hash = hash_of(&plan, &prepared, record, &mut cookies);
+        Self {
+            plan,
+            prepared,
+            cluster,
+            bodies,
+            timing,
+            policy,
+            hash,
+            cookies,
+            tried: Vec::new(),
+            retries: 0,
+            retrying: None,
+        }
+    }
+
+    /// Makes an attempt. The answer if there is no host for one.
+    async fn next(&mut self, record: &mut Record) -> Result<(Arc<Endpoint>, Outcome), LocalReply> {
         let info = record.downstream.info.clone();
-        let picked = match cluster.pick_for_request(&PickContext { downstream: &info, hash, skip }) {
-            Ok(picked) => picked,
-            Err(error) => {
-                record.keep_request_headers(&prepared.parts.headers);
-                return answer(failure::no_host(error), grpc, Some(&plan.route), record);
+        let context = PickContext { downstream: &info, hash: self.hash, skip: &self.tried };
+        let picked = self.cluster.pick_for_request(&context).map_err(|error| {
+            record.keep_request_headers(&self.prepared.parts.headers);
+            failure::no_host(error)
+        })?;
+        record.attempt(picked.guard);
+        let policy = self.policy.as_deref();
+        let last = policy.is_none_or(|policy| self.retries >= policy.retries) || !self.bodies.can_repeat();
+        let hostname = &picked.endpoint.hostname;
+        let ((head, uri, version), authority) =
+            request_for(&self.plan, &mut self.prepared, hostname, record, &self.cluster, last);
+        if record.http().attempts == 1 {
+            record.keep_request_headers(&head);
+        }
+        if policy.is_some_and(|policy| policy.avoid_previous_hosts) {
+            self.tried.push(picked.endpoint.address.clone());
+        }
+        let (method, alpn) = (self.prepared.parts.method.clone(), self.prepared.alpn.clone());
+        let (cluster, endpoint) = (&self.cluster, &picked.endpoint);
+        let attempt = Attempt { cluster, endpoint, authority, head, method, uri, version, alpn };
+        let outcome = attempt::run(attempt, self.bodies.next(), &self.timing, policy, record).await;
+        if let Some(outcome) = told(&outcome) {
+            self.cluster.report(&picked.endpoint, outcome);
+        }
+        Ok((picked.endpoint, outcome))
+    }
+
+    /// How long to wait before another attempt, if one is wanted and allowed.
+    fn pause_before_another(&mut self, outcome: &Outcome, record: &mut Record) -> Option<Duration> {
+        self.retrying = None;
+        let policy = self.policy.as_deref()?;
+        let wanted = match outcome {
+            Outcome::Response(Answered { answer: Answer { response, .. }, .. }) => {
+                policy.retries_response(response.status(), response.headers())
+            }
+            // What is final, or came when the time was over, is no matter of policies.
+            Outcome::Failed(failed) => {
+                policy.retries_failure(failed.failure.filter(|_| !self.timing.is_over())?)
             }
         };
-        record.attempt(picked.guard);
-        let last = policy.as_ref().is_none_or(|policy| retries >= policy.retries) || !bodies.can_repeat();
-        let (request, host) =
-            request_for(&plan, &mut prepared, &picked.endpoint.hostname, &record, &cluster, last);
-        if record.http().attempts == 1 {
-            record.keep_request_headers(&request.0);
+        if !wanted && self.retries > 0 {
+            // An attempt that needs no other one made the retries before it a success, as Envoy has it.
+            record.count_upstream(|stats| &stats.upstream_rq_retry_success);
         }
-        if policy.as_ref().is_some_and(|policy| policy.avoid_previous_hosts) {
-            tried.push(picked.endpoint.address.clone());
+        if !wanted || !self.bodies.can_repeat() {
+            return None;
         }
-        let attempt = Attempt {
-            cluster: &cluster,
-            endpoint: &picked.endpoint,
-            authority: host,
-            head: request.0,
-            method: prepared.parts.method.clone(),
-            uri: request.1,
-            version: request.2,
-            alpn: prepared.alpn.clone(),
-        };
-        let outcome = attempt::run(attempt, bodies.next(), &timing, policy.as_deref(), &mut record).await;
-        if let Some(outcome) = told(&outcome) {
-            cluster.report(&picked.endpoint, outcome);
+        if self.retries >= policy.retries {
+            record.flag(ResponseFlag::UpstreamRetryLimitExceeded);
+            record.count_upstream(|stats| &stats.upstream_rq_retry_limit_exceeded);
+            return None;
         }
-        let retry = Retry { policy: policy.as_deref(), cluster: &cluster, bodies: &bodies, retries };
-        _retrying = None;
-        match outcome {
-            Outcome::Response(response) => match retry.of_response(&response.answer, &mut record) {
-                Some((pause, permit)) => {
-                    _retrying = Some(permit);
-                    retries += 1;
-                    drop(response);
-                    tokio::time::sleep(pause).await;
-                }
-                None => {
-                    let home = Home { cluster, host: response.host, endpoint: picked.endpoint };
-                    return pass_on(response.answer, response.millis, home, &plan, &timing, cookies, record);
-                }
-            },
-            Outcome::Failed(failed) => match retry.of_failure(failed.failure, &timing, &mut record) {
-                Some((pause, permit)) => {
-                    _retrying = Some(permit);
-                    retries += 1;
-                    tokio::time::sleep(pause).await;
-                }
-                None => return give_up(failed, retries > 0, grpc, &plan, record),
-            },
+        self.retrying = self.cluster.breakers().retry(self.cluster.active_requests());
+        if self.retrying.is_none() {
+            record.flag(ResponseFlag::UpstreamOverflow);
+            record.count_upstream(|stats| &stats.upstream_rq_retry_overflow);
+            return None;
         }
+        record.count_upstream(|stats| &stats.upstream_rq_retry);
+        record.forget_attempt();
+        self.retries += 1;
+        Some(policy.pause(self.retries))
+    }
+
+    /// The upstream's response, with what this hop adds.
+    fn pass_on(
+        self,
+        answered: Answered,
+        endpoint: Arc<Endpoint>,
+        mut record: Box<Record>,
+    ) -> Response<ResponseBody> {
+        let Self { plan, cluster, timing, cookies, .. } = self;
+        let Answered { answer: Answer { response, carrier }, host, millis } = answered;
+        let home = Home { cluster, host, endpoint };
+        let (mut parts, incoming) = response.into_parts();
+        remove_hop_by_hop(&mut parts.headers);
+        if !record.downstream.manager().suppress_envoy_headers {
+            parts.headers.insert(SERVICE_TIME, HeaderValue::from(millis));
+        }
+        if plan.route.attempt_count_in_response {
+            let attempts = record.http().attempts;
+            parts.headers.insert(ATTEMPT_COUNT, HeaderValue::from(attempts));
+        }
+        record.entry.response_code = Some(parts.status.as_u16());
+        record.passes_on();
+        if plan.cluster_headers.is_some() || !plan.route.headers.is_empty() {
+            let rules: Vec<&HeaderRules> =
+                plan.cluster_headers.iter().chain(&plan.route.headers).map(Arc::as_ref).collect();
+            apply_to_response(&rules, &mut parts.headers, &record);
+        }
+        for cookie in cookies {
+            parts.headers.append(SET_COOKIE, cookie);
+        }
+        finish_head(&mut parts.headers, &mut record, false);
+        record.keep_response_headers(&parts.headers);
+        parts.version = Version::HTTP_11;
+        parts.extensions.clear();
+        let limits = BodyLimits { deadline: timing.deadline(record.progress.as_deref()), idle: timing.idle };
+        let body = ResponseBody::relay(incoming, carrier, home, limits, record);
+        Response::from_parts(parts, body)
     }
 }
 
@@ -134,8 +233,7 @@ fn mirror(plan: &ForwardPlan, prepared: &Prepared, timing: &Timing, record: &Rec
             }
             false => RequestBody::Empty,
         };
-        let (info, env) = (downstream.info.clone(), downstream.env.clone());
-        copy.send(body, timing.response(), info, env, downstream.is_http2);
+        copy.send(body, timing.response(), downstream.info.clone(), downstream.is_http2);
     }
     tees
 }
@@ -166,7 +264,10 @@ fn give_up(
     mut record: Box<Record>,
 ) -> Response<ResponseBody> {
     if failed.client_is_gone() {
-        record.downstream.client_is_gone();
+        // Over HTTP/2 only a stream ends.
+        if !record.downstream.is_http2 {
+            record.downstream.ends(End::ClientGone);
+        }
         record.flag(ResponseFlag::DownstreamConnectionTermination);
         record.details("downstream_remote_disconnect");
         return Response::new(ResponseBody::unsent(record));
@@ -189,94 +290,6 @@ fn told(outcome: &Outcome) -> Option<outlier::Outcome> {
         }
         Outcome::Failed(failed) => failed.outcome(),
     }
-}
-
-/// Whether and when to try again.
-struct Retry<'a> {
-    policy: Option<&'a RetryPolicy>,
-    cluster: &'a UpstreamCluster,
-    bodies: &'a Bodies,
-    retries: u32,
-}
-
-impl Retry<'_> {
-    fn of_response(&self, answer: &Answer, record: &mut Record) -> Option<(Duration, Permit)> {
-        let policy = self.policy?;
-        let (status, headers) = (answer.response.status(), answer.response.headers());
-        self.pause(policy.retries_response(status, headers), policy, record)
-    }
-
-    fn of_failure(
-        &self,
-        failure: Option<Failure>,
-        timing: &Timing,
-        record: &mut Record,
-    ) -> Option<(Duration, Permit)> {
-        let policy = self.policy?;
-        let retries = failure.is_some_and(|failure| policy.retries_failure(failure));
-        if timing.is_over() {
-            return None;
-        }
-        self.pause(retries, policy, record)
-    }
-
-    fn pause(&self, wanted: bool, policy: &RetryPolicy, record: &mut Record) -> Option<(Duration, Permit)> {
-        if !wanted || !self.bodies.can_repeat() {
-            return None;
-        }
-        if self.retries >= policy.retries {
-            record.flag(ResponseFlag::UpstreamRetryLimitExceeded);
-            record.count_upstream(|stats| &stats.upstream_rq_retry_limit_exceeded);
-            return None;
-        }
-        let Some(permit) = self.cluster.breakers().retry(self.cluster.active_requests()) else {
-            record.flag(ResponseFlag::UpstreamOverflow);
-            record.count_upstream(|stats| &stats.upstream_rq_retry_overflow);
-            return None;
-        };
-        record.count_upstream(|stats| &stats.upstream_rq_retry);
-        record.forget_attempt();
-        Some((policy.pause(self.retries + 1), permit))
-    }
-}
-
-/// The upstream's response, with what this hop adds.
-fn pass_on(
-    answer: Answer,
-    millis: u64,
-    home: Home,
-    plan: &ForwardPlan,
-    timing: &Timing,
-    cookies: Vec<HeaderValue>,
-    mut record: Box<Record>,
-) -> Response<ResponseBody> {
-    let Answer { response, carrier } = answer;
-    let (mut parts, incoming) = response.into_parts();
-    remove_hop_by_hop(&mut parts.headers);
-    if !record.downstream.manager.suppress_envoy_headers {
-        parts.headers.insert(SERVICE_TIME, HeaderValue::from(millis));
-    }
-    if plan.route.attempt_count_in_response {
-        let attempts = record.http().attempts;
-        parts.headers.insert(ATTEMPT_COUNT, HeaderValue::from(attempts));
-    }
-    record.entry.response_code = Some(parts.status.as_u16());
-    record.details("via_upstream");
-    if plan.cluster_headers.is_some() || !plan.route.headers.is_empty() {
-        let rules: Vec<&HeaderRules> =
-            plan.cluster_headers.iter().chain(&plan.route.headers).map(Arc::as_ref).collect();
-        apply_to_response(&rules, &mut parts.headers, &record);
-    }
-    for cookie in cookies {
-        parts.headers.append(SET_COOKIE, cookie);
-    }
-    finish_head(&mut parts.headers, &mut record, false);
-    record.keep_response_headers(&parts.headers);
-    parts.version = Version::HTTP_11;
-    parts.extensions.clear();
-    let limits = BodyLimits { deadline: timing.deadline(record.progress.as_deref()), idle: timing.idle };
-    let body = ResponseBody::relay(incoming, carrier, home, limits, record);
-    Response::from_parts(parts, body)
 }
 
 /// What an upstream says about its own connection is not for the client.

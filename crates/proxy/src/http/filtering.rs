@@ -52,7 +52,7 @@ fn judge(rbac: &Rbac, prepared: &Prepared, record: &Record) -> Option<LocalReply
     let info = &record.downstream.info;
     let client = record.entry.client.unwrap_or(info.remote);
     let judged = rbac.judge(&Subject { connection: info, client, head: Some(&head) });
-    let stats = &record.downstream.stats;
+    let stats = record.downstream.stats();
     match judged.shadow {
         Some(true) => stats.rbac_shadow_allowed.increment(),
         Some(false) => stats.rbac_shadow_denied.increment(),
@@ -77,11 +77,11 @@ async fn inject(fault: &Fault, head: &RequestHead<'_>, record: &mut Record) -> O
     }
     if let Some(time) = fault.delay() {
         record.flag(ResponseFlag::DelayInjected);
-        record.downstream.stats.fault_delays_injected.increment();
+        record.downstream.stats().fault_delays_injected.increment();
         tokio::time::sleep(time).await;
     }
     let reply = fault.abort()?;
-    record.downstream.stats.fault_aborts_injected.increment();
+    record.downstream.stats().fault_aborts_injected.increment();
     Some(reply)
 }
 
@@ -89,8 +89,8 @@ async fn inject(fault: &Fault, head: &RequestHead<'_>, record: &mut Record) -> O
 fn share(policy: &CorsPolicy, prepared: &Prepared, record: &mut Record) -> Option<Stopped> {
     let decision = policy.decide(&prepared.parts.method, &prepared.parts.headers)?;
     match decision.allowed {
-        true => record.downstream.stats.cors_origin_valid.increment(),
-        false => record.downstream.stats.cors_origin_invalid.increment(),
+        true => record.downstream.stats().cors_origin_valid.increment(),
+        false => record.downstream.stats().cors_origin_invalid.increment(),
     }
     if let Some(headers) = decision.answer_headers {
         record.answer_headers = headers;

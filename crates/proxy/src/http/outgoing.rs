@@ -28,7 +28,7 @@ pub(crate) fn rewrite_head(
     record: &mut Record,
     timing: &Timing,
 ) {
-    let suppress = record.downstream.manager.suppress_envoy_headers;
+    let suppress = record.downstream.manager().suppress_envoy_headers;
     if !suppress && let Some(timeout) = timing.expected() {
         let millis = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
         prepared.parts.headers.insert(EXPECTED_TIMEOUT, HeaderValue::from(millis));

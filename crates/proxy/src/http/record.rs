@@ -11,7 +11,8 @@ use carrick_policy::balance::endpoint::ActiveGuard;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::downstream::Downstream;
-use crate::cluster::http::{Facts, Labels, Progress};
+use crate::cluster::Labels;
+use crate::cluster::http::{Facts, Progress};
 use crate::stats::{ClusterStats, Counter};
 
 /// Follows one request. When it is dropped the request is over, and is logged, recorded and counted.
@@ -25,8 +26,20 @@ pub(crate) struct Record {
     upstream: Option<Labels>,
     /// Counts the request as active on its endpoint.
     guard: Option<ActiveGuard>,
-    /// Whether the answer was sent to its end.
-    complete: bool,
+    stage: Stage,
+}
+
+/// How far a request has got, as far as its end depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// There is no answer yet.
+    Waiting,
+    /// The upstream's answer is being passed on.
+    Passing,
+    /// What ended it, or how it is answered here, is written down.
+    Explained,
+    /// The answer was sent to its end.
+    Complete,
 }
 
 impl Record {
@@ -45,7 +58,7 @@ impl Record {
             answer_headers: Vec::new(),
             upstream: None,
             guard: None,
-            complete: false,
+            stage: Stage::Waiting,
         })
     }
 
@@ -59,6 +72,13 @@ impl Record {
 
     pub(crate) fn details(&mut self, details: impl Into<Cow<'static, str>>) {
         self.entry.details = Some(details.into());
+        self.stage = Stage::Explained;
+    }
+
+    /// The upstream's answer is passed on from now on.
+    pub(crate) fn passes_on(&mut self) {
+        self.entry.details = Some("via_upstream".into());
+        self.stage = Stage::Passing;
     }
 
     /// The request now goes to this cluster.
@@ -110,7 +130,7 @@ impl Record {
 
     /// The answer was sent to its end.
     pub(crate) fn completed(mut self: Box<Self>) {
-        self.complete = true;
+        self.stage = Stage::Complete;
     }
 
     /// Keeps the headers that a log asks for.
@@ -118,21 +138,21 @@ impl Record {
         let downstream = self.downstream.clone();
         let http = self.http();
         http.request_id = headers.get(carrick_policy::http::forwarded::X_REQUEST_ID).cloned();
-        http.request_headers = keep(&downstream.manager.wanted.request, headers);
+        http.request_headers = keep(&downstream.manager().wanted.request, headers);
     }
 
     pub(crate) fn keep_response_headers(&mut self, headers: &HeaderMap) {
         let downstream = self.downstream.clone();
-        self.http().response_headers = keep(&downstream.manager.wanted.response, headers);
+        self.http().response_headers = keep(&downstream.manager().wanted.response, headers);
     }
 
     pub(crate) fn keep_trailers(&mut self, trailers: &HeaderMap) {
         let downstream = self.downstream.clone();
-        self.http().response_trailers = keep(&downstream.manager.wanted.trailers, trailers);
+        self.http().response_trailers = keep(&downstream.manager().wanted.trailers, trailers);
     }
 
     fn count(&self) {
-        let stats = &self.downstream.stats;
+        let stats = self.downstream.stats();
         stats.downstream_rq_completed.increment();
         stats.downstream_rq_time.record(self.entry.duration);
         let class = self.entry.response_code.map(|code| usize::from(code / 100).wrapping_sub(1));
@@ -141,6 +161,9 @@ impl Record {
         }
         if self.entry.flags.has(ResponseFlag::NoRouteFound) {
             stats.no_route.increment();
+        }
+        if self.entry.flags.has(ResponseFlag::StreamIdleTimeout) {
+            stats.downstream_rq_idle_timeout.increment();
         }
         if self.entry.flags.has(ResponseFlag::NoClusterFound) {
             stats.no_cluster.increment();
@@ -167,11 +190,11 @@ impl Drop for Record {
         if let Some(progress) = &self.progress {
             self.entry.bytes_received = progress.bytes();
         }
-        if !self.complete && self.entry.details.as_deref().is_none_or(|details| details == "via_upstream") {
+        if matches!(self.stage, Stage::Waiting | Stage::Passing) {
             // The codec gave up on us: the client went away, or reset its stream.
             self.entry.flags.set(ResponseFlag::DownstreamConnectionTermination);
             self.entry.details = Some("downstream_remote_disconnect".into());
-            self.downstream.stats.downstream_rq_rx_reset.increment();
+            self.downstream.stats().downstream_rq_rx_reset.increment();
         }
         self.count();
         self.downstream.request_ended();
@@ -184,7 +207,7 @@ impl Drop for Record {
             http.response_trailers = Vec::new();
             http.request_id = http.request_id.take().map(|id| copy(&id));
         }
-        self.downstream.env.flows.record_entry(entry);
+        self.downstream.env.flows.record(entry);
     }
 }
 

@@ -19,7 +19,7 @@ use tokio::time::Sleep;
 
 use super::record::Record;
 use crate::cluster::UpstreamCluster;
-use crate::cluster::http::{Carrier, Host};
+use crate::cluster::http::{Carrier, Host, StreamEnd};
 
 /// The body of an answer, and the record of the request that it ends.
 pub struct ResponseBody {
@@ -140,8 +140,9 @@ impl ResponseBody {
     }
 
     fn fail(&mut self, error: BodyError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if let Source::Upstream(relay) = &self.source {
+        if let Source::Upstream(relay) = &mut self.source {
             relay.blame(&error);
+            relay.end_stream(&error);
         }
         if let Some(mut record) = self.record.take() {
             let (flag, details) = match &error {
@@ -194,6 +195,17 @@ impl Relay {
         self.home.cluster.report(&self.home.endpoint, outcome);
     }
 
+    /// What is let go without having been ended by the other side is reset by us.
+    fn end_stream(&mut self, error: &BodyError) {
+        if let (Some(Carrier::Http2 { lease }), BodyError::Upstream(error)) = (&mut self.carrier, error) {
+            if is_stream_reset(error) {
+                lease.ended(StreamEnd::ResetByPeer);
+            } else if is_reset(error) {
+                lease.ended(StreamEnd::Over);
+            }
+        }
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match &mut self.carrier {
             Some(Carrier::Http1(connection)) => connection.poll_body(&mut self.incoming, cx),
@@ -237,13 +249,15 @@ impl Relay {
         let from_http1 = matches!(self.carrier, Some(Carrier::Http1(_) | Carrier::Detached));
         let downstream = record.map(|record| &record.downstream);
         (!from_http1 || self.home.cluster.config().http.trailers)
-            && downstream.is_none_or(|down| down.is_http2 || down.manager.http1.trailers)
+            && downstream.is_none_or(|down| down.is_http2 || down.manager().http1.trailers)
     }
 
     fn release(self) {
-        if let Some(Carrier::Http1(connection)) = self.carrier {
-            let Home { cluster, host, endpoint: _ } = self.home;
-            cluster.http.pool.put_http1(&cluster, host, connection);
+        let Home { cluster, host, endpoint: _ } = self.home;
+        match self.carrier {
+            Some(Carrier::Http1(connection)) => cluster.http.pool.put_http1(&cluster, host, connection),
+            Some(Carrier::Http2 { mut lease }) => lease.ended(StreamEnd::Over),
+            Some(Carrier::Detached) | None => {}
         }
     }
 }

@@ -5,7 +5,6 @@
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use carrick_policy::access_log::{HttpLog, ResponseFlag};
@@ -17,7 +16,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 
-use super::downstream::{Downstream, HttpService};
+use super::downstream::{Downstream, End, HttpService};
 use super::guard::FloodGuard;
 use super::record::Record;
 use super::response::ResponseBody;
@@ -56,7 +55,7 @@ pub async fn serve(
         },
     };
     let downstream = Arc::new(Downstream::new(info, &service, drain, env, is_http2));
-    let stats = downstream.stats.clone();
+    let stats = downstream.service.stats.clone();
     stats.downstream_cx_total.increment();
     stats.downstream_cx_active.increment();
     match is_http2 {
@@ -79,7 +78,7 @@ fn answered(
     response: Response<ResponseBody>,
     downstream: &Downstream,
 ) -> Result<Response<ResponseBody>, ClientGone> {
-    if !downstream.is_http2 && downstream.is_client_gone() { Err(ClientGone) } else { Ok(response) }
+    if matches!(downstream.end(), Some(End::ClientGone)) { Err(ClientGone) } else { Ok(response) }
 }
 
 /// Ends a connection without an answer.
@@ -88,8 +87,8 @@ fn answered(
 struct ClientGone;
 
 async fn serve_http1(stream: Stream, downstream: &Arc<Downstream>) {
-    downstream.stats.downstream_cx_http1_total.increment();
-    let limits = &downstream.manager.limits;
+    downstream.stats().downstream_cx_http1_total.increment();
+    let limits = &downstream.manager().limits;
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -112,8 +111,8 @@ async fn serve_http1(stream: Stream, downstream: &Arc<Downstream>) {
 const DEFAULT_MAX_HEADERS: usize = 100;
 
 async fn serve_http2(stream: Stream, downstream: &Arc<Downstream>) {
-    downstream.stats.downstream_cx_http2_total.increment();
-    let (limits, options) = (&downstream.manager.limits, &downstream.manager.http2);
+    downstream.stats().downstream_cx_http2_total.increment();
+    let (limits, options) = (&downstream.manager().limits, &downstream.manager().http2);
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
@@ -135,17 +134,17 @@ fn note_bad_message(ended: Result<(), hyper::Error>, downstream: &Arc<Downstream
     if let Err(error) = &ended {
         tracing::debug!(connection = downstream.info.id, %error, "downstream connection ended");
     }
-    let (code, details, flag) = match (downstream.refused(), ended) {
-        (Some(refused), _) => (Some(refused.status.as_u16()), refused.details, refused.flag()),
-        (None, _) if downstream.has_broken_off() => {
+    let (code, details, flag) = match (downstream.end(), ended) {
+        (Some(End::Refused(refused)), _) => (Some(refused.status.as_u16()), refused.details, refused.flag()),
+        (Some(End::BrokenOff), _) => {
             (None, "downstream_remote_disconnect", Some(ResponseFlag::DownstreamConnectionTermination))
         }
-        (None, Err(error)) if error.is_parse() => {
+        (_, Err(error)) if error.is_parse() => {
             (Some(400), "http1.codec_error", Some(ResponseFlag::DownstreamProtocolError))
         }
         _ => return,
     };
-    downstream.stats.downstream_cx_protocol_error.increment();
+    downstream.stats().downstream_cx_protocol_error.increment();
     let version = if downstream.is_http2 { Version::HTTP_2 } else { Version::HTTP_11 };
     let mut record = Record::new(downstream, HttpLog { version, ..HttpLog::default() });
     record.entry.response_code = code;
@@ -169,55 +168,74 @@ async fn drive<C>(
 where
     C: Future<Output = Result<(), hyper::Error>>,
 {
-    let limits = &downstream.manager.limits;
-    let began = tokio::time::Instant::from_std(downstream.began);
-    let oldest = limits.connection_duration.map(|age| began + age);
     let mut connection = pin!(connection);
-    let mut draining = false;
-    let begun = downstream.drain.begun();
-    let mut begun = pin!(begun);
-    // One timer per connection, looked at when it fires; nothing to do per request.
-    let mut idle_check =
-        pin!(tokio::time::sleep(limits.connection_idle.unwrap_or(Duration::from_secs(86_400))));
-    let mut too_old = pin!(tokio::time::sleep_until(
-        oldest.unwrap_or_else(|| tokio::time::Instant::now() + Duration::from_secs(86_400 * 365))
-    ));
-    let mut lingering = false;
-    let mut linger = pin!(tokio::time::sleep(LINGER));
-    loop {
-        tokio::select! {
-            biased;
-            ended = connection.as_mut() => return ended,
-            () = async { tokio::select! { () = begun.as_mut() => {} () = too_old.as_mut() => {} } }, if !draining => {
-                draining = true;
-                downstream.closing.store(true, Ordering::Release);
-                if downstream.is_http2 {
-                    drain(connection.as_mut());
-                } else {
-                    linger.as_mut().reset(tokio::time::Instant::now() + LINGER);
-                    lingering = true;
-                }
-            }
-            () = linger.as_mut(), if lingering => match downstream.idle_since() {
-                Some(since) if since.elapsed() >= LINGER => {
-                    lingering = false;
-                    drain(connection.as_mut());
-                }
-                // The answer that is under way ends the connection; this is for what comes between.
-                _ => linger.as_mut().reset(tokio::time::Instant::now() + LINGER),
-            },
-            () = idle_check.as_mut(), if !draining => {
-                let limit = limits.connection_idle.unwrap_or(Duration::from_secs(86_400));
-                match downstream.idle_since() {
-                    Some(since) if limits.connection_idle.is_some() && since.elapsed() >= limit => {
-                        downstream.stats.downstream_cx_idle_timeout.increment();
-                        draining = true;
-                        drain(connection.as_mut());
+    tokio::select! {
+        biased;
+        ended = connection.as_mut() => return ended,
+        due = due(downstream) => match due {
+            Due::Idle => downstream.stats().downstream_cx_idle_timeout.increment(),
+            Due::Closing => {
+                downstream.close_after_answer();
+                if !downstream.is_http2 {
+                    // The answer that is under way ends the connection; this is for what comes between.
+                    tokio::select! {
+                        biased;
+                        ended = connection.as_mut() => return ended,
+                        () = has_lingered(downstream) => {}
                     }
-                    Some(since) => idle_check.as_mut().reset(tokio::time::Instant::from_std(since) + limit),
-                    None => idle_check.as_mut().reset(tokio::time::Instant::now() + limit),
                 }
             }
+        },
+    }
+    drain(connection.as_mut());
+    connection.await
+}
+
+/// Why a connection is to end.
+enum Due {
+    /// It is drained, or too old.
+    Closing,
+    Idle,
+}
+
+async fn due(downstream: &Downstream) -> Due {
+    let limits = &downstream.manager().limits;
+    let began = tokio::time::Instant::from_std(downstream.began);
+    tokio::select! {
+        biased;
+        () = downstream.drain.begun() => Due::Closing,
+        () = sleep_for(began, limits.connection_duration) => Due::Closing,
+        () = idle_for(downstream, limits.connection_idle) => Due::Idle,
+    }
+}
+
+/// Returns that long after `start`; never, if there is no limit or none that can be expressed.
+async fn sleep_for(start: tokio::time::Instant, limit: Option<Duration>) {
+    match limit.and_then(|limit| start.checked_add(limit)) {
+        Some(end) => tokio::time::sleep_until(end).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Returns when there has been no request for that long. One timer, looked at when it fires: there is nothing to do per request.
+async fn idle_for(downstream: &Downstream, limit: Option<Duration>) {
+    let Some(limit) = limit else { return std::future::pending().await };
+    let mut since = Some(downstream.began);
+    loop {
+        let start = since.map_or_else(tokio::time::Instant::now, tokio::time::Instant::from_std);
+        sleep_for(start, Some(limit)).await;
+        since = downstream.idle_since();
+        if since.is_some_and(|since| since.elapsed() >= limit) {
+            return;
+        }
+    }
+}
+
+async fn has_lingered(downstream: &Downstream) {
+    loop {
+        tokio::time::sleep(LINGER).await;
+        if downstream.idle_since().is_some_and(|since| since.elapsed() >= LINGER) {
+            return;
         }
     }
 }

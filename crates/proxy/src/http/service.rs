@@ -59,7 +59,7 @@ async fn respond(
         Some(table) => plan::plan(&prepared.head(), &table),
         None => Plan::Answer(LocalReply::route_not_found(), None),
     };
-    let filters = &downstream.manager.filters;
+    let filters = &downstream.manager().filters;
     if let Some(stopped) = filtering::run(filters, plan.route(), &mut prepared, &mut record).await {
         return stop(stopped, &plan, &prepared, grpc, record);
     }
@@ -75,7 +75,7 @@ async fn respond(
             name_route(&mut record, &plan.route);
             let of_route = plan.action().map_or(&[][..], |action| action.upgrades.as_slice());
             if let Some(kind) = &prepared.upgrade
-                && !downstream.manager.allows_upgrade(kind, of_route)
+                && !downstream.manager().allows_upgrade(kind, of_route)
             {
                 record.keep_request_headers(&prepared.parts.headers);
                 // Where it would have gone.

@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 
 use super::outgoing::{absolute, expects_body};
 use super::own_address::own_address;
-use crate::cluster::http::{Answer, Carrier, Host, RequestBody};
+use crate::cluster::http::{Answer, Carrier, Host, RequestBody, StreamEnd};
 use crate::cluster::{PickContext, UpstreamCluster};
 use crate::env::ProxyEnv;
 
@@ -58,11 +58,10 @@ impl Copy {
         body: RequestBody,
         limit: Option<Duration>,
         info: Arc<ConnectionInfo>,
-        env: Arc<ProxyEnv>,
         downstream_http2: bool,
     ) {
         tokio::spawn(async move {
-            let exchange = exchange(self, body, &info, &env, downstream_http2);
+            let exchange = exchange(self, body, &info, downstream_http2);
             match limit {
                 // What comes of it is in the cluster's statistics; nobody else asks.
                 Some(limit) => drop(tokio::time::timeout(limit, exchange).await),
@@ -110,13 +109,11 @@ async fn exchange(
     copy: Copy,
     body: RequestBody,
     info: &ConnectionInfo,
-    env: &Arc<ProxyEnv>,
     downstream_http2: bool,
 ) -> Option<()> {
     let cluster = copy.cluster.clone();
-    let labels = cluster.http.labels(&cluster, &env.stats);
     let picked = cluster.pick_for_request(&PickContext { downstream: info, hash: None, skip: &[] }).ok()?;
-    labels.stats.upstream_rq_total.increment();
+    cluster.labels().stats.upstream_rq_total.increment();
     let follows_authority = cluster.config().http.auto_sni || cluster.config().http.auto_san_validation;
     let host = Host {
         address: picked.endpoint.address.clone(),
@@ -132,13 +129,13 @@ async fn exchange(
     let pool = &cluster.http.pool;
     let answer = match http2 {
         true => {
-            let leased = pool.lease_http2(&cluster, &picked.endpoint, &host, labels).await;
-            let (mut connection, lease, _) = leased.ok()?;
-            let response = connection.send(request).await.ok()?;
-            Answer { response, carrier: Carrier::Http2 { _lease: lease } }
+            let leased = pool.lease_http2(&cluster, &picked.endpoint, &host).await;
+            let (mut connection, mut lease, _) = leased.ok()?;
+            let response = connection.send(request, &mut lease).await.ok()?;
+            Answer { response, carrier: Carrier::Http2 { lease } }
         }
         false => {
-            let acquired = pool.acquire_http1(&cluster, &picked.endpoint, &host, labels).await;
+            let acquired = pool.acquire_http1(&cluster, &picked.endpoint, &host).await;
             let (mut connection, _) = acquired.ok()?;
             let response = connection.send(request).await.ok()?;
             Answer { response, carrier: Carrier::Http1(connection) }
@@ -163,8 +160,10 @@ async fn drain(answer: Answer, cluster: Arc<UpstreamCluster>, host: Host) -> Opt
             None => break,
         }
     }
-    if let Carrier::Http1(connection) = carrier {
-        cluster.http.pool.put_http1(&cluster, host, connection);
+    match carrier {
+        Carrier::Http1(connection) => cluster.http.pool.put_http1(&cluster, host, connection),
+        Carrier::Http2 { mut lease } => lease.ended(StreamEnd::Over),
+        Carrier::Detached => {}
     }
     Some(())
 }

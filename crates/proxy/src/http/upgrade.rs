@@ -39,9 +39,8 @@ pub(crate) async fn forward(
     let Some(cluster) = env.clusters.get(&plan.cluster) else {
         return answer(no_cluster(&plan), false, Some(&plan.route), record);
     };
-    let labels = cluster.http.labels(&cluster, &env.stats);
-    record.cluster(labels);
-    let timing = Timing::new(&plan, &prepared, &record.downstream.manager.limits);
+    record.cluster(cluster.labels());
+    let timing = Timing::new(&plan, &prepared, &record.downstream.manager().limits);
     rewrite_head(&plan, &mut prepared, &mut record, &timing);
     record.keep_request_headers(&prepared.parts.headers);
     let info = record.downstream.info.clone();
@@ -57,7 +56,7 @@ pub(crate) async fn forward(
         alpn: prepared.alpn.clone(),
     };
     record.entry.upstream_host = Some(host.address.clone());
-    let connection = match cluster.http.pool.connect_http1(&cluster, &picked.endpoint, &host, labels).await {
+    let connection = match cluster.http.pool.connect_http1(&cluster, &picked.endpoint, &host).await {
         Ok(connection) => connection,
         Err(error) => {
             let failed = Failed::connect(error, &mut record);
@@ -83,7 +82,10 @@ pub(crate) async fn forward(
             let failed = Failed::no_response(&NoResponse::Reset { by_peer: true });
             return answer(failed.reply(false), false, Some(&plan.route), record);
         }
-        Err(_elapsed) => return answer(Failed::timeout().reply(false), false, Some(&plan.route), record),
+        Err(_elapsed) => {
+            record.count_upstream(|stats| &stats.upstream_rq_timeout);
+            return answer(Failed::timeout().reply(false), false, Some(&plan.route), record);
+        }
     };
     record.first_byte();
     let home = Home { cluster, host, endpoint: picked.endpoint };
@@ -118,7 +120,7 @@ fn respond(
     let (mut parts, incoming) = response.into_parts();
     super::exchange::remove_hop_by_hop(&mut parts.headers);
     record.entry.response_code = Some(parts.status.as_u16());
-    record.details("via_upstream");
+    record.passes_on();
     finish_head(&mut parts.headers, &mut record, false);
     record.keep_response_headers(&parts.headers);
     let (true, Some(downstream)) = (agreed, downstream) else {
@@ -132,7 +134,7 @@ fn respond(
     record.downstream.becomes_tunnel();
     let idle = timing.idle;
     tokio::spawn(async move {
-        let stats = record.downstream.stats.clone();
+        let stats = record.downstream.service.stats.clone();
         stats.downstream_cx_upgrades_total.increment();
         stats.downstream_cx_upgrades_active.increment();
         tunnel(downstream, upstream, idle, record).await;

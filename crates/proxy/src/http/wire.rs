@@ -19,7 +19,7 @@ use time::OffsetDateTime;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-use super::downstream::Downstream;
+use super::downstream::{Downstream, End};
 use crate::socket::Stream;
 
 /// For a head to arrive, where the configuration says nothing.
@@ -52,7 +52,7 @@ enum State {
 
 impl Wire {
     pub(super) fn new(stream: Stream, downstream: Arc<Downstream>) -> Self {
-        let manager = &downstream.manager;
+        let manager = downstream.manager();
         let limits = &manager.limits;
         let rules = Rules {
             accept_http_10: manager.http1.accept_http_10,
@@ -116,7 +116,7 @@ impl Wire {
     fn judge_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, Malformed> {
         self.head_since.get_or_insert_with(Instant::now);
         let before = self.partial.len();
-        let largest = self.downstream.manager.limits.max_header_bytes as usize;
+        let largest = self.downstream.manager().limits.max_header_bytes as usize;
         let end = match before {
             0 => head::end(bytes, 0),
             _ => {
@@ -169,7 +169,7 @@ impl Wire {
     /// Nothing more comes from the client.
     fn ended(&self) {
         if self.head_since.is_some() {
-            self.downstream.head_broke_off();
+            self.downstream.ends(End::BrokenOff);
         }
     }
 
@@ -186,8 +186,8 @@ impl Wire {
     /// Answers at once where there is no request yet that could be answered, and ends the connection.
     fn refuse(&mut self, malformed: Malformed, cx: &mut Context<'_>) -> io::Error {
         if self.state == State::Head {
-            self.downstream.refuse(malformed);
-            let answer = answer(&malformed, &self.downstream.manager);
+            self.downstream.ends(End::Refused(malformed));
+            let answer = answer(&malformed, self.downstream.manager());
             // As good as it goes: who reads slowly enough does not learn why the connection ends.
             let _ = Pin::new(&mut self.stream).poll_write(cx, answer.as_bytes());
         }

@@ -31,8 +31,9 @@ pub(crate) fn install(
     if let Some(entry) = entries.get(&name)
         && same_socket(&entry.current.load(), &listener)
     {
+        let before = entry.address();
         let old = entry.current.swap(listener);
-        listeners.index(&entries);
+        listeners.index(&name, Some(before), Some(entry.indexed()));
         return Ok(Some(old));
     }
     let socket = if listener.config.bind { Some(bind(&listener)?) } else { None };
@@ -48,8 +49,9 @@ pub(crate) fn install(
         let accepting = accept(from, socket, entry.stop.clone());
         tokio::spawn(accepting);
     }
-    let old = entries.insert(name, entry);
-    listeners.index(&entries);
+    let now = entry.indexed();
+    let old = entries.insert(name.clone(), entry);
+    listeners.index(&name, old.as_ref().map(Entry::address), Some(now));
     Ok(old.map(|entry| {
         entry.stop.cancel();
         entry.current.load_full()
@@ -61,7 +63,7 @@ pub(crate) fn uninstall(listeners: &ListenerSet, name: &str) -> Option<Arc<Liste
     let mut entries = listeners.entries();
     let entry = entries.remove(name)?;
     entry.stop.cancel();
-    listeners.index(&entries);
+    listeners.index(name, Some(entry.address()), None);
     Some(entry.current.load_full())
 }
 

@@ -11,6 +11,7 @@ mod refuse;
 mod serve;
 mod set;
 
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -58,18 +59,20 @@ enum Service {
 }
 
 impl Service {
-    fn new(chain: &ChainConfig, routes: &RouteTables) -> Result<Self, FieldError> {
+    fn new(chain: &ChainConfig, routes: &RouteTables, stats: &Stats) -> Result<Self, FieldError> {
         let logs = open_logs(chain)?;
         Ok(match &chain.filter {
             NetworkFilter::TcpProxy(config) => {
-                Self::Tcp(Arc::new(TcpService { config: Arc::clone(config), logs }))
+                let stats = stats.tcp(&config.stat_prefix);
+                Self::Tcp(Arc::new(TcpService { config: Arc::clone(config), logs, stats }))
             }
             NetworkFilter::Http(manager) => {
                 let routes = match manager.route_source() {
                     RouteSource::Rds(name) => routes.slot(&name),
                     RouteSource::Inline(table) => Arc::new(RouteSlot::fixed(table)),
                 };
-                Self::Http(Arc::new(HttpService { manager: Arc::clone(manager), routes, logs }))
+                let stats = stats.http(&manager.stat_prefix);
+                Self::Http(Arc::new(HttpService { manager: Arc::clone(manager), routes, logs, stats }))
             }
             NetworkFilter::Close => Self::Close,
         })
@@ -106,16 +109,17 @@ impl Listener {
         drain: &Drain,
     ) -> Result<Self, FieldError> {
         let mut chains = Vec::new();
+        let known = previous.into_iter().flat_map(|previous| &previous.chains);
+        let known: HashMap<_, _> = known.map(|known| (known.config.digest, known)).collect();
         for (n, chain) in config.all_chains().enumerate() {
-            let known = previous.into_iter().flat_map(|previous| &previous.chains);
-            let same = known.into_iter().find(|known| known.config.digest == chain.digest);
-            chains.push(match same {
+            chains.push(match known.get(&chain.digest).copied() {
                 Some(same) => Arc::clone(same),
                 None => {
                     let tls = chain.tls.clone().map(|tls| ServerTls::new(tls, secrets)).transpose();
                     let tls =
                         tls.map_err(|e| e.within("transport_socket.typed_config").within(place(&config, n)))?;
-                    let service = Service::new(chain, routes).map_err(|e| e.within(place(&config, n)))?;
+                    let service =
+                        Service::new(chain, routes, stats).map_err(|e| e.within(place(&config, n)))?;
                     let (drain, close) = (drain.child(), CancellationToken::new());
                     Arc::new(Chain { config: Arc::clone(chain), tls, service, drain, close })
                 }
@@ -148,19 +152,15 @@ impl Listener {
 
     /// Lets the connections of chains that `successor` does not have finish what they do, and nothing more.
     pub(crate) fn drain(&self, successor: Option<&Listener>) -> Vec<CancellationToken> {
-        let lives_on = |chain: &Arc<Chain>| {
-            successor.is_some_and(|next| next.chains.iter().any(|other| Arc::ptr_eq(chain, other)))
-        };
+        let taken_over: HashSet<*const Chain> =
+            successor.into_iter().flat_map(|next| &next.chains).map(Arc::as_ptr).collect();
+        let lives_on = |chain: &Arc<Chain>| taken_over.contains(&Arc::as_ptr(chain));
         let gone = self.chains.iter().filter(|chain| !lives_on(chain));
         gone.map(|chain| {
             chain.drain.begin();
             chain.close.clone()
         })
         .collect()
-    }
-
-    fn default_chain(&self) -> Option<&Arc<Chain>> {
-        self.config.default_chain.as_ref().and(self.chains.last())
     }
 
     fn address(&self) -> SocketAddr {

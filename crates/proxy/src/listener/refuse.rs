@@ -1,13 +1,13 @@
 //! What is written down about connections that never reached a filter.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use carrick_policy::access_log::{LogEntry, ResponseFlag};
 use carrick_policy::connection::ConnectionInfo;
 
 use super::Listener;
 use crate::env::ProxyEnv;
-use crate::flow::FlowRecord;
 
 pub(super) enum Refused {
     /// No filter chain is for this connection.
@@ -31,19 +31,17 @@ pub(super) fn refuse(env: &ProxyEnv, listener: &Listener, info: &ConnectionInfo,
         Refused::Handshake(reason) => (Default::default(), format!("TLS_error: {reason}")),
     };
     let duration = info.started.elapsed().unwrap_or_default();
-    let mut record = FlowRecord::of_connection("refused", &env.node_id, info);
-    record.response_flags = LogEntry { flags, ..LogEntry::default() }.flags.to_string();
-    record.details.clone_from(&details);
-    record.duration_micros = (duration.as_micros() as u64).max(1);
-    env.flows.record(record);
     let entry = LogEntry {
         started: Some(info.started),
-        duration,
+        // 0 is for what goes on.
+        duration: duration.max(Duration::from_micros(1)),
         downstream: Some(Arc::new(info.clone())),
         flags,
         details: matches!(refused, Refused::NoChain).then(|| "filter_chain_not_found".into()),
         termination_details: Some(details.into()),
+        refused: true,
         ..LogEntry::default()
     };
     listener.logs.write(&entry);
+    env.flows.record(entry);
 }

@@ -110,8 +110,7 @@ fn choose(listener: &Listener, info: &ConnectionInfo, found: &Inspection) -> Opt
         transport_protocol: transport,
         application_protocols: protocols,
     };
-    let index = listener.config.table.find(&facts);
-    index.and_then(|index| listener.chains.get(index)).or(listener.default_chain()).cloned()
+    listener.config.choose(&facts).and_then(|index| listener.chains.get(index)).cloned()
 }
 
 /// Does the TLS handshake, if the chain has one, and hands the connection to the chain's filter.

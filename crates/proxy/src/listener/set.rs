@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use arc_swap::ArcSwap;
 use carrick_policy::listener::destination::ByDestination;
@@ -13,7 +13,8 @@ use super::Listener;
 #[derive(Default)]
 pub struct ListenerSet {
     by_name: Mutex<BTreeMap<String, Entry>>,
-    by_address: ArcSwap<ByDestination<Arc<Listener>>>,
+    /// Of several with one address the last in name order counts.
+    by_address: RwLock<ByDestination<BTreeMap<String, Arc<Listener>>>>,
 }
 
 pub(super) struct Entry {
@@ -23,6 +24,16 @@ pub(super) struct Entry {
     pub bound: Option<SocketAddr>,
     /// Ends the accept loop.
     pub stop: CancellationToken,
+}
+
+impl Entry {
+    pub fn address(&self) -> SocketAddr {
+        self.bound.unwrap_or_else(|| self.current.load().address())
+    }
+
+    pub fn indexed(&self) -> (SocketAddr, Arc<Listener>) {
+        (self.address(), self.current.load_full())
+    }
 }
 
 /// What `/listeners` shows.
@@ -39,7 +50,7 @@ impl ListenerSet {
     pub fn all(&self) -> Vec<ListenerSummary> {
         let summary = |(name, entry): (&String, &Entry)| ListenerSummary {
             name: name.clone(),
-            address: entry.bound.unwrap_or_else(|| entry.current.load().address()),
+            address: entry.address(),
             bound: entry.bound.is_some(),
         };
         self.entries().iter().map(summary).collect()
@@ -49,17 +60,29 @@ impl ListenerSet {
         self.by_name.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// To be called after every change of entries.
-    pub(super) fn index(&self, entries: &BTreeMap<String, Entry>) {
-        let listeners = entries.values().map(|entry| {
-            let listener = entry.current.load_full();
-            (entry.bound.unwrap_or_else(|| listener.address()), listener)
-        });
-        self.by_address.store(Arc::new(listeners.collect()));
+    /// To be called with every change of an entry: what was under its name before, and what is now.
+    pub(super) fn index(
+        &self,
+        name: &str,
+        before: Option<SocketAddr>,
+        now: Option<(SocketAddr, Arc<Listener>)>,
+    ) {
+        let mut by_address = self.by_address.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(address) = before {
+            let listeners = by_address.at_mut(address);
+            listeners.remove(name);
+            if listeners.is_empty() {
+                by_address.remove(address);
+            }
+        }
+        if let Some((address, listener)) = now {
+            by_address.at_mut(address).insert(name.to_owned(), listener);
+        }
     }
 
     /// The listener for connections that were redirected on their way to `destination`.
     pub(super) fn for_destination(&self, destination: SocketAddr) -> Option<Arc<Listener>> {
-        self.by_address.load().find(destination).cloned()
+        let by_address = self.by_address.read().unwrap_or_else(PoisonError::into_inner);
+        by_address.find(destination)?.last_key_value().map(|(_, listener)| Arc::clone(listener))
     }
 }

@@ -85,7 +85,7 @@ impl Session {
                 response = responses.message() => {
                     let response = response?.ok_or(StreamError::Closed)?;
                     backoff.reset();
-                    if let Some(answer) = self.take(response) {
+                    if let Some(answer) = self.take(response).await {
                         send(&sender, answer)?;
                     }
                 }
@@ -113,10 +113,10 @@ impl Session {
         Ok(())
     }
 
-    fn take(&mut self, response: DeltaDiscoveryResponse) -> Option<DeltaDiscoveryRequest> {
+    async fn take(&mut self, response: DeltaDiscoveryResponse) -> Option<DeltaDiscoveryRequest> {
         match self.client.on_response(response) {
             Ok(delivery) => {
-                let refused = self.apply(&delivery);
+                let refused = self.apply(&delivery).await;
                 self.store.received(delivery.kind);
                 self.client.accept_except(delivery, &refused)
             }
@@ -128,9 +128,10 @@ impl Session {
     }
 
     /// Each resource stands for itself: a bad one does not keep its neighbours out.
-    fn apply(&self, delivery: &Delivery) -> Vec<Refusal> {
+    async fn apply(&self, delivery: &Delivery) -> Vec<Refusal> {
         let mut refused = Vec::new();
-        for resource in &delivery.added {
+        for (number, resource) in delivery.added.iter().enumerate() {
+            let_others_go_on(number).await;
             let outcome = self.store.apply(
                 delivery.kind,
                 Origin::Dynamic,
@@ -143,10 +144,19 @@ impl Session {
                 refused.push(Refusal::new(&resource.name, error));
             }
         }
-        for name in &delivery.removed {
+        for (number, name) in delivery.removed.iter().enumerate() {
+            let_others_go_on(number).await;
             self.store.remove(delivery.kind, name);
         }
         refused
+    }
+}
+
+/// A response can hold a hundred thousand resources; connections on the same thread must not wait for all of them.
+async fn let_others_go_on(number: usize) {
+    const AT_ONCE: usize = 64;
+    if number % AT_ONCE == AT_ONCE - 1 {
+        tokio::task::yield_now().await;
     }
 }
 

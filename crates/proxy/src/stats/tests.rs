@@ -1,5 +1,7 @@
+use std::path::Path;
 use std::time::Duration;
 
+use super::groups::Group;
 use super::*;
 
 #[test]
@@ -54,4 +56,41 @@ fn a_quote_in_a_name_cannot_break_the_exposition() {
     stats.cluster("a\"} 1\nevil{x=\"").upstream_cx_total.increment();
     let text = stats.prometheus();
     assert!(!text.lines().any(|line| line.starts_with("evil")), "{text}");
+}
+
+/// Every number that is shown is touched somewhere in the program: the sources are searched for its name, as a field.
+#[test]
+fn no_number_is_shown_that_nothing_touches() {
+    let mut sources = String::new();
+    read_all(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut sources);
+    let mut dead = Vec::new();
+    let mut look = |group: &dyn Group| {
+        group.each(&mut |name, _| {
+            let is_field = |at: usize| {
+                let next = sources[at + name.len() + 1..].chars().next();
+                next.is_none_or(|next| !next.is_alphanumeric() && next != '_')
+            };
+            if !sources.match_indices(&format!(".{name}")).any(|(at, _)| is_field(at)) {
+                dead.push(name);
+            }
+        });
+    };
+    look(&ClusterStats::default());
+    look(&ListenerStats::default());
+    look(&HttpStats::default());
+    look(&TcpStats::default());
+    look(&ServerStats::default());
+    assert!(dead.is_empty(), "shown, and never touched: {dead:?}");
+}
+
+/// All sources but tests and those of this module, which names every number.
+fn read_all(folder: &Path, text: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = entry.file_name().unwrap().to_str().unwrap().to_owned();
+        if entry.is_dir() && name != "stats" {
+            read_all(&entry, text);
+        } else if name.ends_with(".rs") && !name.contains("tests") {
+            text.push_str(&std::fs::read_to_string(&entry).unwrap());
+        }
+    }
 }

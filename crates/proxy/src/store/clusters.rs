@@ -18,6 +18,8 @@ use crate::resources::{LoadedVersion, Origin};
 pub(super) struct Clusters {
     active: BTreeMap<String, Held>,
     pub warming: BTreeMap<String, Warming<Held>>,
+    /// The names of clusters that ask for an assignment, so that one assignment does not look at all clusters.
+    by_service: BTreeMap<String, BTreeSet<String>>,
     /// A first response came from ADS.
     pub received: bool,
 }
@@ -29,24 +31,59 @@ pub(super) struct Held {
     body: Vec<u8>,
 }
 
+impl Held {
+    /// What it asks for over EDS.
+    fn service(&self) -> Option<&str> {
+        match &self.cluster.config().discovery {
+            Discovery::Eds { service, .. } => Some(service),
+            _ => None,
+        }
+    }
+}
+
 impl Clusters {
-    fn all(&self) -> impl Iterator<Item = &Held> {
-        self.active.values().chain(self.warming.values().map(|warming| &warming.resource))
+    /// All of one name: the one in use, the one that warms.
+    fn named(&self, name: &str) -> impl Iterator<Item = &Held> {
+        let warming = self.warming.get(name).map(|warming| &warming.resource);
+        self.active.get(name).into_iter().chain(warming)
+    }
+
+    /// Changes what there is under one name. Returns the assignments that no cluster asks for any more.
+    fn change<T>(&mut self, name: &str, change: impl FnOnce(&mut Self) -> T) -> (T, Vec<String>) {
+        let services = |clusters: &Self| -> BTreeSet<String> {
+            clusters.named(name).filter_map(Held::service).map(str::to_owned).collect()
+        };
+        let before = services(self);
+        let outcome = change(self);
+        let now = services(self);
+        for service in now.difference(&before) {
+            self.by_service.entry(service.clone()).or_default().insert(name.to_owned());
+        }
+        let mut unused = Vec::new();
+        for service in before.difference(&now) {
+            let Some(users) = self.by_service.get_mut(service) else { continue };
+            users.remove(name);
+            if users.is_empty() {
+                self.by_service.remove(service);
+                unused.push(service.clone());
+            }
+        }
+        (outcome, unused)
     }
 
     pub fn wanted_assignments(&self) -> BTreeSet<String> {
-        let services = self.all().filter_map(|held| match &held.cluster.config().discovery {
-            Discovery::Eds { service, .. } => Some(service.clone()),
-            _ => None,
-        });
-        services.collect()
+        self.by_service.keys().cloned().collect()
     }
 
-    pub fn assign(&self, name: &str, assignment: &Assignment) {
-        for held in self.all() {
-            if matches!(&held.cluster.config().discovery, Discovery::Eds { service, .. } if service == name) {
-                held.cluster.assign(assignment);
-            }
+    /// The names of the clusters that ask for an assignment.
+    pub fn asking_for(&self, service: &str) -> Vec<String> {
+        self.by_service.get(service).into_iter().flatten().cloned().collect()
+    }
+
+    pub fn assign(&self, service: &str, assignment: &Assignment) {
+        let asking = self.by_service.get(service).into_iter().flatten().flat_map(|name| self.named(name));
+        for held in asking.filter(|held| held.service() == Some(service)) {
+            held.cluster.assign(assignment);
         }
     }
 }
@@ -71,7 +108,8 @@ impl State {
         }
         let config = ClusterConfig::from_proto(&pb, &self.default_sockets)?;
         let deadline = deadline(&config);
-        let cluster = Arc::new(UpstreamCluster::new(config, &self.registry.env.secrets)?);
+        let cluster =
+            Arc::new(UpstreamCluster::new(config, &self.registry.env.secrets, &self.registry.env.stats)?);
         match &cluster.config().discovery {
             Discovery::Eds { service, .. } => {
                 if let Some(assignment) = self.assignments.get(service) {
@@ -89,7 +127,11 @@ impl State {
         }
         let held = Held { cluster, origin, body: version.body.value.clone() };
         self.registry.resources.warm(ResourceType::Cluster, name, origin, version.clone());
-        self.clusters.warming.insert(name.to_owned(), Warming { resource: held, deadline });
+        let warming = Warming { resource: held, deadline };
+        let ((), unused) = self.clusters.change(name, |clusters| {
+            clusters.warming.insert(name.to_owned(), warming);
+        });
+        self.forget_assignments(unused);
         Ok(())
     }
 
@@ -97,44 +139,48 @@ impl State {
         if self.clusters.active.get(name).is_some_and(|held| held.origin == Origin::Static) {
             return;
         }
-        self.clusters.warming.remove(name);
-        self.clusters.active.remove(name);
+        let ((), unused) = self.clusters.change(name, |clusters| {
+            clusters.warming.remove(name);
+            clusters.active.remove(name);
+        });
         self.registry.env.clusters.remove(name);
         self.registry.env.stats.remove_cluster(name);
         self.registry.resources.remove(ResourceType::Cluster, name);
-        self.forget_assignments();
+        self.forget_assignments(unused);
     }
 
+    /// Lets all clusters take over that can. Returns when to look again even if nothing comes.
     pub(super) fn settle_clusters(&mut self, now: Instant) -> Option<Instant> {
-        let can = |warming: &Warming<Held>| {
-            warming.resource.cluster.is_ready() || warming.deadline.is_some_and(|deadline| now >= deadline)
-        };
-        let ready: Vec<String> = self
-            .clusters
-            .warming
-            .iter()
-            .filter(|(_, held)| can(held))
-            .map(|(name, _)| name.clone())
-            .collect();
-        for name in &ready {
-            if let Some(warmed) = self.clusters.warming.remove(name) {
-                self.registry.env.clusters.insert(Arc::clone(&warmed.resource.cluster));
-                self.registry.resources.promote(ResourceType::Cluster, name);
-                self.clusters.active.insert(name.clone(), warmed.resource);
-            }
-        }
-        if !ready.is_empty() {
-            self.forget_assignments();
-        }
+        let warming: Vec<String> = self.clusters.warming.keys().cloned().collect();
+        self.settle_these_clusters(&warming, now);
         self.clusters.warming.values().filter_map(|warming| warming.deadline).min()
     }
 
+    /// Lets those of these clusters take over that can.
+    pub(super) fn settle_these_clusters(&mut self, names: &[String], now: Instant) {
+        let can = |warming: &Warming<Held>| {
+            warming.resource.cluster.is_ready() || warming.deadline.is_some_and(|deadline| now >= deadline)
+        };
+        for name in names {
+            if !self.clusters.warming.get(name).is_some_and(can) {
+                continue;
+            }
+            let (warmed, unused) = self.clusters.change(name, |clusters| {
+                let warmed = clusters.warming.remove(name)?.resource;
+                clusters.active.insert(name.clone(), warmed.clone());
+                Some(warmed)
+            });
+            if let Some(warmed) = warmed {
+                self.registry.env.clusters.insert(warmed.cluster);
+                self.registry.resources.promote(ResourceType::Cluster, name);
+            }
+            self.forget_assignments(unused);
+        }
+    }
+
     /// Assignments that no cluster asks for are unsubscribed, so they would grow old.
-    fn forget_assignments(&mut self) {
-        let wanted = self.clusters.wanted_assignments();
-        let forgotten: Vec<String> =
-            self.assignments.keys().filter(|name| !wanted.contains(*name)).cloned().collect();
-        for name in forgotten {
+    fn forget_assignments(&mut self, unused: Vec<String>) {
+        for name in unused {
             self.assignments.remove(&name);
             self.registry.resources.remove(ResourceType::Endpoint, &name);
         }

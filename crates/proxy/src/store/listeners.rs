@@ -19,6 +19,8 @@ use crate::resources::{LoadedVersion, Origin};
 pub(super) struct Listeners {
     active: BTreeMap<String, Held>,
     pub warming: BTreeMap<String, Warming<Held>>,
+    /// The names of listeners that have waited for a route table. One that is gone or complete does no harm here.
+    waiting: BTreeMap<String, BTreeSet<String>>,
 }
 
 pub(super) struct Held {
@@ -68,6 +70,9 @@ impl State {
         let listener = Listener::new(config, previous, &env.secrets, routes, &env.stats, &env.drain)?;
         let held = Held { listener: Arc::new(listener), origin, body: version.body.value.clone() };
         self.registry.resources.warm(ResourceType::Listener, &key, origin, version.clone());
+        for route in held.listener.route_names() {
+            self.listeners.waiting.entry(route).or_default().insert(key.clone());
+        }
         self.listeners.warming.insert(key, Warming { resource: held, deadline });
         Ok(())
     }
@@ -84,7 +89,15 @@ impl State {
         self.registry.resources.remove(ResourceType::Listener, name);
     }
 
+    /// Lets all listeners take over that can. Returns when to look again even if nothing comes.
     pub(super) fn settle_listeners(&mut self, now: Instant) -> Option<Instant> {
+        let warming: Vec<String> = self.listeners.warming.keys().cloned().collect();
+        self.settle_these_listeners(&warming, now);
+        self.listeners.warming.values().filter_map(|warming| warming.deadline).min()
+    }
+
+    /// Lets those of these listeners take over that can.
+    pub(super) fn settle_these_listeners(&mut self, names: &[String], now: Instant) {
         let registry = Arc::clone(&self.registry);
         let complete = |listener: &Listener| {
             listener.has_secrets()
@@ -93,15 +106,18 @@ impl State {
         let can = |warming: &Warming<Held>| {
             complete(&warming.resource.listener) || warming.deadline.is_some_and(|deadline| now >= deadline)
         };
-        let warming = self.listeners.warming.iter();
-        let ready: Vec<String> =
-            warming.filter(|(_, held)| can(held)).map(|(name, _)| name.clone()).collect();
-        for name in ready {
-            if let Some(warmed) = self.listeners.warming.remove(&name) {
-                self.take_over(name, warmed.resource);
+        for name in names {
+            if self.listeners.warming.get(name).is_some_and(can)
+                && let Some(warmed) = self.listeners.warming.remove(name)
+            {
+                self.take_over(name.clone(), warmed.resource);
             }
         }
-        self.listeners.warming.values().filter_map(|warming| warming.deadline).min()
+    }
+
+    /// The listeners that may have waited for this route table.
+    pub(super) fn waiting_for(&mut self, route: &str) -> Vec<String> {
+        self.listeners.waiting.remove(route).into_iter().flatten().collect()
     }
 
     fn take_over(&mut self, name: String, held: Held) {

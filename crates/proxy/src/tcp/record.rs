@@ -1,4 +1,4 @@
-//! What is written down about a proxied connection: its flow record, and its line in the access log.
+//! What is written down about a proxied connection, when it is established and when it is over.
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -14,16 +14,16 @@ use super::TcpService;
 use super::relay::Traffic;
 use crate::cluster::UpstreamCluster;
 use crate::env::ProxyEnv;
-use crate::flow::{FlowRecord, FlowTls};
+use crate::flow::Slot;
 
-/// Collects the facts of one connection, and writes them down when it is established and when it is over.
+/// Collects the facts of one connection.
 pub(super) struct Journal<'a> {
     env: &'a ProxyEnv,
     service: &'a TcpService,
     began: Instant,
     entry: LogEntry,
-    record: FlowRecord,
-    sequence: Option<u64>,
+    /// Of the entry that was made when the connection was established.
+    slot: Option<Slot>,
     pub traffic: Traffic,
 }
 
@@ -40,26 +40,16 @@ impl<'a> Journal<'a> {
             upstream_cluster: Some(Arc::from(cluster)),
             ..LogEntry::default()
         };
-        let mut record = FlowRecord::of_connection("tcp", &env.node_id, info);
-        record.cluster = Some(cluster.to_owned());
-        Self {
-            env,
-            service,
-            began: Instant::now(),
-            entry,
-            record,
-            sequence: None,
-            traffic: Traffic::default(),
-        }
+        Self { env, service, began: Instant::now(), entry, slot: None, traffic: Traffic::default() }
     }
 
     pub fn cluster(&mut self, cluster: &UpstreamCluster) {
-        self.record.cluster_rule = cluster.rule().map(str::to_owned);
-        self.entry.cluster_rule = cluster.rule().map(Arc::from);
+        let labels = cluster.labels();
+        self.entry.upstream_cluster = Some(Arc::clone(&labels.name));
+        self.entry.cluster_rule.clone_from(&labels.rule);
     }
 
     pub fn host(&mut self, address: &Address) {
-        self.record.upstream_host = Some(address.to_string());
         self.entry.upstream_host = Some(address.clone());
     }
 
@@ -72,9 +62,6 @@ impl<'a> Journal<'a> {
     }
 
     pub fn opened(&mut self, local: SocketAddr, tls: Option<Arc<TlsFacts>>, connect_micros: u64) {
-        self.record.upstream_local = Some(local.to_string());
-        self.record.upstream = tls.as_deref().map(FlowTls::of_handshake);
-        self.record.upstream_connect_micros = Some(connect_micros);
         self.entry.upstream_local = Some(local);
         self.entry.upstream_tls = tls;
         self.entry.upstream_connect = Some(Duration::from_micros(connect_micros));
@@ -82,13 +69,12 @@ impl<'a> Journal<'a> {
         self.entry.flags = Default::default();
     }
 
-    /// The connection can be traced from now on, while it is open: a record with a duration of 0.
+    /// The connection can be traced from now on, while it is open: an entry with a duration of 0.
     pub fn connected(&mut self) {
-        self.record.response_flags = self.entry.flags.to_string();
-        self.sequence = Some(self.env.flows.record(self.record.clone()));
+        self.slot = Some(self.env.flows.record(self.entry.clone()));
         if self.service.config.log_on_connect {
             self.entry.duration = self.began.elapsed();
-            self.log();
+            self.service.logs.write(&self.entry);
         }
     }
 
@@ -97,29 +83,17 @@ impl<'a> Journal<'a> {
         let details = details.into();
         let duration = self.entry.started.and_then(|started| started.elapsed().ok()).unwrap_or_default();
         let first = self.traffic.first_sent.map(|at| at.saturating_duration_since(self.began));
-        let failure = self.entry.upstream_failure.clone();
-        self.record.bytes_received = self.traffic.received;
-        self.record.bytes_sent = self.traffic.sent;
-        self.record.upstream_first_byte_micros = first.map(|first| first.as_micros() as u64);
-        self.record.duration_micros = (duration.as_micros() as u64).max(1);
-        self.record.response_flags = self.entry.flags.to_string();
-        self.record.details = failure.unwrap_or_else(|| details.clone().into_owned());
-        let record = std::mem::take(&mut self.record);
-        match self.sequence {
-            Some(sequence) => self.env.flows.finish(record, sequence),
-            None => {
-                self.env.flows.record(record);
-            }
-        }
-        self.entry.duration = duration;
+        self.entry.duration = duration.max(Duration::from_micros(1));
         self.entry.bytes_received = self.traffic.received;
         self.entry.bytes_sent = self.traffic.sent;
         self.entry.upstream_first_byte = first;
         self.entry.termination_details = Some(details).filter(|details| !details.is_empty());
-        self.log();
-    }
-
-    fn log(&self) {
         self.service.logs.write(&self.entry);
+        match self.slot {
+            Some(slot) => self.env.flows.finish(slot, self.entry),
+            None => {
+                self.env.flows.record(self.entry);
+            }
+        }
     }
 }

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::Downstream;
 use crate::cluster::Upstream;
+use crate::stats::TcpStats;
 
 /// What was carried so far.
 #[derive(Debug, Default, Clone, Copy)]
@@ -73,6 +74,7 @@ pub(super) async fn relay(
     mut downstream: Downstream,
     mut upstream: Upstream,
     config: &TcpProxyConfig,
+    stats: &TcpStats,
     traffic: &mut Traffic,
 ) -> Ended {
     let started = Instant::now();
@@ -80,8 +82,13 @@ pub(super) async fn relay(
     let (mut out, mut back) = (Pump::default(), Pump::default());
     let mut deadline = next_deadline(config, started, started);
     loop {
-        let pumping =
-            poll_fn(|cx| pump_both(cx, &mut downstream, &mut upstream, &mut out, &mut back, traffic));
+        let pumping = poll_fn(|cx| {
+            let before = (traffic.received, traffic.sent);
+            let ended = pump_both(cx, &mut downstream, &mut upstream, &mut out, &mut back, traffic);
+            stats.downstream_cx_rx_bytes_total.add(traffic.received - before.0);
+            stats.downstream_cx_tx_bytes_total.add(traffic.sent - before.1);
+            ended
+        });
         let ended = match deadline {
             None => pumping.await,
             Some(at) => match tokio::time::timeout_at(at, pumping).await {

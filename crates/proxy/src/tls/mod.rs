@@ -125,11 +125,18 @@ impl Material {
                 return Err("the secret for the validation context is a certificate".into());
             }
         };
-        Ok(match (self.inline_validation.as_ref(), named) {
-            (None, None) => None,
-            (Some(inline), None) => Some(inline.clone()),
-            (None, Some(named)) => Some(named.clone()),
-            (Some(inline), Some(named)) => Some(inline.merged(named)),
-        })
+        let validation = match (self.inline_validation.as_ref(), named) {
+            (None, None) => return Ok(None),
+            (Some(inline), None) => inline.clone(),
+            (None, Some(named)) => named.clone(),
+            (Some(inline), Some(named)) => inline.merged(named),
+        };
+        // The roots may be missing in the one part, and the names stand in the other.
+        match validation.names_without_roots() {
+            true => {
+                Err("there are names to compare and no trusted_ca: nobody vouches for a certificate".into())
+            }
+            false => Ok(Some(validation)),
+        }
     }
 }

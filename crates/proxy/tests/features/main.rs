@@ -23,4 +23,5 @@ mod outliers;
 mod patience;
 mod routes;
 mod server;
+mod stats;
 mod subjects;

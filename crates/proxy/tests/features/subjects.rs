@@ -18,7 +18,7 @@ pub struct Subject {
 
 enum Kind {
     Carrick(Box<Proxy>),
-    Envoy(Envoy),
+    Envoy(Box<Envoy>),
 }
 
 /// Both proxies, with the same configuration. `ACCESS_LOG` in it stands for the file of the proxy's access log.
@@ -39,7 +39,7 @@ async fn envoy(yaml: &str) -> Subject {
     let yaml = yaml.replace("ACCESS_LOG", dir.path().join("log").to_str().unwrap());
     let admin = "admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}";
     let envoy = Envoy::start(dir.path(), &format!("{yaml}\n{admin}\n")).await;
-    Subject { name: "envoy", dir, kind: Kind::Envoy(envoy) }
+    Subject { name: "envoy", dir, kind: Kind::Envoy(Box::new(envoy)) }
 }
 
 impl Subject {
@@ -57,6 +57,31 @@ impl Subject {
         let mut all = vec![url.as_str()];
         all.extend(arguments);
         curl(&all).await
+    }
+
+    /// The number that `/stats` shows under this name.
+    pub async fn stat(&self, name: &str) -> u64 {
+        let lines = match &self.kind {
+            Kind::Carrick(proxy) => proxy.env().stats.lines(),
+            Kind::Envoy(envoy) => envoy.stats().await,
+        };
+        let value = lines.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{}: no {name}", self.name))
+    }
+
+    /// Waits until these numbers are as the story expects.
+    pub async fn counted(&self, expected: &[(&str, u64)]) {
+        for (name, wanted) in expected {
+            let mut last = None;
+            eventually(async || {
+                let is = self.stat(name).await;
+                if last.replace(is) != Some(is) && is != *wanted {
+                    eprintln!("{}: {name} is {is}, not {wanted} yet", self.name);
+                }
+                is == *wanted
+            })
+            .await;
+        }
     }
 
     /// Waits until the access log has that many lines, and returns the last of them.

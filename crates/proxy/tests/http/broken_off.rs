@@ -197,7 +197,7 @@ async fn what_a_goaway_leaves_unprocessed_is_tried_again() {
     let routes = "{match: {prefix: /}, route: {cluster: app, retry_policy: {num_retries: 5, \
                   retry_on: 'connect-failure,refused-stream,unavailable,cancelled'}}}";
     // As Istio sets it: the number of retries at a time is no limit.
-    let more = format!("{HTTP2} circuit_breakers: {{thresholds: [{{max_retries: 1000}}]}},");
+    let more = format!("{HTTP2}, circuit_breakers: {{thresholds: [{{max_retries: 1000}}]}}");
     let clusters = [cluster("app", &[goes_away_after(60).await], &more)];
     let proxy = start(&bootstrap(&[listener("", "", routes)], &clusters)).await;
     let client = client_of(&proxy).await;

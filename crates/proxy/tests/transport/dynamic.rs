@@ -3,8 +3,12 @@
 use std::net::SocketAddr;
 
 use carrick_proxy::runtime::Proxy;
-use carrick_xds::ProxyResources;
 use carrick_xds::json::from_yaml;
+use carrick_xds::pb::envoy::config::cluster::v3::Cluster;
+use carrick_xds::pb::envoy::config::endpoint::v3::ClusterLoadAssignment;
+use carrick_xds::pb::envoy::config::listener::v3::Listener;
+use carrick_xds::{ProxyResources, ResourceType};
+use prost::Message;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -12,6 +16,7 @@ use crate::control::Control;
 use crate::fixtures::authority::{Authority, Identity, quoted};
 use crate::fixtures::echo::tcp::{echo, say};
 use crate::fixtures::tls;
+use crate::fixtures::yaml::socket_address;
 use crate::fixtures::{self, ANY_PORT, InTime, address, assignment, eventually, tcp_proxy};
 
 /// A proxy whose bootstrap knows only where its control plane is.
@@ -72,6 +77,10 @@ impl Set {
         self.0.add_secret(&from_yaml(&yaml).unwrap());
         self
     }
+}
+
+fn decoded<M: Message + Default>(set: &Set, kind: ResourceType, name: &str) -> M {
+    M::decode(set.0.get(kind, name).unwrap().body.value.as_slice()).unwrap()
 }
 
 fn start(set: Set) -> (tempfile::TempDir, Control) {
@@ -216,4 +225,47 @@ async fn an_update_leaves_connections_of_unchanged_chains_alone() {
     open.read_to_string(&mut answer).in_time().await.unwrap();
     assert_eq!(answer, "app:ab:bye");
     assert_eq!(address(&proxy, "in"), listener);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_thousand_hosts_come_and_go_and_their_neighbours_do_not_notice() {
+    const HOSTS: u16 = 20_000;
+    let upstream = echo("steady").await;
+    let steady = || Set::default().cluster("steady", &[upstream]).tcp("steady", "steady");
+    let (_folder, control) = start(steady());
+    let proxy = follower(&control).await;
+    eventually(async || proxy.registry().listeners.all().iter().any(|one| one.name == "steady")).await;
+    let door = address(&proxy, "steady");
+
+    // One of each kind is read, the others differ in name and address.
+    let one = Set::default().cluster("c", &[upstream]);
+    let cluster: Cluster = decoded(&one, ResourceType::Cluster, "c");
+    let endpoints: ClusterLoadAssignment = decoded(&one, ResourceType::Endpoint, "c");
+    let mut crowd = steady();
+    for n in 0..HOSTS {
+        let name = format!("c{n}");
+        crowd.0.add_cluster(&Cluster { name: name.clone(), ..cluster.clone() });
+        crowd.0.add_endpoints(&ClusterLoadAssignment { cluster_name: name.clone(), ..endpoints.clone() });
+        let mut listener: Listener = decoded(&crowd, ResourceType::Listener, "steady");
+        listener.name = name;
+        listener.bind_to_port = Some(false);
+        let ip = std::net::Ipv4Addr::from_bits(0xf0f0_0001 + u32::from(n));
+        listener.address = Some(from_yaml(&socket_address((ip, 80).into())).unwrap());
+        crowd.0.add_listener(&listener);
+    }
+    let clusters = || proxy.registry().env.clusters.all().len();
+    let listeners = || proxy.registry().listeners.all().len();
+    for (set, count) in [(crowd, usize::from(HOSTS)), (steady(), 0)] {
+        control.set(set.0);
+        let there = async {
+            // The bootstrap's own and the steady one.
+            while clusters() != count + 2 || listeners() != count + 1 {
+                assert_eq!(say(door, b"hello").await.unwrap(), "steady:hello:bye");
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        let patience = std::time::Duration::from_secs(120);
+        tokio::time::timeout(patience, there).await.expect("the work grows with the number of hosts");
+    }
+    assert_eq!(control.refusals(), Vec::<String>::new());
 }

@@ -130,6 +130,37 @@ async fn clients_without_a_certificate_or_from_another_root_are_refused() {
     assert_eq!(say(&mut good, b"hi").await.unwrap(), "app:hi:bye");
 }
 
+/// Names in the one part of a combined context, and no roots in the other: alone each is refused, or means something.
+#[tokio::test]
+async fn names_that_nobody_vouches_for_are_no_reason_to_believe() {
+    let (ca, evil) = (Authority::new("root"), Authority::new("root"));
+    let impostor = tls_echo("evil", &evil.workload("server")).await;
+    let cluster = static_cluster("server", &[impostor]);
+    let cluster = cluster.strip_suffix('}').unwrap();
+    let outbound = |secret: &str| {
+        format!(
+            "static_resources:
+  secrets: [{{name: roots, validation_context: {{{secret}}}}}]
+  listeners: [{{name: outbound, {ANY_PORT}, filter_chains: [{{filters: [{filter}]}}]}}]
+  clusters:
+  - {cluster}, transport_socket: {{name: tls, typed_config: {{{UPSTREAM}, common_tls_context: {{combined_validation_context: {{default_validation_context: {{match_typed_subject_alt_names: [{{san_type: URI, matcher: {{exact: '{SERVER}'}}}}]}}, validation_context_sds_secret_config: {{name: roots}}}}}}}}}}}}
+",
+            filter = tcp_proxy("server", ""),
+        )
+    };
+    let roots = format!("trusted_ca: {{inline_string: {}}}", quoted(&ca.root()));
+    for (secret, why) in [("", "no trusted_ca"), (roots.as_str(), "TLS_error")] {
+        let proxy = proxy(&outbound(secret)).await;
+        let told = world::say(address(&proxy, "outbound"), b"secret").await;
+        assert_eq!(told.unwrap_or_default(), "", "{secret}");
+        let record = finished(&proxy, |record| record.kind == "tcp").await;
+        assert!(record.details.contains(why), "{record:?}");
+    }
+    let vouched = format!("trusted_ca: {{inline_string: {}}}", quoted(&evil.root()));
+    let proxy = proxy(&outbound(&vouched)).await;
+    assert!(world::say(address(&proxy, "outbound"), b"hello").await.unwrap().contains("hello"));
+}
+
 #[tokio::test]
 async fn a_key_that_is_not_the_certificates_is_refused_with_its_place() {
     let ca = Authority::new("root");

@@ -31,6 +31,9 @@ pub(crate) enum Place {
     Outbound,
     /// A sidecar, from the mesh: it says who the client is, after what former proxies said (XFCC).
     Inbound,
+    /// A sidecar, from another cluster, over a gateway that did not open the TLS: what the peer says about others is dropped, since it
+    /// belongs to another trust domain.
+    Border,
     /// A gateway: it is an edge, so what the peer claims is replaced by what is seen.
     Gateway,
 }
@@ -76,14 +79,14 @@ fn forward_client_cert(place: Place) -> ForwardClientCertDetails {
     match place {
         Place::Outbound => ForwardClientCertDetails::Sanitize,
         Place::Inbound => ForwardClientCertDetails::AppendForward,
-        Place::Gateway => ForwardClientCertDetails::SanitizeSet,
+        Place::Border | Place::Gateway => ForwardClientCertDetails::SanitizeSet,
     }
 }
 
 fn client_cert_details(place: Place) -> Option<SetCurrentClientCertDetails> {
     let cert = match place {
         Place::Outbound => return None,
-        Place::Inbound => false,
+        Place::Inbound | Place::Border => false,
         Place::Gateway => true,
     };
     let details = hcm::http_connection_manager::SetCurrentClientCertDetails {
@@ -109,7 +112,7 @@ fn grpc_stats() -> HttpFilter {
 fn http_filters(place: Place, guards: &[HttpFilter]) -> Vec<HttpFilter> {
     let mut filters = guards.to_vec();
     filters.push(grpc_stats());
-    if place != Place::Inbound {
+    if matches!(place, Place::Outbound | Place::Gateway) {
         filters.push(http_filter(ALPN, &SetFilterState::default()));
     }
     filters.extend([fault(), cors(), router()]);

@@ -1,7 +1,7 @@
 //! Servers that read HTTP, in the clear or after ending TLS, and their route tables
 //! (`pilot/pkg/networking/core/gateway.go`, `buildGatewayHTTPRouteConfig`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use carrick_model::resources::ServerTlsSettings;
 use carrick_model::snapshot::{GatewayListener, GatewayServer, bound_hosts, server_hosts};
@@ -11,7 +11,10 @@ use crate::chains::{When, caused_by, chain, encrypted};
 use crate::context::Context;
 use crate::envoy::listener::{Filter, FilterChain};
 use crate::envoy::route::virtual_host::TlsRequirementType;
-use crate::envoy::route::{RouteConfiguration, VirtualHost};
+use crate::envoy::route::{
+    DirectResponseAction, Route, RouteConfiguration, RouteMatch, VirtualHost, route,
+    route_match::PathSpecifier,
+};
 use crate::filters::http::{Place, Routes, connection_manager};
 use crate::names;
 use crate::routes;
@@ -52,7 +55,39 @@ pub(super) fn tls_routes(
     port: &GatewayListener,
     server: &GatewayServer,
 ) -> RouteConfiguration {
-    table(context, port, tls_table(port, server), &[server])
+    let mut table = table(context, port, tls_table(port, server), &[server]);
+    let hosts: BTreeSet<&str> = server_hosts(server.server()).collect();
+    if !hosts.contains("*") {
+        let is_everything = |host: &VirtualHost| host.domains.iter().any(|domain| domain == "*");
+        table.virtual_hosts.retain(|host| !is_everything(host));
+        let routed: BTreeSet<String> =
+            table.virtual_hosts.iter().flat_map(|host| host.domains.iter().cloned()).collect();
+        let unrouted = hosts.into_iter().filter(|host| !routed.contains(*host));
+        table.virtual_hosts.extend(unrouted.map(|host| named(host, server.port)));
+        table.virtual_hosts.push(misdirected(port.port));
+    }
+    table
+}
+
+/// Whoever has named one server in the TLS handshake and asks another: the connection is not for that one (RFC 9110 section
+/// 15.5.20), even if its port has a server for it, with a certificate and clients of its own.
+fn misdirected(port: u16) -> VirtualHost {
+    let refusal = DirectResponseAction { status: 421, ..Default::default() };
+    let route = Route {
+        name: "misdirected".into(),
+        r#match: Some(RouteMatch {
+            path_specifier: Some(PathSpecifier::Prefix("/".into())),
+            ..Default::default()
+        }),
+        action: Some(route::Action::DirectResponse(refusal)),
+        ..Default::default()
+    };
+    VirtualHost {
+        name: names::gateway_misdirected(port),
+        domains: vec!["*".into()],
+        routes: vec![route],
+        ..Default::default()
+    }
 }
 
 fn plain_table(port: &GatewayListener) -> String {

@@ -8,7 +8,8 @@ use carrick_model::resources::{LocalEndpoint, labels_match};
 use carrick_model::snapshot::{ServerMtls, Service, ServicePort, SidecarScope, Workload};
 use carrick_model::{AnyResource, Protocol};
 
-use super::chain_specs::{self, ChainSpec, Inner};
+use super::chain_specs::{Inner, chain_specs};
+use super::exposed::{InboundChain, inbound_chains};
 use crate::context::Context;
 use crate::names;
 
@@ -23,6 +24,8 @@ pub(super) struct InboundPort {
     /// The config path of the service, or of the policy where no service leads here.
     pub responsible: Option<String>,
     cluster: String,
+    /// The SNIs by which outsiders come, over gateways that do not open their TLS.
+    exposed: BTreeSet<String>,
 }
 
 /// The service behind a port; the oldest, if several lead to it.
@@ -42,8 +45,9 @@ impl InboundPort {
         &self.cluster
     }
 
-    pub(super) fn chain_specs(&self) -> Vec<ChainSpec> {
-        chain_specs::chain_specs(self.protocol, self.mtls.mode, self.mtls.legacy)
+    pub(super) fn chains(&self) -> Vec<InboundChain> {
+        let usual = chain_specs(self.protocol, self.mtls.mode, self.mtls.legacy);
+        inbound_chains(self.protocol, &self.exposed, usual)
     }
 
     pub(super) fn chain_name(&self, inner: Inner) -> String {
@@ -63,8 +67,15 @@ pub(super) fn inbound_ports(context: &Context<'_>) -> Vec<InboundPort> {
         _ => served(context, workload),
     };
     let known: BTreeSet<u16> = ports.iter().filter_map(|port| port.number).collect();
-    for number in with_own_policy(context, workload).difference(&known) {
+    let mut exposed = context.snapshot.exposures(workload);
+    exposed.remove(&names::INBOUND_CAPTURE_PORT);
+    let mut unknown = with_own_policy(context, workload);
+    unknown.extend(exposed.keys());
+    for number in unknown.difference(&known) {
         ports.push(unserved(context, workload, Some(*number)));
+    }
+    for port in &mut ports {
+        port.exposed = port.number.and_then(|number| exposed.remove(&number)).unwrap_or_default();
     }
     ports.sort_by_key(|port| port.number);
     ports.push(unserved(context, workload, None));
@@ -88,6 +99,7 @@ fn served(context: &Context<'_>, workload: &Workload) -> Vec<InboundPort> {
             responsible: Some(service.meta.config_path()),
             cluster: names::inbound_cluster(number),
             serving: Some(Serving { service, index }),
+            exposed: BTreeSet::new(),
         });
     }
     ports
@@ -113,6 +125,7 @@ fn written(context: &Context<'_>, workload: &Workload, sidecar: &SidecarScope) -
             responsible: Some(sidecar.meta().config_path()),
             cluster: names::inbound_cluster(number),
             serving: behind.map(|(service, index, _)| Serving { service: service.clone(), index: *index }),
+            exposed: BTreeSet::new(),
         });
     }
     ports
@@ -130,6 +143,7 @@ fn unserved(context: &Context<'_>, workload: &Workload, number: Option<u16>) -> 
         mtls,
         responsible,
         cluster,
+        exposed: BTreeSet::new(),
     }
 }
 

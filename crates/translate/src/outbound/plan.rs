@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use carrick_model::Cidr;
 use carrick_model::snapshot::{EndpointAddress, Resolution, Service, ServicePort};
+use prost::Message;
 
 use super::{tcp, tls};
 use crate::context::Context;
@@ -40,6 +41,8 @@ pub(super) struct Plan {
     /// The chain for bytes of any kind; the oldest service's.
     pub anything: Option<FilterChain>,
     server_names: BTreeSet<String>,
+    /// Of all chains, encoded: two chains with the same ones make a listener that Envoy refuses.
+    conditions: BTreeSet<Vec<u8>>,
 }
 
 pub(super) struct HttpPart {
@@ -135,7 +138,7 @@ fn add_chain(plan: &mut Plan, chain: FilterChain) {
     if names.iter().any(|name| plan.server_names.contains(name)) && conditions.prefix_ranges.is_empty() {
         return;
     }
-    if plan.chains.iter().any(|known| known.filter_chain_match == chain.filter_chain_match) {
+    if !plan.conditions.insert(conditions.encode_to_vec()) {
         return;
     }
     plan.server_names.extend(names.iter().cloned());

@@ -3,7 +3,6 @@
 
 use carrick_model::snapshot::{Service, ServicePort};
 
-use super::virtual_hosts::virtual_service_of;
 use crate::chains::{When, caused_by, chain};
 use crate::context::Context;
 use crate::envoy::core::CidrRange;
@@ -20,12 +19,12 @@ pub(super) fn chains(
     ranges: &[CidrRange],
 ) -> Vec<FilterChain> {
     let mut chains = Vec::new();
-    if let Some(resource) = virtual_service_of(context, &service.host, port.number) {
+    if let Some(resource) = context.rule_for(&service.host, port.number) {
         let side = context.in_mesh(port.number);
         let responsible = rule::config(&resource.meta.config_path());
         for route in &resource.spec.tcp {
             let holding = l4::tcp_matches(route, side);
-            let Some(filter) = l4::to_destinations(context, &resource, &route.route, port.number) else {
+            let Some(filter) = l4::to_destinations(context, resource, &route.route, port.number) else {
                 continue;
             };
             let subnets: Vec<String> =

@@ -3,7 +3,6 @@
 
 use carrick_model::snapshot::{Service, ServicePort};
 
-use super::virtual_hosts::virtual_service_of;
 use crate::chains::{When, caused_by, chain};
 use crate::context::Context;
 use crate::envoy::core::CidrRange;
@@ -35,11 +34,11 @@ fn routed(
     port: &ServicePort,
     ranges: &[CidrRange],
 ) -> Vec<FilterChain> {
-    let Some(resource) = virtual_service_of(context, &service.host, port.number) else { return vec![] };
+    let Some(resource) = context.rule_for(&service.host, port.number) else { return vec![] };
     let side = context.in_mesh(port.number);
     let mut chains = Vec::new();
     for route in &resource.spec.tls {
-        let Some(filter) = l4::to_destinations(context, &resource, &route.route, port.number) else {
+        let Some(filter) = l4::to_destinations(context, resource, &route.route, port.number) else {
             continue;
         };
         for wanted in route.matches.iter().filter(|wanted| side.admits_tls(wanted)) {

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use carrick_model::host::{is_subset, is_wildcard};
+use carrick_model::Resource;
+use carrick_model::host::{HostSet, is_wildcard};
 use carrick_model::resources::VirtualService;
 use carrick_model::snapshot::{MatchContext, Service, ServicePort};
-use carrick_model::{Resource, host};
 
 use crate::context::Context;
 use crate::envoy::route::VirtualHost;
@@ -14,10 +14,10 @@ use crate::routes;
 
 pub(super) fn of_service(context: &Context<'_>, service: &Service, port: &ServicePort) -> VirtualHost {
     let side = context.in_mesh(port.number);
-    let virtual_service = virtual_service_of(context, &service.host, port.number)
-        .filter(|resource| !resource.spec.http.is_empty());
+    let virtual_service =
+        context.rule_for(&service.host, port.number).filter(|resource| !resource.spec.http.is_empty());
     let routes = match virtual_service {
-        Some(resource) => routes::virtual_service_routes(context, &resource, side),
+        Some(resource) => routes::virtual_service_routes(context, resource, side),
         None => vec![routes::default_route(context, service, port)],
     };
     named(names::host_port(&service.host, port.number), routes)
@@ -36,39 +36,13 @@ fn named(name: String, routes: Vec<crate::envoy::route::Route>) -> VirtualHost {
     VirtualHost { name, routes, include_request_attempt_count: true, ..Default::default() }
 }
 
-/// The VirtualService that speaks for a host in the mesh: the exact one, else that of the longest wildcard; the oldest of equals.
-pub(super) fn virtual_service_of(
-    context: &Context<'_>,
-    host: &str,
-    port: u16,
-) -> Option<Arc<Resource<VirtualService>>> {
-    let mut best: Option<(usize, Arc<Resource<VirtualService>>)> = None;
-    for resource in context.virtual_services(port) {
-        let Some(rank) = resource.spec.hosts.iter().filter_map(|pattern| specificity(pattern, host)).max()
-        else {
-            continue;
-        };
-        if best.as_ref().is_none_or(|(known, _)| rank > *known) {
-            best = Some((rank, resource.clone()));
-        }
-    }
-    best.map(|(_, resource)| resource)
-}
-
-fn specificity(pattern: &str, host: &str) -> Option<usize> {
-    if pattern == host {
-        return Some(usize::MAX);
-    }
-    (is_wildcard(pattern) && is_subset(host, pattern)).then_some(pattern.len())
-}
-
 /// Hosts of VirtualServices of the mesh that no visible service has, each with its resource, oldest first.
 pub(super) fn unregistered(context: &Context<'_>, port: u16) -> Vec<(Arc<Resource<VirtualService>>, String)> {
     let mut found = Vec::new();
+    let known: HostSet = context.services().iter().map(|service| service.host.as_str()).collect();
     for resource in context.virtual_services(port).filter(|resource| !resource.spec.http.is_empty()) {
         for wanted in &resource.spec.hosts {
-            let known = context.services().iter().any(|service| host::is_subset(&service.host, wanted));
-            if !known {
+            if !known.has_subset(wanted) {
                 found.push((resource.clone(), wanted.clone()));
             }
         }

@@ -104,10 +104,14 @@ fn the_answering_cluster_takes_any_tls_as_mutual_and_passes_on_unopened() {
         .iter()
         .filter(|chain| chain["filter_chain_match"]["destination_port"] == 80)
         .collect();
-    assert_eq!(on_80.len(), 2);
-    assert_eq!(on_80[0]["filter_chain_match"]["transport_protocol"], "tls");
-    assert!(on_80[0]["filter_chain_match"].get("application_protocols").is_none(), "whatever the ALPN");
-    assert_eq!(on_80[1]["filter_chain_match"]["transport_protocol"], "raw_buffer");
+    assert_eq!(on_80.len(), 3);
+    let matches: Vec<_> = on_80.iter().map(|chain| &chain["filter_chain_match"]).collect();
+    assert_eq!(matches[0]["server_names"], serde_json::json!(["server.ns2.svc.cluster.global"]));
+    for tls in &matches[..2] {
+        assert_eq!(tls["transport_protocol"], "tls");
+        assert!(tls.get("application_protocols").is_none(), "whatever the ALPN");
+    }
+    assert_eq!(matches[2]["transport_protocol"], "raw_buffer");
     for (node, resources) in nodes.iter().zip([&ingress, &sidecar]) {
         envoy::validate("the original demo, answering", &shown::as_bootstrap(node, resources, true));
     }

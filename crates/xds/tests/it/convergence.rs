@@ -6,8 +6,8 @@ use carrick_xds::server::Event;
 use carrick_xds::{ResourceType, WILDCARD};
 use proptest::prelude::*;
 
+use crate::conversation::{Conversation, Manner};
 use crate::snapshots::{Contents, KINDS, NAMES, any_contents, is_poison, resources};
-use crate::world::{Manner, World};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -40,29 +40,29 @@ fn any_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn take(world: &mut World, step: Step) {
+fn take(conversation: &mut Conversation, step: Step) {
     match step {
-        Step::Push(contents) => world.push(resources(&contents)),
-        Step::Connect => world.connect(),
-        Step::Disconnect => world.disconnect(),
-        Step::Subscribe(kind, name) => world.subscribe(kind, name),
-        Step::Unsubscribe(kind, name) => world.unsubscribe(kind, name),
+        Step::Push(contents) => conversation.push(resources(&contents)),
+        Step::Connect => conversation.connect(),
+        Step::Disconnect => conversation.disconnect(),
+        Step::Subscribe(kind, name) => conversation.subscribe(kind, name),
+        Step::Unsubscribe(kind, name) => conversation.unsubscribe(kind, name),
         Step::ServerHears => {
-            world.server_hears();
+            conversation.server_hears();
         }
         Step::ClientHears => {
-            world.client_hears();
+            conversation.client_hears();
         }
-        Step::OutOfPatience => world.out_of_patience(),
+        Step::OutOfPatience => conversation.out_of_patience(),
     }
 }
 
 /// The proxy runs exactly what it asked for and accepts; of what it refuses, at most an older version.
-fn assert_converged(world: &World) {
+fn assert_converged(conversation: &Conversation) {
     for kind in KINDS {
         for name in NAMES {
-            let running = world.running.get(&(kind, name.to_string()));
-            match world.set().get(kind, name).filter(|_| world.wants(kind, name)) {
+            let running = conversation.running.get(&(kind, name.to_string()));
+            match conversation.set().get(kind, name).filter(|_| conversation.wants(kind, name)) {
                 None => assert_eq!(running, None, "{kind} {name} should not run"),
                 Some(wanted) if is_poison(kind, name, &wanted.version) => {
                     assert_ne!(running, Some(&wanted.version), "{kind} {name} is poison");
@@ -79,28 +79,28 @@ proptest! {
         manner in prop::sample::select(vec![Manner::ByName, Manner::Whole]),
         steps in prop::collection::vec(any_step(), 0..80),
     ) {
-        let mut world = World::new(manner);
+        let mut conversation = Conversation::new(manner);
         for step in steps {
-            take(&mut world, step);
+            take(&mut conversation, step);
         }
-        world.settle();
-        assert_converged(&world);
+        conversation.settle();
+        assert_converged(&conversation);
 
         // Nothing has changed: nothing is said.
-        world.written.clear();
-        let same = world.set().clone();
-        world.push(same);
-        world.settle();
-        prop_assert_eq!(&world.written, &vec![]);
+        conversation.written.clear();
+        let same = conversation.set().clone();
+        conversation.push(same);
+        conversation.settle();
+        prop_assert_eq!(&conversation.written, &vec![]);
 
         // A reconnect brings only what the proxy refuses, and the endpoints of clusters that it refuses.
-        world.disconnect();
-        world.settle();
-        assert_converged(&world);
-        for (kind, name, version) in &world.written {
+        conversation.disconnect();
+        conversation.settle();
+        assert_converged(&conversation);
+        for (kind, name, version) in &conversation.written {
             let refused = is_poison(*kind, name, version);
             let awaited = *kind == ResourceType::Endpoint
-                && world.written.iter().any(|(kind, cluster, _)| *kind == ResourceType::Cluster && cluster == name);
+                && conversation.written.iter().any(|(kind, cluster, _)| *kind == ResourceType::Cluster && cluster == name);
             prop_assert!(refused || awaited, "{} {} was sent again", kind, name);
         }
     }
@@ -111,37 +111,37 @@ proptest! {
         before in any_contents(),
         after in any_contents(),
     ) {
-        let mut world = World::new(manner);
+        let mut conversation = Conversation::new(manner);
         for kind in KINDS {
             if kind.allows_wildcard() {
-                world.subscribe(kind, WILDCARD);
+                conversation.subscribe(kind, WILDCARD);
             } else {
-                NAMES.iter().for_each(|name| world.subscribe(kind, name));
+                NAMES.iter().for_each(|name| conversation.subscribe(kind, name));
             }
         }
-        world.push(resources(&before));
-        world.settle();
-        let old = world.set().clone();
-        world.written.clear();
-        world.events.clear();
-        world.push(resources(&after));
-        world.settle();
-        assert_converged(&world);
+        conversation.push(resources(&before));
+        conversation.settle();
+        let old = conversation.set().clone();
+        conversation.written.clear();
+        conversation.events.clear();
+        conversation.push(resources(&after));
+        conversation.settle();
+        assert_converged(&conversation);
 
         let changed = |kind, name: &str, version: &str| old.get(kind, name).is_none_or(|old| old.version != version);
-        for (kind, name, version) in &world.written {
+        for (kind, name, version) in &conversation.written {
             let awaited = *kind == ResourceType::Endpoint
-                && world.set().get(ResourceType::Cluster, name)
+                && conversation.set().get(ResourceType::Cluster, name)
                     .is_some_and(|cluster| changed(ResourceType::Cluster, name, &cluster.version));
             prop_assert!(changed(*kind, name, version) || awaited, "{} {} was sent again", kind, name);
         }
 
-        let culprits: BTreeSet<_> = world.written.iter()
+        let culprits: BTreeSet<_> = conversation.written.iter()
             .filter(|(kind, name, version)| is_poison(*kind, name, version))
             .map(|(kind, name, _)| (*kind, name.clone()))
             .collect();
         let mut reported = BTreeSet::new();
-        for event in &world.events {
+        for event in &conversation.events {
             if let Event::Nacked { kind, names, .. } = event {
                 let fault = names.iter().find(|name| culprits.contains(&(*kind, (*name).clone())));
                 prop_assert!(fault.is_some(), "{:?} are all innocent", names);

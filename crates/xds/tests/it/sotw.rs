@@ -1,4 +1,4 @@
-//! A state-of-the-world proxy ends up with what it asked for, too.
+//! A state-of-the-conversation proxy ends up with what it asked for, too.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -43,7 +43,7 @@ struct Kind {
     running: BTreeMap<String, Vec<u8>>,
 }
 
-struct World {
+struct Conversation {
     set: ProxyResources,
     session: SotwSession,
     kinds: BTreeMap<ResourceType, Kind>,
@@ -52,9 +52,9 @@ struct World {
     written: usize,
 }
 
-impl World {
+impl Conversation {
     fn new() -> Self {
-        let mut world = Self {
+        let mut conversation = Self {
             set: ProxyResources::default(),
             session: SotwSession::new(),
             kinds: KINDS.iter().map(|kind| (*kind, Kind::default())).collect(),
@@ -62,8 +62,8 @@ impl World {
             to_client: VecDeque::new(),
             written: 0,
         };
-        world.reconnect();
-        world
+        conversation.reconnect();
+        conversation
     }
 
     fn request(&self, kind: ResourceType, error: Option<Status>) -> DiscoveryRequest {
@@ -204,28 +204,28 @@ fn is_poison(kind: ResourceType, name: &str, bytes: &[u8]) -> bool {
 proptest! {
     #[test]
     fn a_state_of_the_world_proxy_ends_up_with_the_last_set(steps in prop::collection::vec(any_step(), 0..60)) {
-        let mut world = World::new();
+        let mut conversation = Conversation::new();
         for step in steps {
             match step {
-                Step::Push(contents) => world.push(resources(&contents)),
-                Step::Want(kind, names) => world.want(kind, &names),
-                Step::Reconnect => world.reconnect(),
+                Step::Push(contents) => conversation.push(resources(&contents)),
+                Step::Want(kind, names) => conversation.want(kind, &names),
+                Step::Reconnect => conversation.reconnect(),
                 Step::ServerHears => {
-                    world.server_hears();
+                    conversation.server_hears();
                 }
                 Step::ClientHears => {
-                    world.client_hears();
+                    conversation.client_hears();
                 }
-                Step::OutOfPatience => world.out_of_patience(),
+                Step::OutOfPatience => conversation.out_of_patience(),
             }
         }
-        world.settle();
-        world.assert_converged();
+        conversation.settle();
+        conversation.assert_converged();
 
-        world.written = 0;
-        let same = world.set.clone();
-        world.push(same);
-        world.settle();
-        prop_assert_eq!(world.written, 0, "nothing has changed");
+        conversation.written = 0;
+        let same = conversation.set.clone();
+        conversation.push(same);
+        conversation.settle();
+        prop_assert_eq!(conversation.written, 0, "nothing has changed");
     }
 }

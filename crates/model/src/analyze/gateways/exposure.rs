@@ -8,10 +8,7 @@ use crate::diagnostic::Severity;
 use crate::host;
 use crate::resource::Resource;
 use crate::resources::{ClientTlsMode, Destination, RouteDestination, VirtualService};
-use crate::snapshot::{
-    GatewayServer, MtlsMode, Resolution, ServerKind, Service, SniClaim, SniTarget, TlsCapability,
-    server_hosts,
-};
+use crate::snapshot::{MtlsMode, Resolution, Service, SniClaim, SniTarget, TlsCapability, server_hosts};
 
 pub(in crate::analyze) const ENCRYPTED_TWICE: Rule = Rule {
     code: "CRK107",
@@ -38,18 +35,14 @@ they stand, also where they are wider (Istio `core/tls.go`). Whoever reads the G
 pub(in crate::analyze) const BY_WILDCARD: Rule = Rule {
     code: "CRK128",
     severity: Severity::Warning,
-    title: "services are exposed by a wildcard",
+    title: "a service is exposed by a wildcard",
     why: "\
-Nothing should be reachable from outside that nobody chose to expose. A wildcard in `hosts` of an AUTO_PASSTHROUGH server exposes every service that it \
-covers, also those made tomorrow; no VirtualService is needed and none can narrow it. A wildcard in `sniHosts` that leads into the cluster takes every \
+Nothing should be reachable from outside that nobody chose to expose. A wildcard in `sniHosts` that leads into the cluster takes every \
 name under it, also names that another service was meant to have.",
     help: "List the exposed names one by one.",
 };
 
 pub(super) fn check(cluster: &Cluster<'_>, proxy: &GatewayPod, listener: &Listener, findings: &mut Findings) {
-    for server in listener.port.servers.iter().filter(|server| server.kind == ServerKind::AutoPassthrough) {
-        auto_passthrough(cluster, proxy, server, findings);
-    }
     for route in listener.claims.iter().filter_map(SniRoute::from_claim) {
         wider(listener, &route, findings);
         by_wildcard(cluster, proxy, &route, findings);
@@ -58,50 +51,25 @@ pub(super) fn check(cluster: &Cluster<'_>, proxy: &GatewayPod, listener: &Listen
 }
 
 /// A TLS match of a VirtualService at a passthrough server.
-struct SniRoute<'a> {
+pub(super) struct SniRoute<'a> {
     /// The server's place among those of the port.
-    server: usize,
-    resource: &'a Resource<VirtualService>,
+    pub(super) server: usize,
+    pub(super) resource: &'a Resource<VirtualService>,
     /// `spec.tls[N]`.
-    field: String,
+    pub(super) field: String,
     /// Which of the route's matches.
     number: usize,
     names: &'a [String],
-    destinations: &'a [RouteDestination],
+    pub(super) destinations: &'a [RouteDestination],
 }
 
 impl<'a> SniRoute<'a> {
-    fn from_claim(claim: &'a SniClaim) -> Option<SniRoute<'a>> {
+    pub(super) fn from_claim(claim: &'a SniClaim) -> Option<SniRoute<'a>> {
         let SniTarget::Route { resource, route, alternative } = &claim.target else { return None };
         let (_, destinations) = claim.target.route()?;
         let field = format!("spec.tls[{route}]");
         let (server, number, names) = (claim.server, *alternative, claim.names.as_slice());
         Some(SniRoute { server, resource, field, number, names, destinations })
-    }
-}
-
-fn auto_passthrough(
-    cluster: &Cluster<'_>,
-    proxy: &GatewayPod,
-    server: &GatewayServer,
-    findings: &mut Findings,
-) {
-    for (number, written) in
-        server_hosts(server.server()).enumerate().filter(|(_, name)| host::is_wildcard(name))
-    {
-        let seen = cluster.snapshot.services_visible_to(&proxy.workload.namespace);
-        let exposed: Vec<&str> = seen
-            .filter(|service| !service.mesh_external && host::is_subset(&service.host, written))
-            .map(|service| service.host.as_str())
-            .collect();
-        let shown = match exposed[..] {
-            [] => "every service that will ever match".to_owned(),
-            [one] => one.to_owned(),
-            [one, .., last] => format!("{} services, from {one} to {last}", exposed.len()),
-        };
-        let reason = format!("`{written}` exposes {shown}");
-        let field = server.field(&format!("hosts[{number}]"));
-        findings.add(&BY_WILDCARD, &server.gateway.meta, &field, reason, "list the exposed names one by one");
     }
 }
 

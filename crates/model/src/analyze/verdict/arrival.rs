@@ -42,7 +42,7 @@ pub(super) fn check(view: &View<'_>, call: &Call<'_>, end: &End, findings: &mut 
             true => "refuses the connection",
             false => "hands the TLS on to the application unopened",
         };
-        let reason = format!("{server} is PERMISSIVE; without Istio's ALPN its sidecar {outcome}");
+        let reason = format!("{server} is PERMISSIVE; without Istio's ALPN an Istio sidecar {outcome}");
         let help =
             "use `mode: ISTIO_MUTUAL` (certificates and ALPN are then the mesh's), or make the server STRICT";
         add(&NO_MESH_PROTOCOL, &call.site(), reason, help, findings);

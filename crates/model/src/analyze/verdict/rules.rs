@@ -11,7 +11,9 @@ pub(in crate::analyze) const NO_MESH_PROTOCOL: Rule = Rule {
 A modern PERMISSIVE port tells mutual TLS from an application's own TLS by the protocols that the client offers (ALPN `istio`, `istio-peer-exchange` and the like). \
 ISTIO_MUTUAL offers them, MUTUAL and SIMPLE do not. On an HTTP port there is no filter chain for such a connection, and it is closed; on a TCP port the TLS goes on to the \
 application unopened. Istio 1.0, for which the first federation set-ups were written, looked at TLS alone (a MeshPolicy or Policy still means that here), so these files work there and fail \
-after an upgrade with nothing but 503. An AUTO_PASSTHROUGH gateway looks at the same protocols.",
+after an upgrade with nothing but 503. An AUTO_PASSTHROUGH gateway looks at the same protocols.
+
+Carrick's own sidecars take whatever comes over a PASSTHROUGH gateway for mutual TLS, whatever its ALPN (see CRK151), and so these calls too. The files are still not fit for Istio.",
     help: "Use ISTIO_MUTUAL with `sni` and `subjectAltNames`, or make the server's PeerAuthentication STRICT.",
 };
 

@@ -111,7 +111,9 @@ impl MeshSnapshot {
         claims: &mut Claims,
     ) {
         let exposed = |service: &&Arc<Service>| {
+            // Nobody is passed through to another cluster: what leads out again is not exposed, though Istio would.
             !service.mesh_external
+                && !self.leads_out(service)
                 && server_hosts(server.server()).any(|wide| host::is_subset(&service.host, wide))
         };
         for service in self.services_visible_to(proxy.namespace).filter(exposed) {

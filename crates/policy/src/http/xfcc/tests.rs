@@ -70,6 +70,29 @@ fn a_client_with_a_certificate_is_forwarded_appended_or_replaced() {
 }
 
 #[test]
+fn what_a_peer_of_another_trust_domain_says_of_others_ends_here() {
+    use ForwardClientCert::*;
+    let mut stranger = client();
+    stranger.peer_uri_sans = vec!["spiffe://other.example/ns/default/sa/client".into()];
+    let at =
+        |forward| forwarded(&policy(forward, false, false, false, true), &[FROM_OUTSIDE], Some(&stranger));
+    let own = "By=spiffe://cluster.local/ns/default/sa/server;Hash=ab12;\
+               URI=spiffe://other.example/ns/default/sa/client";
+    assert_eq!(at(AppendForward), [own]);
+    assert_eq!(at(SanitizeSet), [own]);
+    assert!(at(ForwardOnly).is_empty());
+    // A longer name is another name; and who has no SPIFFE ID is no stranger by it.
+    stranger.peer_uri_sans = vec!["spiffe://cluster.local.other.example/ns/default/sa/client".into()];
+    let appended =
+        forwarded(&policy(AppendForward, false, false, false, false), &[FROM_OUTSIDE], Some(&stranger));
+    assert_eq!(appended, ["By=spiffe://cluster.local/ns/default/sa/server;Hash=ab12"]);
+    stranger.peer_uri_sans = vec!["https://other.example/".into()];
+    let appended =
+        forwarded(&policy(ForwardOnly, false, false, false, false), &[FROM_OUTSIDE], Some(&stranger));
+    assert_eq!(appended, [FROM_OUTSIDE]);
+}
+
+#[test]
 fn a_missing_uri_is_said_and_missing_names_are_not() {
     let bare = TlsFacts { peer_uri_sans: vec![], peer_dns_sans: vec![], local_uri_sans: vec![], ..client() };
     let policy = policy(ForwardClientCert::SanitizeSet, false, false, true, true);

@@ -11,7 +11,7 @@ mod pool;
 mod tee;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use carrick_policy::address::Address;
@@ -20,37 +20,9 @@ use hyper::body::Incoming;
 
 pub(crate) use body::{Progress, Replay, RequestBody, Source};
 pub(crate) use http1::Http1;
-pub(crate) use http2::Lease;
+pub(crate) use http2::{Lease, StreamEnd};
 pub(crate) use pool::{Failed, Host, Pool};
 pub(crate) use tee::Tee;
-
-use super::UpstreamCluster;
-use crate::stats::{ClusterStats, Stats};
-
-/// What HTTP keeps per cluster: its connections, and its name in the form that records share.
-#[derive(Default)]
-pub struct ClusterHttp {
-    labels: OnceLock<Labels>,
-    pub(crate) pool: Pool,
-}
-
-/// Names and counters of a cluster, fetched once.
-#[derive(Debug, Clone)]
-pub(crate) struct Labels {
-    pub(crate) name: Arc<str>,
-    pub(crate) rule: Option<Arc<str>>,
-    pub(crate) stats: Arc<ClusterStats>,
-}
-
-impl ClusterHttp {
-    pub(crate) fn labels(&self, cluster: &UpstreamCluster, stats: &Stats) -> &Labels {
-        self.labels.get_or_init(|| Labels {
-            name: cluster.name().into(),
-            rule: cluster.rule().map(Arc::from),
-            stats: stats.cluster(cluster.name()),
-        })
-    }
-}
 
 /// What is known of an upstream connection, from when it was made.
 #[derive(Debug)]
@@ -83,6 +55,15 @@ pub(crate) enum NoResponse {
 }
 
 impl NoResponse {
+    /// How the stream that brought no response ended, as far as there was one.
+    fn stream_end(&self) -> StreamEnd {
+        match self {
+            Self::NotSent | Self::Refused | Self::Reset { by_peer: true } => StreamEnd::Over,
+            Self::StreamReset => StreamEnd::ResetByPeer,
+            Self::Reset { by_peer: false } | Self::Protocol | Self::DownstreamBody { .. } => StreamEnd::Reset,
+        }
+    }
+
     fn from_hyper(error: &hyper::Error) -> Self {
         use std::error::Error;
         let mut cause: Option<&(dyn Error + 'static)> = Some(error);
@@ -124,7 +105,7 @@ pub(crate) enum Carrier {
     Http1(Box<Http1>),
     /// Its task reads on; the lease counts the stream until the body has ended.
     Http2 {
-        _lease: Lease,
+        lease: Lease,
     },
     /// A task of its own drives the connection, and ends it.
     Detached,

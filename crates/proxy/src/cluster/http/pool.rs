@@ -13,9 +13,9 @@ use carrick_policy::config::tls::Alpn;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 
+use super::Facts;
 use super::http1::Http1;
 use super::http2::{Http2, Lease};
-use super::{Facts, Labels};
 use crate::cluster::UpstreamCluster;
 use crate::cluster::breakers::Permit;
 use crate::cluster::connect::{ConnectError, Upstream};
@@ -68,15 +68,15 @@ impl From<ConnectError> for Failed {
         Self {
             reason: error.transport_failure_reason(),
             timeout: error.is_timeout(),
-            overflow: error.flag() == "UO",
+            overflow: matches!(error, ConnectError::Overflow),
         }
     }
 }
 
 impl Failed {
     /// The cluster has as much to do as it may.
-    fn overflow(labels: &Labels) -> Self {
-        labels.stats.upstream_rq_pending_overflow.increment();
+    fn overflow(cluster: &UpstreamCluster) -> Self {
+        cluster.labels().stats.upstream_rq_pending_overflow.increment();
         Self { reason: String::new(), timeout: false, overflow: true }
     }
 }
@@ -108,6 +108,9 @@ impl Pool {
         let options = &cluster.config().http;
         let used_up =
             options.max_requests_per_connection.is_some_and(|max| max > 0 && connection.requests >= max);
+        if used_up {
+            cluster.labels().stats.upstream_cx_max_requests.increment();
+        }
         if used_up || !connection.facts.is_current(secrets) || !connection.is_ready() {
             return;
         }
@@ -117,12 +120,14 @@ impl Pool {
         drop(inner);
         cluster.breakers().free();
         if !sweeping {
-            self.sweep_from_now_on(options.idle_timeout);
+            self.sweep_from_now_on(cluster);
         }
     }
 
     /// Closes what has been idle for too long or was closed by the other side, until nothing is idle or the pool is gone.
-    fn sweep_from_now_on(&self, limit: Option<Duration>) {
+    fn sweep_from_now_on(&self, cluster: &UpstreamCluster) {
+        let limit = cluster.config().http.idle_timeout;
+        let stats = cluster.labels().stats.clone();
         let inner = Arc::downgrade(&self.inner);
         tokio::spawn(async move {
             loop {
@@ -134,7 +139,11 @@ impl Pool {
                 let mut inner = inner.lock().unwrap_or_else(PoisonError::into_inner);
                 inner.idle.retain(|_, idle| {
                     idle.retain_mut(|idle| {
-                        limit.is_none_or(|limit| idle.since.elapsed() < limit) && idle.connection.is_ready()
+                        let late = limit.is_some_and(|limit| idle.since.elapsed() >= limit);
+                        if late {
+                            stats.upstream_cx_idle_timeout.increment();
+                        }
+                        !late && idle.connection.is_ready()
                     });
                     !idle.is_empty()
                 });
@@ -153,13 +162,12 @@ impl Pool {
         cluster: &UpstreamCluster,
         endpoint: &Endpoint,
         host: &Host,
-        labels: &Labels,
     ) -> Result<(Box<Http1>, bool), Failed> {
         let secrets = cluster.secrets_version();
         if let Some(idle) = self.take_http1(host, secrets) {
             return Ok((idle, false));
         }
-        let _pending = cluster.breakers().pending().ok_or_else(|| Failed::overflow(labels))?;
+        let _pending = cluster.breakers().pending().ok_or_else(|| Failed::overflow(cluster))?;
         loop {
             let mut freed = pin!(cluster.breakers().freed().notified());
             // From here on nothing is missed.
@@ -168,8 +176,8 @@ impl Pool {
                 return Ok((idle, false));
             }
             if let Some(permit) = cluster.breakers().connection(&endpoint.counters, true) {
-                let (stream, facts) = open(cluster, endpoint, host, labels, permit).await?;
-                labels.stats.upstream_cx_http1_total.increment();
+                let (stream, facts) = open(cluster, endpoint, host, permit).await?;
+                cluster.labels().stats.upstream_cx_http1_total.increment();
                 return Ok((Box::new(Http1::handshake(stream, facts).await?), true));
             }
             freed.await;
@@ -182,13 +190,12 @@ impl Pool {
         cluster: &UpstreamCluster,
         endpoint: &Endpoint,
         host: &Host,
-        labels: &Labels,
     ) -> Result<Box<Http1>, Failed> {
-        let _pending = cluster.breakers().pending().ok_or_else(|| Failed::overflow(labels))?;
+        let _pending = cluster.breakers().pending().ok_or_else(|| Failed::overflow(cluster))?;
         let permit = cluster.breakers().connection(&endpoint.counters, true);
-        let permit = permit.ok_or_else(|| Failed::overflow(labels))?;
-        let (stream, facts) = open(cluster, endpoint, host, labels, permit).await?;
-        labels.stats.upstream_cx_http1_total.increment();
+        let permit = permit.ok_or_else(|| Failed::overflow(cluster))?;
+        let (stream, facts) = open(cluster, endpoint, host, permit).await?;
+        cluster.labels().stats.upstream_cx_http1_total.increment();
         Ok(Box::new(Http1::handshake(stream, facts).await?))
     }
 
@@ -198,7 +205,6 @@ impl Pool {
         cluster: &Arc<UpstreamCluster>,
         endpoint: &Arc<Endpoint>,
         host: &Host,
-        labels: &Labels,
     ) -> Result<(Http2, Lease, bool), Failed> {
         let secrets = cluster.secrets_version();
         let mut fresh = false;
@@ -210,9 +216,9 @@ impl Pool {
                 return Ok((connection, lease, fresh));
             }
             if pending.is_none() {
-                pending = Some(cluster.breakers().pending().ok_or_else(|| Failed::overflow(labels))?);
+                pending = Some(cluster.breakers().pending().ok_or_else(|| Failed::overflow(cluster))?);
             }
-            match self.connecting(cluster, endpoint, host, labels) {
+            match self.connecting(cluster, endpoint, host) {
                 Some(connecting) => {
                     let made = connecting.await;
                     self.connected(host, made)?;
@@ -226,7 +232,7 @@ impl Pool {
     fn existing_http2(&self, host: &Host, secrets: u64) -> Option<(Http2, Lease)> {
         let mut inner = self.lock();
         let connections = inner.http2.get_mut(host)?;
-        connections.retain(|connection| connection.is_open() && connection.facts.is_current(secrets));
+        connections.retain(|connection| connection.is_open() && connection.facts().is_current(secrets));
         connections.iter().find_map(|connection| Some((connection.clone(), connection.lease()?)))
     }
 
@@ -235,7 +241,6 @@ impl Pool {
         cluster: &Arc<UpstreamCluster>,
         endpoint: &Arc<Endpoint>,
         host: &Host,
-        labels: &Labels,
     ) -> Option<Connecting> {
         let mut inner = self.lock();
         if let Some(connecting) = inner.connecting.get(host) {
@@ -243,12 +248,11 @@ impl Pool {
         }
         let permit = cluster.breakers().connection(&endpoint.counters, true)?;
         let (cluster, endpoint) = (cluster.clone(), endpoint.clone());
-        let (target, labels) = (host.clone(), labels.clone());
+        let target = host.clone();
         let connect = async move {
-            let (stream, facts) = open(&cluster, &endpoint, &target, &labels, permit).await?;
-            labels.stats.upstream_cx_http2_total.increment();
-            let breakers = cluster.breakers().clone();
-            Ok(Http2::handshake(stream, facts, &cluster.config().http, breakers).await?)
+            let (stream, facts) = open(&cluster, &endpoint, &target, permit).await?;
+            cluster.labels().stats.upstream_cx_http2_total.increment();
+            Ok(Http2::handshake(stream, facts, &cluster).await?)
         };
         let connecting = connect.boxed().shared();
         inner.connecting.insert(host.clone(), connecting.clone());
@@ -277,25 +281,11 @@ async fn open(
     cluster: &UpstreamCluster,
     endpoint: &Endpoint,
     host: &Host,
-    labels: &Labels,
     permit: Permit,
 ) -> Result<(Upstream, Arc<Facts>), Failed> {
     let secrets = cluster.secrets_version();
-    let stats = &labels.stats;
-    stats.upstream_cx_total.increment();
-    let opened =
-        match cluster.open_with(permit, endpoint, host.authority.as_deref(), host.alpn.as_deref()).await {
-            Ok(opened) => opened,
-            Err(error) => {
-                stats.upstream_cx_connect_fail.increment();
-                if error.is_timeout() {
-                    stats.upstream_cx_connect_timeout.increment();
-                }
-                return Err(error.into());
-            }
-        };
+    let opened = cluster.open_with(permit, endpoint, host.authority.as_deref(), host.alpn.as_deref()).await?;
     let connect = Duration::from_micros(opened.connect_micros);
-    stats.upstream_cx_connect_ms.record(connect);
     let facts =
         Facts { remote: endpoint.address.clone(), local: opened.local, tls: opened.tls, connect, secrets };
     Ok((opened.stream, Arc::new(facts)))

@@ -2,7 +2,7 @@
 
 use super::fixture::*;
 use crate::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, ResourceLocator};
-use crate::server::{DeltaSession, Event, MAX_NAME_BYTES, ProtocolError};
+use crate::server::{DeltaSession, Event, MAX_NAME_BYTES, MAX_NAMES, ProtocolError};
 use crate::{ProxyResources, ResourceType};
 
 const NOTHING: [&str; 0] = [];
@@ -185,7 +185,7 @@ fn requests_that_no_honest_proxy_writes_end_the_stream_and_change_nothing() {
             ProtocolError::NameTooLong { kind, bytes: MAX_NAME_BYTES + 1 },
         ),
         (ask(vec![String::new()]), ProtocolError::EmptyName { kind }),
-        (ask((0..100_001).map(|n| n.to_string()).collect()), ProtocolError::TooManyNames { kind }),
+        (ask((0..=MAX_NAMES).map(|n| n.to_string()).collect()), ProtocolError::TooManyNames { kind }),
         (locator, ProtocolError::Locator { kind }),
     ] {
         let mut session = DeltaSession::new();

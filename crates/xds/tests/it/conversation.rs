@@ -20,7 +20,7 @@ pub enum Manner {
     Whole,
 }
 
-pub struct World {
+pub struct Conversation {
     set: ProxyResources,
     session: Option<DeltaSession>,
     client: Client,
@@ -39,7 +39,7 @@ pub struct World {
     pub events: Vec<Event>,
 }
 
-impl World {
+impl Conversation {
     pub fn new(manner: Manner) -> Self {
         Self {
             set: ProxyResources::default(),
