@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Finding {
-    /// A stable code such as `CRK302`; `carrick explain` tells more.
+    /// A stable code such as `CRK402`; `carrick explain` tells more.
     pub code: String,
     pub severity: Severity,
     pub location: Location,

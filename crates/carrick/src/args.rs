@@ -198,7 +198,7 @@ pub enum Format {
 
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// A code such as CK0302 or CRK101
+    /// A code such as CRK402 or CRK101
     #[arg(value_name = "CODE")]
     pub code: String,
 }

@@ -24,7 +24,7 @@ pub enum Severity {
 /// One finding in the operator's configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
-    /// A stable code such as `CK0101` (see [`codes`]) or `CRK101` (see [`crate::analyze::RULES`]).
+    /// A stable code such as `CRK201` (see [`codes`]) or `CRK101` (see [`crate::analyze::RULES`]).
     pub code: &'static str,
     pub severity: Severity,
     pub location: Location,
@@ -44,57 +44,58 @@ impl Diagnostic {
     }
 }
 
-/// The codes, by family: 00 text, 01 shape of one resource, 02 values of one resource, 03 references between
-/// resources, 04 the federation file.
+/// The codes, by their first digit: 0 text, 2 shape of one resource, 3 values of one resource, 4 references
+/// between resources, 5 the federation file, 9 what a machine can run. Those with 1 are of federations as a
+/// whole, see [`crate::analyze::RULES`]. A number is never used again.
 pub mod codes {
     /// The text is not YAML.
-    pub const SYNTAX: &str = "CK0001";
+    pub const SYNTAX: &str = "CRK001";
     /// The document is larger or deeper than a configuration may be.
-    pub const TOO_LARGE: &str = "CK0002";
+    pub const TOO_LARGE: &str = "CRK002";
     /// `apiVersion`, `kind` or `metadata.name` is missing or is no text.
-    pub const NOT_A_RESOURCE: &str = "CK0003";
+    pub const NOT_A_RESOURCE: &str = "CRK003";
     /// The kind, or its API group, is not known.
-    pub const UNKNOWN_KIND: &str = "CK0004";
+    pub const UNKNOWN_KIND: &str = "CRK004";
     /// The kind is known but this version of its API is not.
-    pub const UNKNOWN_VERSION: &str = "CK0005";
+    pub const UNKNOWN_VERSION: &str = "CRK005";
     /// A field that the kind does not have.
-    pub const UNKNOWN_FIELD: &str = "CK0101";
+    pub const UNKNOWN_FIELD: &str = "CRK201";
     /// A value of the wrong type.
-    pub const WRONG_TYPE: &str = "CK0102";
+    pub const WRONG_TYPE: &str = "CRK202";
     /// A word that is none of the allowed ones.
-    pub const UNKNOWN_VALUE: &str = "CK0103";
+    pub const UNKNOWN_VALUE: &str = "CRK203";
     /// A number outside its range.
-    pub const OUT_OF_RANGE: &str = "CK0104";
+    pub const OUT_OF_RANGE: &str = "CRK204";
     /// A required field is missing or empty.
-    pub const MISSING_FIELD: &str = "CK0105";
+    pub const MISSING_FIELD: &str = "CRK205";
     /// A value that does not have the form it must have.
-    pub const BAD_FORM: &str = "CK0106";
+    pub const BAD_FORM: &str = "CRK206";
     /// A host name or wildcard that can never match.
-    pub const BAD_HOST: &str = "CK0201";
+    pub const BAD_HOST: &str = "CRK301";
     /// An address or CIDR that is none.
-    pub const BAD_ADDRESS: &str = "CK0202";
+    pub const BAD_ADDRESS: &str = "CRK302";
     /// Two fields that contradict each other.
-    pub const CONTRADICTION: &str = "CK0203";
+    pub const CONTRADICTION: &str = "CRK303";
     /// One name or number used twice inside a resource.
-    pub const REPEATED: &str = "CK0204";
+    pub const REPEATED: &str = "CRK304";
     /// A field that has no effect where it stands.
-    pub const NO_EFFECT: &str = "CK0205";
+    pub const NO_EFFECT: &str = "CRK305";
     /// A kind or field that Carrick does not support.
-    pub const UNSUPPORTED: &str = "CK0206";
+    pub const UNSUPPORTED: &str = "CRK306";
     /// A second resource of the same kind, namespace and name.
-    pub const DUPLICATE: &str = "CK0301";
+    pub const DUPLICATE: &str = "CRK401";
     /// A reference to a resource that does not exist.
-    pub const DANGLING: &str = "CK0302";
+    pub const DANGLING: &str = "CRK402";
     /// A route to a subset that no DestinationRule defines.
-    pub const NO_SUBSET: &str = "CK0303";
+    pub const NO_SUBSET: &str = "CRK403";
     /// A route to a host that nothing declares.
-    pub const UNKNOWN_HOST: &str = "CK0304";
+    pub const UNKNOWN_HOST: &str = "CRK404";
     /// A port that the referenced thing does not have.
-    pub const UNKNOWN_PORT: &str = "CK0305";
+    pub const UNKNOWN_PORT: &str = "CRK405";
     /// A selector that matches no workload.
-    pub const NO_WORKLOAD: &str = "CK0306";
+    pub const NO_WORKLOAD: &str = "CRK406";
     /// Another resource already decides this, and it wins.
-    pub const SHADOWED: &str = "CK0307";
+    pub const SHADOWED: &str = "CRK407";
     /// The federation file contradicts itself.
-    pub const FEDERATION: &str = "CK0401";
+    pub const FEDERATION: &str = "CRK501";
 }

@@ -8,8 +8,32 @@ use carrick_model::diagnostic::{Explanation, explanations};
 /// Columns of a terminal that text is folded to.
 const WIDTH: usize = 100;
 
-/// What the code means, or `None` if there is no such code. Case does not matter.
+/// What the code means, or `None` if there is no such code. Case does not matter, and former codes
+/// count.
 pub fn explain(code: &str) -> Option<String> {
+    let renamed =
+        |present: String| Some(format!("{} is {present} now.\n\n{}", code.to_uppercase(), text(&present)?));
+    text(code).or_else(|| renamed(present_code(code)?))
+}
+
+/// The name of today for a code of the time when single resources had a family of codes of their
+/// own, `CK` and four digits: the first two became one, above the 1 of rules for the whole.
+fn present_code(former: &str) -> Option<String> {
+    let digits = former.to_uppercase().strip_prefix("CK").map(str::to_owned)?;
+    let (group, number) = digits.split_at_checked(2)?;
+    let group = match group {
+        "00" => '0',
+        "01" => '2',
+        "02" => '3',
+        "03" => '4',
+        "04" => '5',
+        "09" => '9',
+        _ => return None,
+    };
+    Some(format!("CRK{group}{number}"))
+}
+
+fn text(code: &str) -> Option<String> {
     let of_rule = RULES.iter().find(|rule| rule.code.eq_ignore_ascii_case(code)).map(|rule| of_rule(rule));
     let plain = || explanations().find(|one| one.code.eq_ignore_ascii_case(code)).map(of_code);
     of_rule.or_else(plain)

@@ -9,7 +9,7 @@ use crate::analysis;
 
 pub fn run(code: &str) -> Result<ExitCode> {
     let text = analysis::explain(code).with_context(|| {
-        format!("there is no code `{code}`; codes stand in brackets in findings, as in error[CK0302]")
+        format!("there is no code `{code}`; codes stand in brackets in findings, as in error[CRK402]")
     })?;
     print(&text)?;
     Ok(ExitCode::SUCCESS)

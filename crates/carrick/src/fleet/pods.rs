@@ -142,7 +142,7 @@ fn add_deployment(
             None => {
                 let field = format!("spec.template.spec.containers[{index}].image");
                 diagnostics.push(Diagnostic {
-                    code: "CK0901",
+                    code: "CRK901",
                     severity: Severity::Warning,
                     location: meta.locate(&field),
                     resource: Some(meta.resource_name()),

@@ -97,7 +97,9 @@ fn explain_tells_the_longer_text_of_a_code_in_any_case() {
     assert_eq!(ran.code, 0);
     assert!(ran.stdout.starts_with("CRK101 (warning): "), "{}", ran.stdout);
     assert!(ran.stdout.contains("\nHelp: "), "{}", ran.stdout);
-    assert!(carrick(&["explain", "CK0302"]).stdout.starts_with("CK0302: "));
+    assert!(carrick(&["explain", "CRK402"]).stdout.starts_with("CRK402: "));
+    let former = carrick(&["explain", "ck0302"]).stdout;
+    assert!(former.starts_with("CK0302 is CRK402 now.\n\nCRK402: "), "{former}");
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn missing(
     if found.as_ref().is_some_and(|rule| rule.subset(subset).is_some()) {
         return;
     }
-    // A subset that nobody defines is reported by validation (CK0303).
+    // A subset that nobody defines is reported by validation (CRK403).
     let Some(elsewhere) = defined_elsewhere(cluster, service, subset) else { return };
     let instead = match found.as_ref().and_then(|rule| rule.meta()) {
         Some(meta) => format!("finds {} first, which does not have it", meta.resource_name()),
