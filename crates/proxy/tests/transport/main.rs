@@ -7,6 +7,7 @@
 )]
 
 mod authority;
+mod busy;
 mod control;
 mod draining;
 mod dynamic;
