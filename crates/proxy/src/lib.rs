@@ -29,4 +29,5 @@ mod socket;
 pub mod stats;
 mod store;
 mod tcp;
+mod threads;
 mod tls;

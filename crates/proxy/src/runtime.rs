@@ -8,7 +8,7 @@ use std::time::Duration;
 use carrick_policy::bootstrap::Bootstrap;
 use carrick_xds::ResourceType;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::task::AbortHandle;
+use tokio::runtime::Handle;
 use tracing::{info, warn};
 
 use crate::admin::AdminListener;
@@ -18,6 +18,7 @@ use crate::resolver::{Resolver, SystemFiles};
 use crate::resources::Origin;
 use crate::session;
 use crate::store::Store;
+use crate::threads::{ControlThread, Threads};
 
 /// How to run.
 #[derive(Debug, Clone)]
@@ -73,11 +74,13 @@ pub struct Proxy {
     registry: Arc<Registry>,
     store: Store,
     drain_time: Duration,
-    /// Tasks that live as long as the proxy.
-    tasks: Vec<AbortHandle>,
+    /// What lives as long as the proxy and serves no connection runs there.
+    control: ControlThread,
 }
 
 impl Proxy {
+    /// Connections are served on the caller's runtime; configuration and operators have a thread of their own.
+    ///
     /// Returns when all that the bootstrap itself has is in use; what comes from servers arrives later, see [`ready`](Self::ready).
     pub async fn start(options: ProxyOptions) -> Result<Self, StartError> {
         raise_descriptor_limit();
@@ -90,18 +93,23 @@ impl Proxy {
             options.concurrency.or_else(|| std::thread::available_parallelism().ok().map(Into::into));
         env.stats.server.concurrency.set(workers.unwrap_or(1) as i64);
         let resolver = Resolver::new(SystemFiles::read());
+        let control = ControlThread::start().map_err(StartError::Threads)?;
         let store = Store::new(
             Arc::clone(&registry),
             resolver,
             bootstrap.default_sockets.clone(),
             options.drain_time,
+            Threads { workers: Handle::current(), control: control.handle().clone() },
         );
-        let mut proxy = Self { registry, store, drain_time: options.drain_time, tasks: Vec::new() };
+        let proxy = Self { registry, store, drain_time: options.drain_time, control };
         let (registry, store) = (Arc::clone(&proxy.registry), proxy.store.clone());
 
         // The admin interface comes first: it can tell what the rest is waiting for.
         if let Some(address) = bootstrap.message.admin.as_ref().and_then(|admin| admin.address.as_ref()) {
-            let admin = AdminListener::bind(address).await.map_err(StartError::Admin)?;
+            let address = address.clone();
+            let bound = proxy.control.make(async move { AdminListener::bind(&address).await }).await;
+            let gone = || Err(io::Error::other("the thread for it has ended"));
+            let admin = bound.unwrap_or_else(gone).map_err(StartError::Admin)?;
             proxy.spawn(admin.serve(Arc::clone(&registry), Arc::clone(&bootstrap.message)));
         }
 
@@ -158,15 +166,14 @@ impl Proxy {
         crate::access_log::flush();
     }
 
-    fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.push(tokio::spawn(task).abort_handle());
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.control.handle().spawn(task);
     }
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
         crate::listener::stop_all(&self.registry.listeners);
-        self.tasks.iter().for_each(AbortHandle::abort);
     }
 }
 

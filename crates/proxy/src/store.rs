@@ -30,6 +30,7 @@ use tokio::time::Instant;
 use crate::registry::Registry;
 use crate::resolver::Resolver;
 use crate::resources::{LoadedVersion, Origin};
+use crate::threads::Threads;
 use clusters::Clusters;
 use listeners::Listeners;
 
@@ -53,6 +54,7 @@ struct State {
     default_sockets: SocketSettings,
     /// How long connections of a replaced listener may go on.
     drain_time: Duration,
+    threads: Threads,
     clusters: Clusters,
     listeners: Listeners,
     /// By the name that clusters ask for.
@@ -73,6 +75,7 @@ impl Store {
         resolver: Resolver,
         default_sockets: SocketSettings,
         drain_time: Duration,
+        threads: Threads,
     ) -> Self {
         let wake = Arc::new(Notify::new());
         let state = State {
@@ -80,6 +83,7 @@ impl Store {
             resolver,
             default_sockets,
             drain_time,
+            threads,
             clusters: Clusters::default(),
             listeners: Listeners::default(),
             assignments: BTreeMap::new(),

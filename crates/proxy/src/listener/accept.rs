@@ -8,6 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -21,7 +22,10 @@ const BREATH: Duration = Duration::from_millis(100);
 
 /// Starts serving with `listener` in place of the one of the same name, if there is one. If its socket cannot be bound, the old one goes
 /// on and nothing changed. Returns the one that was replaced.
+///
+/// The socket, and connections that come to it, belong to the runtime `workers`.
 pub(crate) fn install(
+    workers: &Handle,
     env: &Arc<ProxyEnv>,
     listeners: &Arc<ListenerSet>,
     listener: Arc<Listener>,
@@ -36,6 +40,8 @@ pub(crate) fn install(
         listeners.index(&name, Some(before), Some(entry.indexed()));
         return Ok(Some(old));
     }
+    // A socket is registered with the runtime that is entered.
+    let _entered = workers.enter();
     let socket = if listener.config.bind { Some(bind(&listener)?) } else { None };
     let bound = socket.as_ref().map(TcpListener::local_addr).transpose()?;
     let entry = Entry { current: Arc::new(ArcSwap::new(listener)), bound, stop: CancellationToken::new() };
@@ -47,7 +53,7 @@ pub(crate) fn install(
             current: Arc::clone(&entry.current),
         };
         let accepting = accept(from, socket, entry.stop.clone());
-        tokio::spawn(accepting);
+        workers.spawn(accepting);
     }
     let now = entry.indexed();
     let old = entries.insert(name.clone(), entry);

@@ -118,12 +118,12 @@ impl State {
             }
             Discovery::Dns { .. } => {
                 let (weak, resolver) = (Arc::downgrade(&cluster), self.resolver.clone());
-                tokio::spawn(follow_names(weak, resolver, Arc::clone(&self.wake)));
+                self.threads.control.spawn(follow_names(weak, resolver, Arc::clone(&self.wake)));
             }
             Discovery::Static(_) | Discovery::OriginalDestination => {}
         }
         if cluster.config().outliers.is_some() {
-            tokio::spawn(follow_outliers(Arc::downgrade(&cluster)));
+            self.threads.control.spawn(follow_outliers(Arc::downgrade(&cluster)));
         }
         let held = Held { cluster, origin, body: version.body.value.clone() };
         self.registry.resources.warm(ResourceType::Cluster, name, origin, version.clone());

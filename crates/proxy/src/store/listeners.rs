@@ -13,6 +13,7 @@ use tracing::error;
 
 use super::{State, Warming};
 use crate::listener::{Listener, install, uninstall};
+use crate::registry::Registry;
 use crate::resources::{LoadedVersion, Origin};
 
 #[derive(Default)]
@@ -122,7 +123,8 @@ impl State {
 
     fn take_over(&mut self, name: String, held: Held) {
         let kind = ResourceType::Listener;
-        match install(&self.registry.env, &self.registry.listeners, Arc::clone(&held.listener)) {
+        let Registry { env, listeners, .. } = &*self.registry;
+        match install(&self.threads.workers, env, listeners, Arc::clone(&held.listener)) {
             Ok(old) => {
                 self.registry.resources.promote(kind, &name);
                 if let Some(old) = old {
@@ -144,7 +146,7 @@ impl State {
             return;
         }
         let drain_time = self.drain_time;
-        tokio::spawn(async move {
+        self.threads.control.spawn(async move {
             tokio::time::sleep(drain_time).await;
             chains.iter().for_each(CancellationToken::cancel);
         });

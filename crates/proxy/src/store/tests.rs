@@ -10,11 +10,21 @@ use super::*;
 use crate::resolver::SystemFiles;
 use crate::resources::LoadedResource;
 
+fn threads() -> Threads {
+    let current = tokio::runtime::Handle::current();
+    Threads { workers: current.clone(), control: current }
+}
+
 fn store() -> (Store, Arc<Registry>) {
     let registry = Arc::new(Registry::new("test".into()));
     let resolver = Resolver::new(SystemFiles::read());
-    let store =
-        Store::new(Arc::clone(&registry), resolver, SocketSettings::default(), Duration::from_secs(1));
+    let store = Store::new(
+        Arc::clone(&registry),
+        resolver,
+        SocketSettings::default(),
+        Duration::from_secs(1),
+        threads(),
+    );
     (store, registry)
 }
 

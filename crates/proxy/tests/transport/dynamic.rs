@@ -21,7 +21,11 @@ use crate::fixtures::{self, ANY_PORT, InTime, address, assignment, eventually, t
 
 /// A proxy whose bootstrap knows only where its control plane is.
 async fn follower(control: &Control) -> Proxy {
-    fixtures::start(&format!(
+    fixtures::start(&bootstrap(control)).await
+}
+
+pub fn bootstrap(control: &Control) -> String {
+    format!(
         "node: {{id: follower, cluster: test}}
 dynamic_resources:
   lds_config: {{ads: {{}}, resource_api_version: V3}}
@@ -38,16 +42,15 @@ static_resources:
     load_assignment: {{cluster_name: xds-grpc, endpoints: [{{lb_endpoints: [{{endpoint: {{address: {{pipe: {{path: '{}'}}}}}}}}]}}]}}
 ",
         control.path.display()
-    ))
-    .await
+    )
 }
 
 #[derive(Default)]
-struct Set(ProxyResources);
+pub struct Set(pub ProxyResources);
 
 impl Set {
     /// A cluster over EDS, with its hosts.
-    fn cluster(mut self, name: &str, hosts: &[SocketAddr]) -> Self {
+    pub fn cluster(mut self, name: &str, hosts: &[SocketAddr]) -> Self {
         let eds = "type: EDS, eds_cluster_config: {eds_config: {ads: {}, initial_fetch_timeout: 0s, resource_api_version: V3}}";
         self.0.add_cluster(&from_yaml(&format!("{{name: {name}, {eds}}}")).unwrap());
         self.0.add_endpoints(&from_yaml(&assignment(name, hosts)).unwrap());
@@ -64,7 +67,7 @@ impl Set {
         self
     }
 
-    fn tcp(self, name: &str, cluster: &str) -> Self {
+    pub fn tcp(self, name: &str, cluster: &str) -> Self {
         self.listener(name, &format!("filter_chains: [{{filters: [{}]}}]", tcp_proxy(cluster, "")))
     }
 

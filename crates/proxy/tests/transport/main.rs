@@ -6,6 +6,7 @@
     reason = "a test program: a failing unwrap or panic is a failing test"
 )]
 
+mod busy;
 mod control;
 mod draining;
 mod dynamic;
