@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use carrick_analyze::RULES;
-use carrick_model::diagnostic::explain::explanations;
+use carrick_model::diagnostic::explanations;
 
 #[test]
 fn no_rule_for_the_whole_has_the_code_of_a_single_resource() {

@@ -2,11 +2,11 @@
 //!
 //! It must not know who asks; whoever may open the socket may read.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::routing::get;
@@ -38,15 +38,14 @@ pub async fn serve(
     published: watch::Receiver<Arc<Published>>,
     proxies: Arc<Proxies>,
     stop: CancellationToken,
-) -> Result<()> {
+) -> io::Result<()> {
     let router = Router::new()
         .route("/status", get(status))
         .route("/resolve", get(resolve))
         .route("/services", get(services))
         .with_state(Facts { published, proxies });
     let listener = bind_private(socket)?;
-    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await?;
-    Ok(())
+    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
 /// Which version a reader has already.

@@ -4,6 +4,7 @@
 //! The key never leaves this process and the proxy. It must not know which program the proxy is.
 
 mod certify;
+mod error;
 mod sds;
 mod secrets;
 mod svid;
@@ -11,7 +12,6 @@ mod svid;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
 use carrick_translate::{BootstrapPlan, ProxyNode, bootstrap};
 use carrick_xds::json;
 use tokio::process::{Child, Command};
@@ -21,6 +21,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::files;
 
+pub use error::AgentError;
 pub use svid::Svid;
 
 /// What an agent needs to know.
@@ -40,7 +41,7 @@ pub struct AgentOptions {
 }
 
 /// Runs the agent and its proxy until the proxy ends or `stop` is cancelled; gives the proxy's exit code.
-pub async fn run(options: AgentOptions, stop: CancellationToken) -> Result<u8> {
+pub async fn run(options: AgentOptions, stop: CancellationToken) -> Result<u8, AgentError> {
     files::private_dir(&options.dir)?;
     let socket = options.dir.join("sds.sock");
     let (publish, mut svids) = watch::channel::<Option<Arc<Svid>>>(None);
@@ -52,7 +53,7 @@ pub async fn run(options: AgentOptions, stop: CancellationToken) -> Result<u8> {
     )));
     // Without a certificate the proxy could serve nobody, and would only ask for secrets that are not there.
     tokio::select! {
-        first = svids.wait_for(Option::is_some) => { first.context("the certificate task ended")?; }
+        first = svids.wait_for(Option::is_some) => { first.map_err(|_| AgentError::Task("nobody asks for certificates".into()))?; }
         () = stop.cancelled() => return Ok(0),
     }
 
@@ -61,14 +62,15 @@ pub async fn run(options: AgentOptions, stop: CancellationToken) -> Result<u8> {
     let child = start_proxy(&options.proxy, &path)?;
     tokio::select! {
         code = supervise(child, &stop) => code,
-        ended = sds => Err(ended.map_or_else(anyhow::Error::from, |result| match result {
-            Ok(()) => anyhow::anyhow!("the secrets' server ended"),
-            Err(error) => error,
-        })),
+        ended = sds => Err(match ended {
+            Ok(Ok(())) => AgentError::Task("secrets are not served any more".into()),
+            Ok(Err(error)) => error,
+            Err(error) => AgentError::Task(error.to_string()),
+        }),
     }
 }
 
-fn write_bootstrap(options: &AgentOptions, sds_socket: &Path, path: &Path) -> Result<()> {
+fn write_bootstrap(options: &AgentOptions, sds_socket: &Path, path: &Path) -> Result<(), AgentError> {
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let mut plan = BootstrapPlan::new(options.node.clone(), text(&options.control), text(sds_socket));
     plan.own_traffic_mark = options.own_traffic_mark;
@@ -77,23 +79,24 @@ fn write_bootstrap(options: &AgentOptions, sds_socket: &Path, path: &Path) -> Re
 }
 
 /// The bootstrap as the JSON that Envoy and Carrick's proxy read.
-pub fn bootstrap_text(plan: &BootstrapPlan) -> Result<String> {
-    Ok(serde_json::to_string_pretty(&json::to_json(&bootstrap(plan))?)?)
+pub fn bootstrap_text(plan: &BootstrapPlan) -> Result<String, AgentError> {
+    let tree = json::to_json(&bootstrap(plan)).map_err(|error| AgentError::Bootstrap(error.to_string()))?;
+    serde_json::to_string_pretty(&tree).map_err(|error| AgentError::Bootstrap(error.to_string()))
 }
 
-fn start_proxy(words: &[String], bootstrap: &Path) -> Result<Child> {
+fn start_proxy(words: &[String], bootstrap: &Path) -> Result<Child, AgentError> {
     let path = bootstrap.to_string_lossy();
     let mut words = words.iter().map(|word| word.replace("{bootstrap}", &path));
-    let program = words.next().context("no proxy program was given")?;
+    let program = words.next().ok_or(AgentError::NoProxy)?;
     Command::new(&program)
         .args(words)
         .kill_on_drop(true)
         .spawn()
-        .with_context(|| format!("cannot start the proxy {program}"))
+        .map_err(|reason| AgentError::Start { program, reason })
 }
 
 /// Waits for the proxy; passes the wish to stop on to it, so that it can drain.
-async fn supervise(mut child: Child, stop: &CancellationToken) -> Result<u8> {
+async fn supervise(mut child: Child, stop: &CancellationToken) -> Result<u8, AgentError> {
     let status = tokio::select! {
         status = child.wait() => status?,
         () = stop.cancelled() => {

@@ -3,12 +3,12 @@
 //!
 //! Read top to bottom; it must not know how any part works.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
 use carrick_identity::ttl::TtlPolicy;
 use carrick_xds::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryServiceServer;
 use carrick_xds::pb::istio::v1::auth::istio_certificate_service_server::IstioCertificateServiceServer;
@@ -18,11 +18,11 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::ads::AdsService;
-use crate::ca::{self, CaService, ClusterCa, Enrolment, RootClient, load_or_enrol};
+use crate::ca::{self, CaError, CaService, ClusterCa, Enrolment, RootClient, load_or_enrol};
 use crate::callers::Callers;
-use crate::pipeline::{Pipeline, PipelineOptions};
+use crate::pipeline::{Pipeline, PipelineError, PipelineOptions};
 use crate::proxies::Proxies;
-use crate::{admin, files, names, pod_sockets};
+use crate::{admin, channel, files, names, pod_sockets};
 
 /// What a control plane needs to know.
 #[derive(Debug, Clone)]
@@ -52,8 +52,25 @@ pub struct ControlOptions {
     pub flow_log: bool,
 }
 
+/// Why a control plane does not start, or cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    #[error(transparent)]
+    Configuration(#[from] PipelineError),
+    #[error(transparent)]
+    Ca(#[from] CaError),
+    #[error("the server for proxies failed: {0}")]
+    Server(String),
+    #[error("DNS cannot be served: {0}")]
+    Dns(io::Error),
+    #[error("the operator's socket failed: {0}")]
+    Operator(io::Error),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
 /// Runs the control plane until `stop` is cancelled, or a part of it cannot go on.
-pub async fn run(options: ControlOptions, stop: CancellationToken) -> Result<()> {
+pub async fn run(options: ControlOptions, stop: CancellationToken) -> Result<(), ControlError> {
     files::private_dir(&options.state)?;
     let (pipeline, published) = Pipeline::start(PipelineOptions {
         federation: options.federation.clone(),
@@ -93,9 +110,9 @@ pub async fn run(options: ControlOptions, stop: CancellationToken) -> Result<()>
     let operator = admin::serve(&options.admin, published, proxies, stop.clone());
 
     tokio::select! {
-        result = grpc => result.context("the server for proxies failed"),
-        result = dns => result.context("DNS failed"),
-        result = operator => result.context("the operator's socket failed"),
+        result = grpc => result.map_err(|error| ControlError::Server(channel::describe(&error))),
+        result = dns => result.map_err(ControlError::Dns),
+        result = operator => result.map_err(ControlError::Operator),
         never = pipeline.run() => match never {},
         never = following => match never {},
         () = stop.cancelled() => Ok(()),
@@ -106,10 +123,13 @@ async fn serve_dns(
     address: Option<SocketAddr>,
     (tables, resolvers): names::Tables,
     stop: CancellationToken,
-) -> Result<()> {
+) -> io::Result<()> {
     let Some(address) = address else { return std::future::pending().await };
-    let udp = UdpSocket::bind(address).await.with_context(|| format!("cannot listen on {address}/udp"))?;
-    let tcp = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}/tcp"))?;
+    let named = |protocol| {
+        move |error: io::Error| io::Error::new(error.kind(), format!("{address}/{protocol}: {error}"))
+    };
+    let udp = UdpSocket::bind(address).await.map_err(named("udp"))?;
+    let tcp = TcpListener::bind(address).await.map_err(named("tcp"))?;
     carrick_dns::serve(udp, tcp, tables, resolvers, carrick_dns::Settings::default(), stop.cancelled_owned())
         .await;
     Ok(())

@@ -8,7 +8,6 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
@@ -47,7 +46,7 @@ async fn follow(folder: PathBuf, mut callers: Callers, accepted: mpsc::Sender<io
                 }
                 // Its pod waits; all others are served.
                 Err(error) => {
-                    tracing::error!("cannot open the socket of a pod: {error:#}");
+                    tracing::error!("cannot open the socket of a pod: {error}");
                     failed = true;
                 }
             }
@@ -60,11 +59,14 @@ async fn follow(folder: PathBuf, mut callers: Callers, accepted: mpsc::Sender<io
     }
 }
 
-fn bind(folder: &Path, name: &str) -> Result<UnixListener> {
+fn bind(folder: &Path, name: &str) -> io::Result<UnixListener> {
     let mut parts = Path::new(name).components();
     let one = matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None));
-    ensure!(one, "`{name}` is no name of a folder");
-    bind_private(&folder.join(name).join(SOCKET)).with_context(|| format!("socket {name}"))
+    if !one {
+        let reason = format!("`{name}` is no name of a folder");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+    }
+    bind_private(&folder.join(name).join(SOCKET))
 }
 
 async fn accept(listener: UnixListener, name: Arc<str>, accepted: mpsc::Sender<io::Result<PeerStream>>) {

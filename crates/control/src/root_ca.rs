@@ -2,10 +2,11 @@
 //!
 //! A process of its own, best on a machine of its own. It must not know clusters' configuration, nor workloads.
 
+mod error;
 mod server;
 mod store;
 mod tokens;
 
+pub use error::{EnrolError, RootCaError};
 pub use server::serve;
 pub use store::RootStore;
-pub use tokens::EnrolError;

@@ -43,5 +43,5 @@ fn of_node(node: &Path, control: &Path, secrets: &Path) -> Result<String> {
     let mut plan =
         BootstrapPlan::new(daemons::node(facts), control.to_string_lossy(), secrets.to_string_lossy());
     plan.own_traffic_mark = mark;
-    bootstrap_text(&plan)
+    Ok(bootstrap_text(&plan)?)
 }

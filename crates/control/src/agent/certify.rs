@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result};
 use carrick_backoff::Backoff;
 use carrick_identity::{PrivateKey, csr, renewal};
 use carrick_xds::pb::istio::v1::auth::IstioCertificateRequest;
 use carrick_xds::pb::istio::v1::auth::istio_certificate_service_client::IstioCertificateServiceClient;
 use tokio::sync::watch;
 
+use super::error::CertifyError;
 use super::svid::Svid;
 use crate::channel;
 
@@ -42,7 +42,7 @@ pub async fn keep_fresh(control: PathBuf, ttl_seconds: i64, publish: watch::Send
             Err(error) => {
                 // All agents lose their CA at one moment; they must not come back at one moment too.
                 let pause = backoff.next_pause();
-                tracing::warn!(retry_in = ?pause, "no new certificate: {error:#}");
+                tracing::warn!(retry_in = ?pause, "no new certificate: {error}");
                 tokio::time::sleep(pause).await;
             }
         }
@@ -57,7 +57,7 @@ async fn wait_until(due: SystemTime) {
 }
 
 /// A fresh key for every certificate: a stolen key is worth no more than its certificate's life.
-async fn request(control: &Path, ttl_seconds: i64) -> Result<Svid> {
+async fn request(control: &Path, ttl_seconds: i64) -> Result<Svid, CertifyError> {
     let key = PrivateKey::generate()?;
     let request = IstioCertificateRequest {
         csr: csr::make_request(&key, None)?,
@@ -67,8 +67,10 @@ async fn request(control: &Path, ttl_seconds: i64) -> Result<Svid> {
     let answer = IstioCertificateServiceClient::new(channel::unix(control))
         .create_certificate(request)
         .await
-        .map_err(|status| anyhow::anyhow!("{:?}: {}", status.code(), status.message()))
-        .with_context(|| format!("the CA at {} gave no certificate", control.display()))?
+        .map_err(|status| CertifyError::Ca {
+            control: control.to_owned(),
+            reason: format!("{:?}: {}", status.code(), status.message()),
+        })?
         .into_inner();
     Ok(Svid::from_answer(&key, &answer.cert_chain)?)
 }

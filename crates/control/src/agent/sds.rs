@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
 use carrick_xds::ProxyResources;
 use carrick_xds::pb::envoy::config::core::v3::Node;
 use carrick_xds::pb::envoy::service::discovery::v3::{
@@ -20,21 +19,23 @@ use tokio::sync::watch;
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::error::AgentError;
 use super::secrets;
 use super::svid::Svid;
+use crate::channel;
 use crate::socket::bind_private;
 use crate::stream::{self, Responses, Source};
 
 type Svids = watch::Receiver<Option<Arc<Svid>>>;
 
 /// Serves until dropped, so that a proxy that drains keeps its secrets.
-pub async fn serve(socket: PathBuf, svids: Svids) -> Result<()> {
+pub async fn serve(socket: PathBuf, svids: Svids) -> Result<(), AgentError> {
     let incoming = UnixListenerStream::new(bind_private(&socket)?);
     tonic::transport::Server::builder()
         .add_service(SecretDiscoveryServiceServer::new(Service { svids }))
         .serve_with_incoming(incoming)
         .await
-        .context("the secrets' server failed")
+        .map_err(|error| AgentError::Secrets(channel::describe(&error)))
 }
 
 struct Service {

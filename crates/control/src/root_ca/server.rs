@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result};
 use carrick_identity::{CertificateRequest, TrustDomain};
 use carrick_xds::pb::carrick::ca::v1::root_certificate_authority_server::{
     RootCertificateAuthority, RootCertificateAuthorityServer,
@@ -15,21 +14,26 @@ use carrick_xds::pb::carrick::ca::v1::{SignClusterCaRequest, SignClusterCaRespon
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::{Request, Response, Status};
 
+use super::error::{EnrolError, RootCaError};
 use super::store::RootStore;
-use super::tokens::EnrolError;
+use crate::channel;
 use crate::socket::bind_private;
 
 /// What a cluster CA gets that names no lifetime: a year, as Istio's plug-in CA guide suggests at most.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Signs cluster CAs until `shutdown` completes. The socket may be used by this user only.
-pub async fn serve(store: RootStore, listen: &Path, shutdown: impl Future<Output = ()>) -> Result<()> {
+pub async fn serve(
+    store: RootStore,
+    listen: &Path,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), RootCaError> {
     let listener = bind_private(listen)?;
     tonic::transport::Server::builder()
         .add_service(RootCertificateAuthorityServer::new(Service { store: Arc::new(store) }))
         .serve_with_incoming_shutdown(UnixListenerStream::new(listener), shutdown)
         .await
-        .context("the root CA's server failed")
+        .map_err(|error| RootCaError::Server(channel::describe(&error)))
 }
 
 struct Service {
@@ -64,7 +68,7 @@ fn sign(store: &RootStore, request: &SignClusterCaRequest) -> Result<SignCluster
     let claimed = TrustDomain::new(&request.trust_domain)
         .map_err(|error| Status::invalid_argument(error.to_string()))?;
     let grant = store.consume(&request.token, &claimed, now).map_err(|error| match error {
-        EnrolError::Storage(_) => Status::internal(error.to_string()),
+        EnrolError::Storage(_) | EnrolError::Damaged { .. } => Status::internal(error.to_string()),
         EnrolError::Refused(_) => Status::permission_denied(error.to_string()),
     })?;
     let authority = store.authority();

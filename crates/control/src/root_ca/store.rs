@@ -5,11 +5,11 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result, bail};
 use carrick_identity::enrolment::{EnrolmentToken, Grant};
 use carrick_identity::{Certificate, CertificateAuthority, PrivateKey, TrustDomain};
 
-use super::tokens::{self, EnrolError};
+use super::error::{EnrolError, RootCaError};
+use super::tokens;
 use crate::files;
 
 const CERTIFICATE: &str = "root-cert.pem";
@@ -27,9 +27,9 @@ impl RootStore {
     ///
     /// # Errors
     /// If there is a root already: it is never replaced by this.
-    pub fn init(dir: &Path, name: &str, lifetime: Duration, now: SystemTime) -> Result<Self> {
+    pub fn init(dir: &Path, name: &str, lifetime: Duration, now: SystemTime) -> Result<Self, RootCaError> {
         if dir.join(CERTIFICATE).exists() || dir.join(KEY).exists() {
-            bail!("{} holds a root CA already; choose another folder", dir.display());
+            return Err(RootCaError::Exists { dir: dir.to_owned() });
         }
         let authority = CertificateAuthority::new_root(name, lifetime, now)?;
         files::private_dir(dir)?;
@@ -40,16 +40,14 @@ impl RootStore {
     }
 
     /// Opens the root in `dir`.
-    pub fn open(dir: &Path) -> Result<Self> {
+    pub fn open(dir: &Path) -> Result<Self, RootCaError> {
         let key = PrivateKey::from_pem(files::read(&dir.join(KEY))?.as_bytes())
-            .with_context(|| format!("cannot use {}", dir.join(KEY).display()))?;
-        let text = files::read(&dir.join(CERTIFICATE))?;
-        let certificate = match <[Certificate; 1]>::try_from(Certificate::all_from_pem(text.as_bytes())?) {
-            Ok([certificate]) => certificate,
-            Err(all) => {
-                bail!("{} holds {} certificates; a root is one", dir.join(CERTIFICATE).display(), all.len())
-            }
-        };
+            .map_err(|reason| RootCaError::Key { path: dir.join(KEY), reason })?;
+        let path = dir.join(CERTIFICATE);
+        let found = Certificate::all_from_pem(files::read(&path)?.as_bytes())
+            .map_err(|reason| RootCaError::Certificate { path: path.clone(), reason })?;
+        let [certificate] = <[Certificate; 1]>::try_from(found)
+            .map_err(|all| RootCaError::NotOne { path, count: all.len() })?;
         Ok(Self {
             dir: dir.to_owned(),
             authority: CertificateAuthority::from_parts(certificate, key, Vec::new())?,
@@ -61,7 +59,11 @@ impl RootStore {
     }
 
     /// Makes a token with which one cluster CA of `trust_domain` can be enrolled, once, within `lifetime` from now.
-    pub fn issue_token(&self, trust_domain: &TrustDomain, lifetime: Duration) -> Result<EnrolmentToken> {
+    pub fn issue_token(
+        &self,
+        trust_domain: &TrustDomain,
+        lifetime: Duration,
+    ) -> Result<EnrolmentToken, EnrolError> {
         tokens::issue(&self.dir, trust_domain, lifetime)
     }
 

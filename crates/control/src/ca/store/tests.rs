@@ -47,3 +47,21 @@ async fn a_ca_that_names_no_trust_domain_follows_an_edit_without_being_enrolled(
         assert!(is_for(&certs, &domain));
     }
 }
+
+#[tokio::test]
+async fn whoever_calls_can_tell_a_damaged_ca_from_none() {
+    let domain = TrustDomain::new("a.example").unwrap();
+    let none = tempfile::tempdir().unwrap();
+    let refused = load_or_enrol(&alone(&none), &domain).await;
+    assert!(matches!(refused, Err(CaError::NoToken { .. })), "{refused:?}");
+
+    let damaged = plugged_in();
+    std::fs::write(damaged.path().join("cacerts").join(CA_KEY), "half a k").unwrap();
+    let refused = load_or_enrol(&alone(&damaged), &domain).await;
+    assert!(matches!(refused, Err(CaError::Damaged { .. })), "{refused:?}");
+
+    let partial = plugged_in();
+    std::fs::remove_file(partial.path().join("cacerts").join(ROOT_CERT)).unwrap();
+    let refused = load_or_enrol(&alone(&partial), &domain).await;
+    assert!(matches!(refused, Err(CaError::Damaged { .. })), "{refused:?}");
+}
