@@ -13,16 +13,19 @@ use carrick_identity::ttl::TtlPolicy;
 use carrick_xds::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryServiceServer;
 use carrick_xds::pb::istio::v1::auth::istio_certificate_service_server::IstioCertificateServiceServer;
 use carrick_xds::server::MAX_REQUEST_BYTES;
-use tokio::net::{TcpListener, UdpSocket};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::ads::AdsService;
 use crate::ca::{self, CaService, ClusterCa, Enrolment, RootClient, load_or_enrol};
 use crate::callers::Callers;
 use crate::pipeline::{Pipeline, PipelineOptions};
 use crate::proxies::Proxies;
-use crate::{admin, files, names, pod_sockets};
+use crate::{admin, files, name_server, names, pod_sockets};
+
+/// The file in the state folder with what a server of names answers, see [`name_server`].
+pub const NAMES_FILE: &str = "names.json";
 
 /// What a control plane needs to know.
 #[derive(Debug, Clone)]
@@ -33,7 +36,7 @@ pub struct ControlOptions {
     pub cluster: String,
     /// The runtime's own resources: which pods there are, and by which socket each calls.
     pub resources: Vec<PathBuf>,
-    /// Where the cluster CA and allocated addresses are kept.
+    /// Where the cluster CA, allocated addresses and names are kept.
     pub state: PathBuf,
     /// The folder for the Unix sockets of proxies and agents, one for each pod: `NAME/xds.sock`, where NAME is what the runtime's own
     /// resources say of the pod.
@@ -89,28 +92,43 @@ pub async fn run(options: ControlOptions, stop: CancellationToken) -> Result<()>
         .add_service(AggregatedDiscoveryServiceServer::new(ads).max_decoding_message_size(MAX_REQUEST_BYTES))
         .add_service(IstioCertificateServiceServer::new(ca_service))
         .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
-    let dns = serve_dns(options.dns, names::tables(published.clone()), stop.clone());
-    let operator = admin::serve(&options.admin, published, proxies, stop.clone());
+    let tables = names::tables(published.clone(), Some(options.state.join(NAMES_FILE)));
+    let dns = serve_dns(options.dns, tables, stop.clone());
+    let operator = admin::serve(options.admin.clone(), published, proxies, stop.clone());
 
     tokio::select! {
-        result = grpc => result.context("the server for proxies failed"),
-        result = dns => result.context("DNS failed"),
-        result = operator => result.context("the operator's socket failed"),
+        result = apart(grpc) => result.context("the server for proxies failed"),
+        result = apart(dns) => result.context("DNS failed"),
+        result = apart(operator) => result.context("the operator's socket failed"),
         never = pipeline.run() => match never {},
         never = following => match never {},
         () = stop.cancelled() => Ok(()),
     }
 }
 
+/// Something that serves, on a task of its own: what the others do does not hold it up.
+async fn apart<E>(serving: impl Future<Output = Result<(), E>> + Send + 'static) -> Result<()>
+where
+    E: Into<anyhow::Error> + Send + 'static,
+{
+    match AbortOnDropHandle::new(tokio::spawn(serving)).await {
+        Ok(ended) => ended.map_err(Into::into),
+        Err(failed) => Err(failed.into()),
+    }
+}
+
 async fn serve_dns(
     address: Option<SocketAddr>,
-    (tables, resolvers): names::Tables,
+    tables: names::Tables,
     stop: CancellationToken,
 ) -> Result<()> {
-    let Some(address) = address else { return std::future::pending().await };
-    let udp = UdpSocket::bind(address).await.with_context(|| format!("cannot listen on {address}/udp"))?;
-    let tcp = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}/tcp"))?;
-    carrick_dns::serve(udp, tcp, tables, resolvers, carrick_dns::Settings::default(), stop.cancelled_owned())
-        .await;
-    Ok(())
+    match address {
+        Some(address) => name_server::serve(address, tables, stop).await,
+        // The tables are kept up to date for others.
+        None => {
+            stop.cancelled().await;
+            drop(tables);
+            Ok(())
+        }
+    }
 }
