@@ -124,6 +124,8 @@ pub struct FleetStatus {
     pub system: BTreeMap<String, Process>,
     /// Findings in the newest files, by cluster; clusters without any are left out.
     pub findings: BTreeMap<String, Vec<Finding>>,
+    /// Clusters whose control plane does not answer.
+    pub silent: Vec<String>,
 }
 
 /// One pod, and how its proxy stands with its control plane.
@@ -143,6 +145,8 @@ pub enum Configuration {
     /// There is no proxy.
     None,
     NotConnected,
+    /// The control plane does not answer.
+    Unknown,
     /// A newer one is on its way.
     Behind,
     Newest,

@@ -60,6 +60,8 @@ pub enum Command {
     Proxy(ProxyArgs),
     /// Run one cluster's control plane
     Control(ControlArgs),
+    /// Answer DNS from what a control plane keeps on disk
+    NameServer(NameServerArgs),
     /// Stand beside a proxy: get its certificate, write its bootstrap, run it
     Agent(AgentArgs),
     /// The root of trust: make one, hand out enrolment tokens, sign cluster CAs
@@ -287,6 +289,16 @@ pub struct ControlArgs {
     /// Have proxies log in JSON everything that a path is measured by
     #[arg(long)]
     pub flow_log: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct NameServerArgs {
+    /// What a control plane keeps: `names.json` in its state folder
+    #[arg(long, value_name = "FILE")]
+    pub names: PathBuf,
+    /// Where DNS is served, UDP and TCP
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: std::net::SocketAddr,
 }
 
 #[derive(Debug, Args)]

@@ -41,6 +41,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Demo(args) => on_runtime(demo::run(args, style, &cli.log)),
         Command::Bootstrap(args) => on_runtime(bootstrap::run(args)),
         Command::Control(args) => on_runtime(daemons::control(args)),
+        Command::NameServer(args) => on_runtime(daemons::name_server(args)),
         Command::Agent(args) => on_runtime(daemons::agent(args)),
         Command::RootCa(command) => on_runtime(daemons::root_ca(command)),
         Command::App(args) => on_runtime(crate::app::run(args)).map(|()| ExitCode::SUCCESS),
@@ -76,6 +77,7 @@ fn holds_keys(command: &Command) -> bool {
         | Command::Explain(_)
         | Command::Config(_)
         | Command::Bootstrap(_)
+        | Command::NameServer(_)
         | Command::App(_) => false,
     }
 }

@@ -7,7 +7,7 @@ pub mod layout;
 pub mod plan;
 pub mod pods;
 
-mod http;
+pub mod http;
 
 pub mod envoy;
 mod networks;

@@ -3,7 +3,7 @@
 //! It must not know who asks; whoever may open the socket may read.
 
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ struct Facts {
 
 /// Serves until `stop` is cancelled.
 pub async fn serve(
-    socket: &Path,
+    socket: PathBuf,
     published: watch::Receiver<Arc<Published>>,
     proxies: Arc<Proxies>,
     stop: CancellationToken,
@@ -44,7 +44,7 @@ pub async fn serve(
         .route("/resolve", get(resolve))
         .route("/services", get(services))
         .with_state(Facts { published, proxies });
-    let listener = bind_private(socket)?;
+    let listener = bind_private(&socket)?;
     axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 

@@ -14,6 +14,7 @@ use carrick_xds::pb::envoy::service::discovery::v3::{
 use carrick_xds::server::{DeltaSession, Event, SotwSession};
 use carrick_xds::{ProxyResources, ResourceType};
 use tokio::sync::watch;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::callers::Callers;
@@ -60,6 +61,7 @@ impl AdsService {
             workload,
             node: None,
             resources: ProxyResources::default(),
+            making: None,
             published: self.published.clone(),
             connection: None,
             proxies: self.proxies.clone(),
@@ -76,6 +78,8 @@ struct ProxySource {
     /// The proxy by our own record of its pod, once the first request has said that it is that pod's.
     node: Option<ProxyNode>,
     resources: ProxyResources,
+    /// The translation that is being made, and of which version.
+    making: Option<(u64, JoinHandle<ProxyResources>)>,
     published: watch::Receiver<Arc<Published>>,
     connection: Option<Connection>,
     proxies: Arc<Proxies>,
@@ -126,19 +130,32 @@ impl ProxySource {
         known.map(|meta| format!("{} {}", meta.resource_name(), meta.source)).collect()
     }
 
-    fn rebuild(&mut self) {
-        let published = self.published.borrow_and_update().clone();
-        self.follow_record();
-        let Some(node) = &self.node else { return };
-        self.resources = resources_for(&self.translations, &published, node);
+    /// Translates the newest snapshot, off the tasks that serve: it can take seconds, and others must not wait for it. Cancel-safe.
+    async fn rebuild(&mut self) {
+        if self.making.is_none() {
+            let published = self.published.borrow_and_update().clone();
+            self.follow_record();
+            let Some(node) = &self.node else { return };
+            let (node, translations) = (node.clone(), self.translations.clone());
+            let version = published.version;
+            let task = spawn_blocking(move || resources_for(&translations, &published, &node));
+            self.making = Some((version, task));
+        }
+        let Some((version, task)) = &mut self.making else { return };
+        let (version, made) = (*version, task.await);
+        self.making = None;
+        match made {
+            Ok(resources) => self.resources = resources,
+            Err(panic) => return tracing::error!("the translation failed: {panic}"),
+        }
         if let Some(connection) = &self.connection {
-            connection.sent(published.version);
+            connection.sent(version);
         }
     }
 }
 
 impl Source for ProxySource {
-    fn connected(&mut self, node: Option<&Node>) -> Result<(), Status> {
+    async fn connected(&mut self, node: Option<&Node>) -> Result<(), Status> {
         if self.node.is_some() {
             return Ok(());
         }
@@ -147,7 +164,7 @@ impl Source for ProxySource {
         let admitted = self.admit(node).map_err(Status::permission_denied)?;
         self.connection = Some(self.proxies.connected(&admitted.id(), &node.user_agent_name));
         self.node = Some(admitted);
-        self.rebuild();
+        self.rebuild().await;
         Ok(())
     }
 
@@ -160,11 +177,11 @@ impl Source for ProxySource {
     }
 
     async fn changed(&mut self) {
-        match self.published.changed().await {
-            Ok(()) => self.rebuild(),
+        if self.making.is_none() && self.published.changed().await.is_err() {
             // The pipeline has ended; the proxy keeps what it has.
-            Err(_) => std::future::pending().await,
+            std::future::pending().await
         }
+        self.rebuild().await;
     }
 
     fn event(&mut self, event: Event) {

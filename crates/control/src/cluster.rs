@@ -13,16 +13,19 @@ use carrick_identity::ttl::TtlPolicy;
 use carrick_xds::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryServiceServer;
 use carrick_xds::pb::istio::v1::auth::istio_certificate_service_server::IstioCertificateServiceServer;
 use carrick_xds::server::MAX_REQUEST_BYTES;
-use tokio::net::{TcpListener, UdpSocket};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::ads::AdsService;
 use crate::ca::{self, CaError, CaService, ClusterCa, Enrolment, RootClient, load_or_enrol};
 use crate::callers::Callers;
 use crate::pipeline::{Pipeline, PipelineError, PipelineOptions};
 use crate::proxies::Proxies;
-use crate::{admin, channel, files, names, pod_sockets};
+use crate::{admin, channel, files, name_server, names, pod_sockets};
+
+/// The file in the state folder with what a server of names answers, see [`name_server`].
+pub const NAMES_FILE: &str = "names.json";
 
 /// What a control plane needs to know.
 #[derive(Debug, Clone)]
@@ -33,7 +36,7 @@ pub struct ControlOptions {
     pub cluster: String,
     /// The runtime's own resources: which pods there are, and by which socket each calls.
     pub resources: Vec<PathBuf>,
-    /// Where the cluster CA and allocated addresses are kept.
+    /// Where the cluster CA, allocated addresses and names are kept.
     pub state: PathBuf,
     /// The folder for the Unix sockets of proxies and agents, one for each pod: `NAME/xds.sock`, where NAME is what the runtime's own
     /// resources say of the pod.
@@ -106,31 +109,46 @@ pub async fn run(options: ControlOptions, stop: CancellationToken) -> Result<(),
         .add_service(AggregatedDiscoveryServiceServer::new(ads).max_decoding_message_size(MAX_REQUEST_BYTES))
         .add_service(IstioCertificateServiceServer::new(ca_service))
         .serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
-    let dns = serve_dns(options.dns, names::tables(published.clone()), stop.clone());
-    let operator = admin::serve(&options.admin, published, proxies, stop.clone());
+    let tables = names::tables(published.clone(), Some(options.state.join(NAMES_FILE)));
+    let dns = serve_dns(options.dns, tables, stop.clone());
+    let operator = admin::serve(options.admin.clone(), published, proxies, stop.clone());
 
     tokio::select! {
-        result = grpc => result.map_err(|error| ControlError::Server(channel::describe(&error))),
-        result = dns => result.map_err(ControlError::Dns),
-        result = operator => result.map_err(ControlError::Operator),
+        result = apart(grpc) => result.map_err(|error| ControlError::Server(channel::describe(&error))),
+        result = apart(dns) => result.map_err(ControlError::Dns),
+        result = apart(operator) => result.map_err(ControlError::Operator),
         never = pipeline.run() => match never {},
         never = following => match never {},
         () = stop.cancelled() => Ok(()),
     }
 }
 
+/// Something that serves, on a task of its own: what the others do does not hold it up.
+async fn apart<E: Send + 'static>(
+    serving: impl Future<Output = Result<(), E>> + Send + 'static,
+) -> Result<(), E> {
+    match AbortOnDropHandle::new(tokio::spawn(serving)).await {
+        Ok(ended) => ended,
+        Err(failed) => match failed.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is shutting down, and this with it.
+            Err(_cancelled) => std::future::pending().await,
+        },
+    }
+}
+
 async fn serve_dns(
     address: Option<SocketAddr>,
-    (tables, resolvers): names::Tables,
+    tables: names::Tables,
     stop: CancellationToken,
 ) -> io::Result<()> {
-    let Some(address) = address else { return std::future::pending().await };
-    let named = |protocol| {
-        move |error: io::Error| io::Error::new(error.kind(), format!("{address}/{protocol}: {error}"))
-    };
-    let udp = UdpSocket::bind(address).await.map_err(named("udp"))?;
-    let tcp = TcpListener::bind(address).await.map_err(named("tcp"))?;
-    carrick_dns::serve(udp, tcp, tables, resolvers, carrick_dns::Settings::default(), stop.cancelled_owned())
-        .await;
-    Ok(())
+    match address {
+        Some(address) => name_server::serve(address, tables, stop).await,
+        // The tables are kept up to date for others.
+        None => {
+            stop.cancelled().await;
+            drop(tables);
+            Ok(())
+        }
+    }
 }

@@ -30,6 +30,7 @@ pub mod agent;
 
 mod admin;
 pub mod findings;
+pub mod name_server;
 mod names;
 
 mod channel;

@@ -112,7 +112,21 @@ impl Pipeline {
     pub async fn run(mut self) -> Infallible {
         loop {
             any_changed(&mut self.sources).await;
-            if let Err(error) = self.advance() {
+            // Reading and building can take seconds, and those who serve must not wait for it.
+            let building = tokio::task::spawn_blocking(move || {
+                let outcome = self.advance();
+                (self, outcome)
+            });
+            let outcome;
+            (self, outcome) = match building.await {
+                Ok(built) => built,
+                Err(failed) => match failed.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    // The runtime ends, and everything with it.
+                    Err(_) => std::future::pending().await,
+                },
+            };
+            if let Err(error) = outcome {
                 tracing::error!("the change was not applied: {error}");
             }
         }

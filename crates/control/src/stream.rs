@@ -22,7 +22,7 @@ pub type Responses<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// What delta and state-of-the-world sessions have in common.
 pub trait Session: Send + 'static {
-    type Request: Send + 'static;
+    type Request: Send + Sync + 'static;
     type Response: Send + 'static;
 
     fn node(request: &Self::Request) -> Option<&Node>;
@@ -41,7 +41,7 @@ pub trait Session: Send + 'static {
 /// Where a stream's resources come from.
 pub trait Source: Send + 'static {
     /// A request came, perhaps with the proxy's node (the first one has it). An error ends the stream.
-    fn connected(&mut self, node: Option<&Node>) -> Result<(), Status>;
+    fn connected(&mut self, node: Option<&Node>) -> impl Future<Output = Result<(), Status>> + Send;
     /// The proxy asks for these names; they are there when this returns, if they can be had.
     fn asked(&mut self, names: &[String]);
     fn resources(&self) -> &ProxyResources;
@@ -74,7 +74,7 @@ async fn run<S: Session>(
             request = requests.next() => {
                 // A broken connection and a finished one are the same to us: the proxy comes back and says what it has.
                 let Some(Ok(request)) = request else { return };
-                if let Err(status) = source.connected(S::node(&request)) {
+                if let Err(status) = source.connected(S::node(&request)).await {
                     // If the stream is gone nobody is left to be told; the same below.
                     let _ = sender.send(Err(status)).await;
                     return;

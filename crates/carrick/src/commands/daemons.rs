@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result};
 use carrick_control::agent::{self, AgentOptions};
 use carrick_control::cluster::{self, ControlOptions};
+use carrick_control::name_server::{self, NameServerOptions};
 use carrick_control::root_ca::{self, RootStore};
 use carrick_identity::TrustDomain;
 use carrick_proxy::accept::check_resources;
@@ -15,7 +16,7 @@ use carrick_translate::{NodeKind, ProxyNode};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::args::{AgentArgs, ControlArgs, ProxyArgs, RootCaCommand, SuperviseArgs};
+use crate::args::{AgentArgs, ControlArgs, NameServerArgs, ProxyArgs, RootCaCommand, SuperviseArgs};
 use crate::fleet::envoy::Envoy;
 use crate::fleet::programs::NodeFacts;
 use crate::fleet::supervisor::{self, SupervisorOptions};
@@ -74,6 +75,12 @@ pub async fn control(args: ControlArgs) -> Result<ExitCode> {
         flow_log: args.flow_log,
     };
     cluster::run(options, stop_on_signals()?).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub async fn name_server(args: NameServerArgs) -> Result<ExitCode> {
+    let options = NameServerOptions { names: args.names, listen: args.listen };
+    name_server::run(options, stop_on_signals()?).await?;
     Ok(ExitCode::SUCCESS)
 }
 

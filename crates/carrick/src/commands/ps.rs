@@ -1,6 +1,6 @@
 //! `carrick ps`: what runs, whether every proxy has its configuration, and what is wrong with the operator's files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
@@ -8,6 +8,7 @@ use anyhow::Result;
 use carrick_api::Kind;
 use carrick_api::control::Status;
 use carrick_api::fleet::{Configuration, Fleet, FleetStatus, Pod, PodStatus, Process};
+use futures_util::future::join_all;
 
 use super::{describe_refusal, paths, print, print_document};
 use crate::args::PsArgs;
@@ -28,18 +29,23 @@ pub async fn run(args: PsArgs, style: Style) -> Result<ExitCode> {
 
 /// What runs, and the findings as a person reads them.
 async fn look(federation: &Federation, fleet: Fleet) -> (FleetStatus, String) {
-    let mut clusters: BTreeMap<String, Option<Status>> = BTreeMap::new();
-    for pod in &fleet.pods {
-        if !clusters.contains_key(&pod.cluster) {
-            // A control plane that does not answer is shown by its proxies' not being connected.
-            clusters.insert(pod.cluster.clone(), federation.status(&pod.cluster, None).await.ok());
-        }
-    }
+    let names: BTreeSet<String> = fleet.pods.iter().map(|pod| pod.cluster.clone()).collect();
+    let asked = names.into_iter().map(|name| async {
+        let status = federation.status(&name, None).await.ok();
+        (name, status)
+    });
+    // All at once: several that do not answer cost the time of one.
+    let clusters: BTreeMap<String, Option<Status>> = join_all(asked).await.into_iter().collect();
     let pods = fleet.pods.into_iter().map(|pod| {
-        let status = clusters.get(&pod.cluster).and_then(Option::as_ref);
-        PodStatus { configuration: configuration(&pod, status), pod }
+        let configuration = match clusters.get(&pod.cluster).and_then(Option::as_ref) {
+            None if pod.has_proxy => Configuration::Unknown,
+            status => configuration(&pod, status),
+        };
+        PodStatus { configuration, pod }
     });
     let pods = pods.collect();
+    let silent =
+        clusters.iter().filter(|(_, status)| status.is_none()).map(|(name, _)| name.clone()).collect();
     let known = clusters.into_iter().filter_map(|(name, status)| Some((name, status?)));
     let (mut findings, mut rendered) = (BTreeMap::new(), String::new());
     for (name, status) in known.filter(|(_, status)| !status.rendered.is_empty()) {
@@ -47,7 +53,7 @@ async fn look(federation: &Federation, fleet: Fleet) -> (FleetStatus, String) {
         let _ = write!(rendered, "\n{name}:\n{}", status.rendered);
         findings.insert(name, status.diagnostics);
     }
-    (FleetStatus { name: fleet.name, pods, system: fleet.system, findings }, rendered)
+    (FleetStatus { name: fleet.name, pods, system: fleet.system, findings, silent }, rendered)
 }
 
 fn configuration(pod: &Pod, status: Option<&Status>) -> Configuration {
@@ -105,6 +111,9 @@ fn table(shown: &FleetStatus, style: Style) -> String {
             }
         }
     }
+    for name in &shown.silent {
+        let _ = writeln!(text, "{name}: the control plane does not answer; what runs goes on");
+    }
     text
 }
 
@@ -112,6 +121,7 @@ fn describe_configuration(configuration: &Configuration) -> String {
     match configuration {
         Configuration::None => "-".into(),
         Configuration::NotConnected => "not connected".into(),
+        Configuration::Unknown => "unknown".into(),
         Configuration::Behind => "behind".into(),
         Configuration::Newest => "newest".into(),
         Configuration::Refused { refused } => format!("{} refused", refused.len()),

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{daemons, describe_refusal, paths, progress};
 use crate::args::UpArgs;
 use crate::fleet::client::Federation;
+use crate::fleet::http::Silent;
 use crate::fleet::layout::RunDir;
 use crate::fleet::outer::{self, Running};
 use crate::fleet::plan;
@@ -82,9 +83,9 @@ pub async fn stay(running: Running, stop: &CancellationToken) -> Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-/// Completes when the supervisor's socket no longer answers.
+/// Completes when the supervisor's socket is gone. One that is there and says nothing is still there.
 async fn gone(federation: &Federation) {
-    while federation.ps().await.is_ok() {
+    while federation.ps().await.map_or_else(|error| error.is::<Silent>(), |_| true) {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }

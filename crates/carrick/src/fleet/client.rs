@@ -12,7 +12,7 @@ use carrick_api::trace::Rule;
 use carrick_proxy::flow::FlowRecord;
 use hyper::Method;
 
-use super::http::{connect, escape, get, get_json, send};
+use super::http::{LONG_PATIENCE, PATIENCE, Silent, ask_json, connect, escape, get, send, wait_json};
 use super::layout::RunDir;
 use crate::envoy_log;
 
@@ -28,13 +28,15 @@ impl Federation {
     }
 
     pub async fn ps(&self) -> Result<Fleet> {
-        get_json(&self.run.supervisor(), "/ps").await
+        ask_json(&self.run.supervisor(), "/ps").await
     }
 
     /// An answer of a proxy's admin interface.
     pub async fn fetch(&self, pod: &PodName, path: &str) -> Result<String> {
         let query = query(pod)?;
-        get(&self.run.supervisor(), &format!("/fetch?{query}&path={}", escape(path))).await
+        // The supervisor bounds the proxy's part; a large dump takes its time on the way through it.
+        let path = format!("/fetch?{query}&path={}", escape(path));
+        get(&self.run.supervisor(), &path, LONG_PATIENCE).await
     }
 
     /// What a pod's proxy recorded after the record numbered `since`.
@@ -74,16 +76,22 @@ impl Federation {
     }
 
     pub async fn entry(&self, pod: &PodName) -> Result<carrick_local::PodEntry> {
-        get_json(&self.run.supervisor(), &format!("/entry?{}", query(pod)?)).await
+        ask_json(&self.run.supervisor(), &format!("/entry?{}", query(pod)?)).await
     }
 
     /// The resource behind a path in a proxy's record.
-    pub async fn resolve(&self, cluster: &str, path: &str) -> Rule {
-        match get_json::<Resolved>(&self.run.admin(cluster), &format!("/resolve?path={}", escape(path))).await
-        {
-            Ok(found) => Rule { resource: found.resource, place: Some(found.place) },
-            // What the control plane does not know any more keeps the name that the proxy knows.
-            Err(_) => Rule { resource: path.to_owned(), place: None },
+    ///
+    /// # Errors
+    /// [`Silent`]: there is no sense in asking this control plane again.
+    pub async fn resolve(&self, cluster: &str, path: &str) -> Result<Rule, Silent> {
+        let query = format!("/resolve?path={}", escape(path));
+        match ask_json::<Resolved>(&self.run.admin(cluster), &query).await {
+            Ok(found) => Ok(Rule { resource: found.resource, place: Some(found.place) }),
+            Err(error) => match error.downcast::<Silent>() {
+                Ok(silent) => Err(silent),
+                // What the control plane does not know any more keeps the name that the proxy knows.
+                Err(_) => Ok(Rule { resource: path.to_owned(), place: None }),
+            },
         }
     }
 
@@ -91,7 +99,11 @@ impl Federation {
     pub async fn status(&self, cluster: &str, known: Option<(u64, u64)>) -> Result<Status> {
         let query = known
             .map_or_else(String::new, |(version, refusals)| format!("?after={version}&refusals={refusals}"));
-        get_json(&self.run.admin(cluster), &format!("/status{query}")).await
+        let path = format!("/status{query}");
+        match known {
+            None => ask_json(&self.run.admin(cluster), &path).await,
+            Some(_) => wait_json(&self.run.admin(cluster), &path).await,
+        }
     }
 
     /// The supervisor's process number as this process sees it.
@@ -102,8 +114,14 @@ impl Federation {
     }
 
     pub async fn down(&self) -> Result<()> {
-        let stream = connect(&self.run.supervisor()).await?;
-        let (status, text) = send(stream, Method::POST, "/down").await?;
+        let socket = self.run.supervisor();
+        let (status, text) =
+            send(connect(&socket).await?, Method::POST, "/down", PATIENCE).await.with_context(|| {
+                format!(
+                    "the supervisor at {} was asked to stop; ending `carrick up` ends everything",
+                    socket.display()
+                )
+            })?;
         if !status.is_success() {
             bail!("the supervisor answered {status}: {text}");
         }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use carrick_control::cluster::NAMES_FILE;
 use carrick_local::{Output, Privileges, ProcessPlan, Restart};
 use serde::{Deserialize, Serialize};
 
@@ -54,7 +55,7 @@ pub fn root_ca(run: &RunDir) -> ProcessPlan {
 }
 
 /// Its pod shows it the cluster's own folders, see [`super::networks::control_plane`].
-pub fn control(run: &RunDir, folder: &Path, cluster: &str, address: Ipv4Addr) -> ProcessPlan {
+pub fn control(run: &RunDir, folder: &Path, cluster: &str) -> ProcessPlan {
     let mut words = vec!["control".to_owned()];
     let mut add = |option: &str, value: String| words.extend([option.to_owned(), value]);
     add("--federation", text(&federation_file(folder)));
@@ -63,11 +64,18 @@ pub fn control(run: &RunDir, folder: &Path, cluster: &str, address: Ipv4Addr) ->
     add("--state", in_pod("state"));
     add("--proxies", in_pod("cluster/proxies"));
     add("--admin", in_pod("cluster/admin.sock"));
-    add("--dns", SocketAddr::from((address, DNS_PORT)).to_string());
     add("--root-ca", in_pod("root-ca/ca.sock"));
     add("--token", in_pod("cluster/enrolment-token"));
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     own("control", &words, Privileges::App, run.system_log(&format!("{cluster}.control")))
+}
+
+/// The resolver of a cluster's pods, apart from the control plane: names must not go when that one does.
+pub fn name_server(run: &RunDir, cluster: &str, address: Ipv4Addr) -> ProcessPlan {
+    let names = in_pod(&format!("state/{NAMES_FILE}"));
+    let listen = SocketAddr::from((address, DNS_PORT)).to_string();
+    let words = ["name-server", "--names", &names, "--listen", &listen];
+    own("dns", &words, Privileges::App, run.system_log(&format!("{cluster}.dns")))
 }
 
 /// The agent, which runs the proxy: Carrick's, or this Envoy.

@@ -181,13 +181,15 @@ impl Runtime {
         for cluster in &plan.clusters {
             let name = &cluster.spec.name;
             let pod = networks::control_plane(&self.networks, name, address, &plan.folder, &dirs)?;
-            let mut program = programs::control(&self.run, &plan.folder, name, address);
+            let mut program = programs::control(&self.run, &plan.folder, name);
             if let Some(ttl) = workload_ttl {
                 program.argv.extend(["--workload-ttl".into(), ttl.to_string()]);
             }
             if self.envoy.is_some() {
                 program.argv.push("--flow-log".into());
             }
+            let names = Process::start(&pod, programs::name_server(&self.run, name, address))?;
+            self.system.push((format!("{name}/dns"), pod.clone(), names));
             let process = Process::start(&pod, program)?;
             self.system.push((format!("{name}/control"), pod, process));
         }

@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -19,16 +20,21 @@ use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
 use super::http;
-use super::runtime::Shared;
+use super::runtime::{Runtime, Shared};
 
 /// The port of a proxy's admin interface, on the pod's loopback.
 pub const ADMIN_PORT: u16 = 15000;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a proxy's admin interface may take to accept, and again for each part of its answer.
+const PROXY_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long to wait for whoever changes the fleet just now, before what it was before is told.
+const BUSY: Duration = Duration::from_millis(300);
 
 #[derive(Clone)]
 struct Facts {
     runtime: Shared,
     stop: CancellationToken,
+    /// What was told last.
+    last: Arc<Mutex<Option<Fleet>>>,
 }
 
 /// Serves until `stop` is cancelled, which `POST /down` does too.
@@ -38,14 +44,31 @@ pub async fn serve(socket: PathBuf, runtime: Shared, stop: CancellationToken) ->
         .route("/entry", get(entry))
         .route("/fetch", get(fetch))
         .route("/down", post(down))
-        .with_state(Facts { runtime, stop: stop.clone() });
+        .with_state(Facts { runtime, stop: stop.clone(), last: Arc::default() });
     let listener = UnixListener::from_std(carrick_files::listen_private(&socket)?)?;
     axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await?;
     Ok(())
 }
 
 async fn ps(State(facts): State<Facts>) -> Json<Fleet> {
-    let runtime = facts.runtime.lock().await;
+    let busy = tokio::time::timeout(BUSY, facts.runtime.lock()).await;
+    let last = || facts.last.lock().unwrap_or_else(PoisonError::into_inner);
+    let runtime = match busy {
+        Ok(runtime) => runtime,
+        Err(_elapsed) => {
+            let told = last().clone();
+            if let Some(told) = told {
+                return Json(told);
+            }
+            facts.runtime.lock().await
+        }
+    };
+    let told = told(&runtime);
+    *last() = Some(told.clone());
+    Json(told)
+}
+
+fn told(runtime: &Runtime) -> Fleet {
     let pods = runtime.pods.values().map(|running| fleet::Pod {
         cluster: running.cluster.clone(),
         namespace: running.spec.namespace.clone(),
@@ -61,7 +84,7 @@ async fn ps(State(facts): State<Facts>) -> Json<Fleet> {
             .collect(),
     });
     let system = runtime.system.iter().map(|(name, _, process)| (name.clone(), row(process.status())));
-    Json(Fleet { name: runtime.name.clone(), pods: pods.collect(), system: system.collect() })
+    Fleet { name: runtime.name.clone(), pods: pods.collect(), system: system.collect() }
 }
 
 fn row(status: Status) -> fleet::Process {
@@ -115,7 +138,7 @@ async fn fetch(
     let pod = find(&facts, &name).await?;
     let failed = |error: anyhow::Error| (StatusCode::BAD_GATEWAY, format!("{error:#}"));
     let address = SocketAddr::from(([127, 0, 0, 1], ADMIN_PORT));
-    let stream = tokio::task::spawn_blocking(move || pod.connect(address, CONNECT_TIMEOUT))
+    let stream = tokio::task::spawn_blocking(move || pod.connect(address, PROXY_TIMEOUT))
         .await
         .map_err(|error| failed(error.into()))?
         .and_then(|stream| stream.set_nonblocking(true).map(|()| stream))
@@ -123,7 +146,9 @@ async fn fetch(
         .map_err(|error| {
             failed(anyhow::Error::new(error).context("the proxy's admin interface does not answer"))
         })?;
-    let (status, body) = http::get_over(stream, &fetch.path).await.map_err(failed)?;
+    let (status, body) = http::get_over(stream, &fetch.path, PROXY_TIMEOUT)
+        .await
+        .map_err(|error| failed(error.context("of the proxy's admin interface")))?;
     match status.is_success() {
         true => Ok(body),
         false => Err((StatusCode::BAD_GATEWAY, format!("the proxy answered {status}: {body}"))),

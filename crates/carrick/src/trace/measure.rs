@@ -2,13 +2,14 @@
 //!
 //! It must not know which path the request should take.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use carrick_api::fleet::Pod;
 use carrick_api::trace::{Client, Path, Rule, Trace};
 use carrick_local::Privileges;
+use futures_util::future::join_all;
 
 use super::path::{self, Observation};
 use crate::fleet::client::Federation;
@@ -34,9 +35,16 @@ pub async fn request(federation: &Federation, pod: &Pod, url: &str) -> Result<Tr
     let fleet = federation.ps().await?;
     let proxies: Vec<&Pod> = fleet.pods.iter().filter(|row| row.has_proxy).collect();
     let mut before = BTreeMap::new();
-    for row in &proxies {
-        let last = federation.flows(row, 0).await?.last().map_or(0, |record| record.sequence);
-        before.insert(key(row), last);
+    let mut answering = Vec::new();
+    for (row, records) in flows(federation, &proxies).await {
+        match records {
+            Ok(records) => {
+                before.insert(key(row), records.last().map_or(0, |record| record.sequence));
+                answering.push(row);
+            }
+            // The path is shown as far as the others saw it.
+            Err(error) => tracing::warn!("{}/{}: {error:#}", row.cluster, row.pod),
+        }
     }
     let response = match curl(federation, pod, url).await? {
         Some(response) => response,
@@ -45,10 +53,10 @@ pub async fn request(federation: &Federation, pod: &Pod, url: &str) -> Result<Tr
     let deadline = tokio::time::Instant::now() + PATIENCE;
     let path = loop {
         let mut seen = Vec::new();
-        for row in &proxies {
+        // A connection that is kept open was recorded before; its records are needed to join.
+        for (row, records) in flows(federation, &answering).await {
             let since = before.get(&key(row)).copied().unwrap_or(0);
-            // A connection that is kept open was recorded before; its records are needed to join.
-            let records = federation.flows(row, 0).await?;
+            let records = records.unwrap_or_default();
             seen.extend(
                 records.into_iter().map(|record| (record.sequence > since, observation(row, record))),
             );
@@ -81,6 +89,14 @@ pub async fn request(federation: &Federation, pod: &Pod, url: &str) -> Result<Tr
     })
 }
 
+/// What each of these proxies recorded. All are asked at once: several that do not answer cost the time of one.
+async fn flows<'a>(
+    federation: &Federation,
+    rows: &[&'a Pod],
+) -> Vec<(&'a Pod, Result<Vec<carrick_proxy::flow::FlowRecord>>)> {
+    join_all(rows.iter().map(|row| async { (*row, federation.flows(row, 0).await) })).await
+}
+
 fn key(row: &Pod) -> (String, String, String) {
     (row.cluster.clone(), row.namespace.clone(), row.pod.clone())
 }
@@ -98,6 +114,7 @@ fn observation(row: &Pod, record: carrick_proxy::flow::FlowRecord) -> Observatio
 /// Joins, with every rule's name and place as the control planes know them.
 async fn join(federation: &Federation, first: &Observation, all: &[Observation]) -> Path {
     let mut rules = BTreeMap::new();
+    let mut silent = BTreeSet::new();
     for seen in all {
         for path in [&seen.record.chain_rule, &seen.record.route_rule, &seen.record.cluster_rule]
             .into_iter()
@@ -105,7 +122,17 @@ async fn join(federation: &Federation, first: &Observation, all: &[Observation])
         {
             let key = (seen.cluster.clone(), path.clone());
             if let std::collections::btree_map::Entry::Vacant(unknown) = rules.entry(key) {
-                unknown.insert(federation.resolve(&seen.cluster, path).await);
+                if silent.contains(&seen.cluster) {
+                    continue;
+                }
+                match federation.resolve(&seen.cluster, path).await {
+                    Ok(rule) => {
+                        unknown.insert(rule);
+                    }
+                    Err(_) => {
+                        silent.insert(seen.cluster.clone());
+                    }
+                }
             }
         }
     }

@@ -19,4 +19,5 @@ mod layers;
 mod original;
 mod outsiders;
 mod separation;
+mod stayup;
 mod tidy;

@@ -94,7 +94,7 @@ impl Wanted {
 }
 
 impl Source for Wanted {
-    fn connected(&mut self, _: Option<&Node>) -> Result<(), Status> {
+    async fn connected(&mut self, _: Option<&Node>) -> Result<(), Status> {
         Ok(())
     }
 

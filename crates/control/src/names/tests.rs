@@ -19,7 +19,7 @@ fn state(version: u64, suffix: &str, resolvers: &[&str]) -> Arc<Published> {
 #[tokio::test]
 async fn resolvers_follow_an_edit_like_the_table_does() {
     let (publish, published) = watch::channel(state(1, "global", &["192.0.2.53"]));
-    let (mut tables, mut resolvers) = tables(published);
+    let (mut tables, mut resolvers) = tables(published, None);
     let first = resolvers.wait_for(|now| !now.is_empty()).await.unwrap().clone();
     assert_eq!(first, ["192.0.2.53:53".parse().unwrap()]);
 

@@ -29,7 +29,7 @@ pub async fn follow(admin: PathBuf, network: Network) {
 }
 
 async fn next(admin: &std::path::Path, known: u64, network: &Network) -> Result<u64> {
-    let answer: Services = http::get_json(admin, &format!("/services?after={known}")).await?;
+    let answer: Services = http::wait_json(admin, &format!("/services?after={known}")).await?;
     if answer.version != known {
         network.set_services(&rules(&answer.services))?;
     }
