@@ -15,7 +15,7 @@ use crate::source::Location;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// The resource is not applied; or, of a rule of [`crate::analyze`], what it asks for can never work.
+    /// The resource is not applied; or, of a rule of `carrick-analyze`, what it asks for can never work.
     Error,
     /// The resource is applied, and probably does not do what its author wanted.
     Warning,
@@ -24,7 +24,7 @@ pub enum Severity {
 /// One finding in the operator's configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
-    /// A stable code such as `CRK201` (see [`codes`]) or `CRK101` (see [`crate::analyze::RULES`]).
+    /// A stable code such as `CRK201` (see [`codes`]) or `CRK101` (a rule of `carrick-analyze`).
     pub code: &'static str,
     pub severity: Severity,
     pub location: Location,

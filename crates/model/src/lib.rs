@@ -6,7 +6,7 @@
 //! Reading order: [`source`] and [`diagnostic`] (where, and what is wrong), [`resource`] and [`resources`]
 //! (what an operator can write), [`parse`] (text -> resources), [`federation`] (which cluster gets what),
 //! [`mesh`] and [`addresses`] (settings and address allocation), [`snapshot`] (what can be asked of a mesh),
-//! `validate` and [`build()`](build()) (resources -> [`MeshSnapshot`]), [`analyze`](mod@analyze) (what is wrong with the whole).
+//! `validate` and [`build()`](build()) (resources -> [`MeshSnapshot`]).
 
 #![warn(unreachable_pub)]
 
@@ -37,8 +37,6 @@ mod validate;
 pub mod snapshot;
 
 mod build;
-
-pub mod analyze;
 
 pub use addresses::AddressTable;
 pub use build::build;

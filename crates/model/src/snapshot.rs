@@ -332,18 +332,23 @@ impl MeshSnapshot {
         self.inventory.by_path.get(config_path).map(AnyResource::meta)
     }
 
-    /// The applied resources by kind, as they were written.
-    pub(crate) fn inventory(&self) -> &Inventory {
-        &self.inventory
+    /// All DestinationRules as they were written, oldest first.
+    pub fn destination_rules(&self) -> &[Arc<Resource<DestinationRule>>] {
+        &self.inventory.destination_rules
+    }
+
+    /// All ServiceEntries as they were written, oldest first.
+    pub fn service_entries(&self) -> &[Arc<Resource<ServiceEntry>>] {
+        &self.inventory.service_entries
     }
 
     /// Every VirtualService once, all names in it complete.
-    pub(crate) fn complete_virtual_services(&self) -> Vec<Arc<Resource<VirtualService>>> {
+    pub fn complete_virtual_services(&self) -> Vec<Arc<Resource<VirtualService>>> {
         self.virtual_services.all()
     }
 
     /// Every merged DestinationRule, whoever sees it.
-    pub(crate) fn all_destination_rules(&self) -> impl Iterator<Item = &Arc<EffectiveDestinationRule>> {
+    pub fn all_destination_rules(&self) -> impl Iterator<Item = &Arc<EffectiveDestinationRule>> {
         self.destination_rules.all()
     }
 

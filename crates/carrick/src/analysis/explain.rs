@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use carrick_model::analyze::{RULES, Rule};
+use carrick_analyze::{RULES, Rule};
 use carrick_model::diagnostic::{Explanation, explanations};
 
 /// Columns of a terminal that text is folded to.

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
+use carrick_analyze::analyze;
 use carrick_control::reading::{FederationText, Reader, Reading, operators_folder};
-use carrick_model::analyze::analyze;
 use carrick_model::{AddressTable, Cidr, Diagnostic, FederatedCluster, SourceFile};
 
 use super::Analysis;

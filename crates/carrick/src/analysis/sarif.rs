@@ -1,6 +1,6 @@
 //! Findings as SARIF 2.1.0 (OASIS, "Static Analysis Results Interchange Format"), which code hosts show beside the lines.
 
-use carrick_model::analyze::{RULES, Rule};
+use carrick_analyze::{RULES, Rule};
 use carrick_model::diagnostic::explanations;
 use carrick_model::{Diagnostic, Severity};
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use carrick_model::analyze::RULES;
+use carrick_analyze::RULES;
 
 use crate::command::{analyze, golden_folder};
 

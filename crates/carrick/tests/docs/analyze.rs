@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 
-use carrick_model::analyze::{RULES, Rule};
+use carrick_analyze::{RULES, Rule};
 use carrick_model::diagnostic::explanations;
 
 const BEGIN: &str = "<!-- The rest is written from the program's own texts: UPDATE_GOLDEN=1 cargo test -p carrick --test docs -->\n";

@@ -11,8 +11,8 @@ use carrick_identity::{CertificateAuthority, PrivateKey};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
-use crate::hostile::{AnyServer, Wire, answer_starts, client};
 use crate::fixtures::{Running, URL};
+use crate::hostile::{AnyServer, Wire, answer_starts, client};
 
 /// An HTTP port and a TCP port, which here has HTTP in it too, so that there is an answer.
 const HTTP: &str = "server.ns2.svc.cluster.global";

@@ -1,4 +1,4 @@
-//! The longer text of each code of one resource or one cluster. Those of the whole are in [`crate::analyze`].
+//! The longer text of each code of one resource or one cluster. Those of the whole are in `carrick-analyze`.
 
 /// What a code means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

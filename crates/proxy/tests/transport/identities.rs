@@ -135,7 +135,7 @@ async fn clients_without_a_certificate_or_from_another_root_are_refused() {
 async fn names_that_nobody_vouches_for_are_no_reason_to_believe() {
     let (ca, evil) = (Authority::new("root"), Authority::new("root"));
     let impostor = tls_echo("evil", &evil.workload("server")).await;
-    let cluster = static_cluster("server", &[impostor]);
+    let cluster = cluster("server", &[impostor], "");
     let cluster = cluster.strip_suffix('}').unwrap();
     let outbound = |secret: &str| {
         format!(
@@ -150,15 +150,15 @@ async fn names_that_nobody_vouches_for_are_no_reason_to_believe() {
     };
     let roots = format!("trusted_ca: {{inline_string: {}}}", quoted(&ca.root()));
     for (secret, why) in [("", "no trusted_ca"), (roots.as_str(), "TLS_error")] {
-        let proxy = proxy(&outbound(secret)).await;
-        let told = world::say(address(&proxy, "outbound"), b"secret").await;
+        let proxy = start(&outbound(secret)).await;
+        let told = tcp::say(address(&proxy, "outbound"), b"secret").await;
         assert_eq!(told.unwrap_or_default(), "", "{secret}");
         let record = finished(&proxy, |record| record.kind == "tcp").await;
         assert!(record.details.contains(why), "{record:?}");
     }
     let vouched = format!("trusted_ca: {{inline_string: {}}}", quoted(&evil.root()));
-    let proxy = proxy(&outbound(&vouched)).await;
-    assert!(world::say(address(&proxy, "outbound"), b"hello").await.unwrap().contains("hello"));
+    let proxy = start(&outbound(&vouched)).await;
+    assert!(tcp::say(address(&proxy, "outbound"), b"hello").await.unwrap().contains("hello"));
 }
 
 #[tokio::test]

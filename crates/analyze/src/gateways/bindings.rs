@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::analyze::cluster::Cluster;
-use crate::analyze::rule::{Findings, Rule};
-use crate::diagnostic::Severity;
-use crate::host;
-use crate::resource::Resource;
-use crate::resources::{Gateway, MESH_GATEWAY, Server, VirtualService, labels_match};
-use crate::snapshot::{ServerKind, admits_namespace, bound_hosts, server_hosts};
+use crate::cluster::Cluster;
+use crate::rule::{Findings, Rule};
+use carrick_model::diagnostic::Severity;
+use carrick_model::host;
+use carrick_model::resource::Resource;
+use carrick_model::resources::{Gateway, MESH_GATEWAY, Server, VirtualService, labels_match};
+use carrick_model::snapshot::{ServerKind, admits_namespace, bound_hosts, server_hosts};
 
-pub(in crate::analyze) const PORT_NEVER_SEEN: Rule = Rule {
+pub(crate) const PORT_NEVER_SEEN: Rule = Rule {
     code: "CRK124",
     severity: Severity::Error,
     title: "a route waits for a port that its gateway does not have",
@@ -22,7 +22,7 @@ taken; if no other route is left, the port is closed.",
     help: "Use a port that the Gateway declares, or leave `port` out.",
 };
 
-pub(in crate::analyze) const ROUTES_OF_WRONG_KIND: Rule = Rule {
+pub(crate) const ROUTES_OF_WRONG_KIND: Rule = Rule {
     code: "CRK125",
     severity: Severity::Error,
     title: "a VirtualService has no routes of the kind that its gateway asks for",
@@ -32,7 +32,7 @@ nobody there can read HTTP. A TCP server, or one of protocol TLS whose TLS ends 
     help: "Write the routes in the field that the server needs, or change the server's protocol or TLS mode.",
 };
 
-pub(in crate::analyze) const NOT_EXPORTED_TO_GATEWAY: Rule = Rule {
+pub(crate) const NOT_EXPORTED_TO_GATEWAY: Rule = Rule {
     code: "CRK137",
     severity: Severity::Error,
     title: "a VirtualService is not exported to the namespace in which its gateway's pods are",
@@ -43,7 +43,7 @@ A gateway proxy follows the VirtualServices that it sees from the namespace of i
     help: "Add the namespace of the gateway's pods to `exportTo`.",
 };
 
-pub(in crate::analyze) const HOST_NOT_ADMITTED: Rule = Rule {
+pub(crate) const HOST_NOT_ADMITTED: Rule = Rule {
     code: "CRK138",
     severity: Severity::Warning,
     title: "no server of its gateways admits one of a VirtualService's hosts",

@@ -1,14 +1,14 @@
 //! Routes at the ports of gateways: servers that have none, and routes that come too late.
 
-use crate::analyze::cluster::{Cluster, GatewayPod, Listener};
-use crate::analyze::rule::{Findings, Rule};
-use crate::diagnostic::Severity;
-use crate::resource::Meta;
-use crate::snapshot::{GatewayServer, ServerKind, SniClaim, SniTarget, server_hosts};
+use crate::cluster::{Cluster, GatewayPod, Listener};
+use crate::rule::{Findings, Rule};
+use carrick_model::diagnostic::Severity;
+use carrick_model::resource::Meta;
+use carrick_model::snapshot::{GatewayServer, ServerKind, SniClaim, SniTarget, server_hosts};
 
 use super::servers::TLS_HOST_TAKEN;
 
-pub(in crate::analyze) const SERVER_WITHOUT_ROUTES: Rule = Rule {
+pub(crate) const SERVER_WITHOUT_ROUTES: Rule = Rule {
     code: "CRK126",
     severity: Severity::Warning,
     title: "a server has no routes, so its port stays closed, or answers every request with 404",
@@ -19,7 +19,7 @@ TLS, without `tcp` routes. A server that reads HTTP listens all the same, and ha
     help: "Bind a VirtualService with routes of the right kind for the server's hosts to the Gateway, or remove the server.",
 };
 
-pub(in crate::analyze) const SNI_TAKEN: Rule = Rule {
+pub(crate) const SNI_TAKEN: Rule = Rule {
     code: "CRK127",
     severity: Severity::Error,
     title: "an older TLS route of the same port has taken this SNI, and the whole match is skipped",
@@ -29,7 +29,7 @@ other names (Istio `core/gateway.go`). Older is by `creationTimestamp`, then nam
     help: "Name each SNI once for each port; split a match that mixes taken and new names.",
 };
 
-pub(in crate::analyze) const TCP_TAKEN: Rule = Rule {
+pub(crate) const TCP_TAKEN: Rule = Rule {
     code: "CRK129",
     severity: Severity::Error,
     title: "an older TCP route of the same server takes every connection",

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::cluster::Cluster;
 use super::rule::{Findings, Rule};
-use crate::diagnostic::Severity;
-use crate::host;
-use crate::resource::Resource;
-use crate::resources::{ClientTlsMode, ClientTlsSettings, DestinationRule, TrafficPolicy};
-use crate::snapshot::{Service, ServiceKind};
+use carrick_model::diagnostic::Severity;
+use carrick_model::host;
+use carrick_model::resource::Resource;
+use carrick_model::resources::{ClientTlsMode, ClientTlsSettings, DestinationRule, TrafficPolicy};
+use carrick_model::snapshot::{Service, ServiceKind};
 
 pub(super) const NO_IDENTITY_PINNED: Rule = Rule {
     code: "CRK101",
@@ -43,7 +43,7 @@ pub(super) struct Block<'a> {
 }
 
 pub(super) fn check(cluster: &Cluster<'_>, findings: &mut Findings) {
-    for resource in &cluster.snapshot.inventory().destination_rules {
+    for resource in cluster.snapshot.destination_rules() {
         for block in blocks(&resource.spec) {
             if block.tls.insecure_skip_verify == Some(true) {
                 let reason = "the server's certificate is not checked at all".to_owned();

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::View;
 use super::cluster::{Cluster, GatewayPod, Listener};
 use super::rule::{Findings, Rule};
-use crate::diagnostic::Severity;
-use crate::resource::Resource;
-use crate::resources::{Destination, VirtualService};
-use crate::snapshot::{GatewayServer, Resolution, ServiceKind, SniTarget};
+use carrick_model::diagnostic::Severity;
+use carrick_model::resource::Resource;
+use carrick_model::resources::{Destination, VirtualService};
+use carrick_model::snapshot::{GatewayServer, Resolution, ServiceKind, SniTarget};
 
 pub(super) const UNKNOWN_NAMES_LEAVE: Rule = Rule {
     code: "CRK111",

@@ -1,11 +1,11 @@
 //! Servers that find their port taken (Istio `model/gateway.go`, `mergeGateways`).
 
-use crate::analyze::cluster::GatewayPod;
-use crate::analyze::rule::{Findings, Rule};
-use crate::diagnostic::Severity;
-use crate::snapshot::{Conflict, LeftOut, ListenerProtocol, ServerKind};
+use crate::cluster::GatewayPod;
+use crate::rule::{Findings, Rule};
+use carrick_model::diagnostic::Severity;
+use carrick_model::snapshot::{Conflict, LeftOut, ListenerProtocol, ServerKind};
 
-pub(in crate::analyze) const TLS_HOST_TAKEN: Rule = Rule {
+pub(crate) const TLS_HOST_TAKEN: Rule = Rule {
     code: "CRK122",
     severity: Severity::Error,
     title: "two TLS servers of one gateway port share a host, and the younger one is left out",
@@ -19,7 +19,7 @@ Age is `creationTimestamp`, then name, then namespace. With files that name no t
     help: "List each host in one server only, or give the younger server another port.",
 };
 
-pub(in crate::analyze) const PORT_CONTRADICTED: Rule = Rule {
+pub(crate) const PORT_CONTRADICTED: Rule = Rule {
     code: "CRK123",
     severity: Severity::Error,
     title: "a server wants another protocol on a gateway port than an older server, and is left out",

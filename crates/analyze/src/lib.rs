@@ -1,29 +1,30 @@
 //! What is wrong with a federation as a whole, although each of its resources is sound: calls that cannot arrive, doors that
 //! stand open, rules that nobody sees.
 //!
-//! Pure. It looks at snapshots, and at the federation file for what lies between clusters. It must not know Envoy, nor where files
-//! come from. `translate` does what is written; this says what its author will regret.
+//! Pure. It looks at snapshots, and at the federation file for what lies between clusters. What proxies do with a connection it
+//! does not know by itself: it has their resources made by `carrick-translate` and asks `carrick-policy`, as the data plane does. It
+//! must not know where files come from, nor how findings are shown.
 //!
-//! Reading order: [`Rule`] (what a rule is), `cluster` and `chains` (one cluster as rules see it), `call`,
+//! Reading order: [`Rule`] (what a rule is), `run` (what a proxy does), `cluster` (one cluster as rules see it), `call`,
 //! `path` and `verdict` (who calls, where that goes, what is wrong with it), then the other rules, a file for each topic.
 
 mod authorization;
 mod call;
-mod chains;
 mod cluster;
 mod egress;
 mod gateways;
 mod path;
 mod rule;
+mod run;
 mod subsets;
 mod tls;
 mod verdict;
 
 use std::collections::BTreeSet;
 
-use crate::diagnostic::Diagnostic;
-use crate::federation::Federation;
-use crate::snapshot::MeshSnapshot;
+use carrick_model::diagnostic::Diagnostic;
+use carrick_model::federation::Federation;
+use carrick_model::snapshot::MeshSnapshot;
 
 use cluster::Cluster;
 use rule::Findings;

@@ -1,7 +1,7 @@
 //! What a rule is: a stable code, a name, and the words that `carrick explain` and `docs/analyze.md` print.
 
-use crate::diagnostic::{Diagnostic, Severity};
-use crate::resource::Meta;
+use carrick_model::diagnostic::{Diagnostic, Severity};
+use carrick_model::resource::Meta;
 
 /// A mistake that can be found by looking at the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

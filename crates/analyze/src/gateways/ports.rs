@@ -1,10 +1,10 @@
 //! Ports that a gateway listens on, and that no Service leads to.
 
-use crate::analyze::cluster::{Cluster, GatewayPod};
-use crate::analyze::rule::{Findings, Rule};
-use crate::diagnostic::Severity;
+use crate::cluster::{Cluster, GatewayPod};
+use crate::rule::{Findings, Rule};
+use carrick_model::diagnostic::Severity;
 
-pub(in crate::analyze) const PORT_OF_NO_SERVICE: Rule = Rule {
+pub(crate) const PORT_OF_NO_SERVICE: Rule = Rule {
     code: "CRK139",
     severity: Severity::Warning,
     title: "a gateway listens on a port that no Service of its pods has",

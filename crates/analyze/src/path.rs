@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use super::View;
 use super::call::{Call, Site};
-use super::chains::Chains;
 use super::cluster::{Cluster, GatewayPod, Listener};
-use crate::host;
-use crate::resource::Meta;
-use crate::resources::{ClientTlsMode, RouteDestination};
-use crate::snapshot::{Endpoint, EndpointAddress, ListenerProtocol, Service, SniTarget};
+use super::run::{Decision, Hello, Hosts, named_upstream};
+use carrick_model::host;
+use carrick_model::resource::Meta;
+use carrick_model::resources::Destination;
+use carrick_model::snapshot::{Endpoint, EndpointAddress, ListenerProtocol, Service, SniClaim, SniTarget};
+
+/// What clients of the mesh offer (Istio `pkg/util/alpn`).
+const ISTIO_ALPN: &str = "istio";
 
 /// A call that passes more gateways than this goes round.
 const MAX_HOPS: usize = 8;
@@ -44,7 +47,7 @@ pub(super) enum End {
 /// All ends of a call. What the files do not tell has none.
 pub(super) fn follow(view: &View<'_>, call: &Call<'_>) -> Vec<End> {
     let mut walk = Walk { view, call, ends: Vec::new() };
-    walk.reach_service(call.cluster, &call.client.namespace, call.service, call.port, None, 0);
+    walk.reach_service(call.cluster, &call.client.namespace, (call.service, call.port), &call.hosts, None, 0);
     walk.ends
 }
 
@@ -59,13 +62,13 @@ impl<'w> Walk<'w> {
         &mut self,
         cluster: usize,
         namespace: &str,
-        service: &Arc<Service>,
-        port: usize,
+        (service, port): (&Arc<Service>, usize),
+        hosts: &Hosts,
         exposed_by: Option<&Site>,
         hops: usize,
     ) {
         let here = &self.view.clusters[cluster];
-        for endpoint in service.endpoints_of(port) {
+        for endpoint in service.endpoints_of(port).iter().filter(|endpoint| hosts.contains(endpoint)) {
             if let EndpointAddress::Host(name) = &endpoint.address
                 && let Some(behind) = here.snapshot.visible_service(namespace, name)
                 && behind.port(endpoint.port).is_none()
@@ -149,7 +152,7 @@ impl<'w> Walk<'w> {
         }
     }
 
-    /// The chain whose name fits the SNI best takes the connection.
+    /// The gateway's proxy decides, by what the client says first.
     fn by_sni(
         &mut self,
         cluster: usize,
@@ -158,58 +161,66 @@ impl<'w> Walk<'w> {
         port: u16,
         hops: usize,
     ) {
-        let chains = listener.chains.get_or_init(|| Chains::from_claims(&listener.claims));
-        let sni = self.call.sni();
-        let has_alpn = self.call.mode() == Some(ClientTlsMode::IstioMutual);
-        let Some(claim) = chains.find(&sni, has_alpn) else {
-            self.ends.push(match !has_alpn && chains.find(&sni, true).is_some() {
-                true => End::NeedsAlpn { cluster, port },
-                false => End::NoRoute { cluster, port, names: chains.names().cloned().collect() },
-            });
-            return;
-        };
-        match &claim.target {
-            // What comes after is another connection.
-            SniTarget::Terminated => {}
-            SniTarget::Service { service, port, .. } => {
-                self.reach_service(cluster, &proxy.workload.namespace, service, *port, None, hops + 1);
+        let here = &self.view.clusters[cluster];
+        let running = proxy.running(here.snapshot);
+        let hello = &self.call.hello;
+        let accept = |hello: &Hello| running.accept_tls(listener.port.port, hello);
+        match accept(hello) {
+            Decision::Refused => {
+                let of_mesh = Hello { alpn: vec![ISTIO_ALPN.to_owned()], ..hello.clone() };
+                self.ends.push(match accept(&of_mesh) {
+                    Decision::Refused => {
+                        End::NoRoute { cluster, port, names: listener.names().cloned().collect() }
+                    }
+                    Decision::Ended | Decision::PassedOn { .. } => End::NeedsAlpn { cluster, port },
+                });
             }
-            SniTarget::Route { resource, route, .. } => {
-                let called = listener.port.servers[claim.server].port;
-                let destinations = claim.target.route().map(|(_, destinations)| destinations);
-                for (number, to) in destinations.unwrap_or_default().iter().enumerate() {
-                    let site = Site {
-                        meta: resource.meta.clone(),
-                        field: format!("spec.tls[{route}].route[{number}].destination"),
-                    };
-                    self.reach_destination(cluster, proxy, to, called, &site, hops);
+            // What comes after is another connection.
+            Decision::Ended => {}
+            Decision::PassedOn { rule, clusters } => {
+                for upstream in clusters {
+                    let site = rule.as_deref().and_then(|rule| route_site(listener, hello, rule, &upstream));
+                    self.reach_upstream(cluster, proxy, &upstream, site.as_ref(), hops);
                 }
             }
         }
     }
 
-    fn reach_destination(
+    fn reach_upstream(
         &mut self,
         cluster: usize,
         proxy: &'w GatewayPod,
-        to: &RouteDestination,
-        called: u16,
-        site: &Site,
+        upstream: &str,
+        site: Option<&Site>,
         hops: usize,
     ) {
         let here = &self.view.clusters[cluster];
-        let Some(destination) = &to.destination else { return };
         let namespace = &proxy.workload.namespace;
-        let Some(service) = here.service(namespace, &destination.host) else { return };
-        let number = match (destination.port, service.ports.as_slice()) {
-            (Some(port), _) => port.number,
-            (None, [only]) => only.number,
-            (None, _) => called,
-        };
-        if let Some((port, _)) = service.port(number) {
-            self.reach_service(cluster, namespace, service, port, Some(site), hops + 1);
-        }
+        let Some((port, _, host)) = named_upstream(upstream) else { return };
+        let Some(service) = here.service(namespace, host) else { return };
+        let Some((index, _)) = service.port(port) else { return };
+        let hosts = proxy.running(here.snapshot).hosts(upstream);
+        self.reach_service(cluster, namespace, (service, index), &hosts, site, hops + 1);
     }
+}
+
+/// The destination of a TLS route that a chain was made of: the rule says which VirtualService, the names and the upstream where in it.
+fn route_site(listener: &Listener, hello: &Hello, rule: &str, upstream: &str) -> Option<Site> {
+    let (port, subset, host) = named_upstream(upstream)?;
+    let leads_there = |to: &Destination| {
+        to.host == host && to.subset == subset && to.port.is_none_or(|named| named.number == port)
+    };
+    let takes = |claim: &&SniClaim| {
+        let name = hello.server_name.as_str();
+        claim.taken.is_none() && claim.names.iter().any(|wide| wide == "*" || host::is_subset(name, wide))
+    };
+    listener.claims.iter().filter(takes).find_map(|claim| {
+        let SniTarget::Route { resource, route, .. } = &claim.target else { return None };
+        let (_, destinations) = claim.target.route().filter(|_| resource.meta.config_path() == rule)?;
+        let number = destinations.iter().position(|to| to.destination.as_ref().is_some_and(leads_there))?;
+        let field = format!("spec.tls[{route}].route[{number}].destination");
+        Some(Site { meta: resource.meta.clone(), field })
+    })
 }
 
 /// The listener behind a port, called directly or as a port of the gateway's Service.
@@ -223,7 +234,7 @@ fn listening<'a>(cluster: &Cluster<'_>, proxy: &'a GatewayPod, port: u16) -> Opt
 
 /// Where an endpoint of a ServiceEntry is written.
 fn endpoint_site(cluster: &Cluster<'_>, meta: &Meta, address: &EndpointAddress) -> Site {
-    let mut all = cluster.snapshot.inventory().service_entries.iter();
+    let mut all = cluster.snapshot.service_entries().iter();
     let entry = all.find(|one| one.meta.resource_name() == meta.resource_name());
     let written = |text: &str| host::canonical(text) == address.to_string();
     let position = entry.and_then(|one| one.spec.endpoints.iter().position(|e| written(&e.address)));

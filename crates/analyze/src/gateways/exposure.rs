@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use crate::analyze::cluster::{Cluster, GatewayPod, Listener};
-use crate::analyze::rule::{Findings, Rule};
-use crate::diagnostic::Severity;
-use crate::host;
-use crate::resource::Resource;
-use crate::resources::{ClientTlsMode, Destination, RouteDestination, VirtualService};
-use crate::snapshot::{MtlsMode, Resolution, Service, SniClaim, SniTarget, TlsCapability, server_hosts};
+use crate::cluster::{Cluster, GatewayPod, Listener};
+use crate::rule::{Findings, Rule};
+use carrick_model::diagnostic::Severity;
+use carrick_model::host;
+use carrick_model::resource::Resource;
+use carrick_model::resources::{ClientTlsMode, Destination, RouteDestination, VirtualService};
+use carrick_model::snapshot::{
+    MtlsMode, Resolution, Service, SniClaim, SniTarget, TlsCapability, server_hosts,
+};
 
-pub(in crate::analyze) const ENCRYPTED_TWICE: Rule = Rule {
+pub(crate) const ENCRYPTED_TWICE: Rule = Rule {
     code: "CRK107",
     severity: Severity::Error,
     title: "a gateway would encrypt passed-through TLS once more",
@@ -22,7 +24,7 @@ one to the application as if it were its data. Requests fail with a reset or wit
 Route to a subset whose DestinationRule says `tls: { mode: DISABLE }`. A subset, so that other callers in the cluster still use mutual TLS.",
 };
 
-pub(in crate::analyze) const SNI_WIDER_THAN_GATEWAY: Rule = Rule {
+pub(crate) const SNI_WIDER_THAN_GATEWAY: Rule = Rule {
     code: "CRK121",
     severity: Severity::Warning,
     title: "`sniHosts` let through names that the Gateway does not list",
@@ -32,7 +34,7 @@ they stand, also where they are wider (Istio `core/tls.go`). Whoever reads the G
     help: "Narrow `sniHosts` to the Gateway's hosts, or list the names in the Gateway.",
 };
 
-pub(in crate::analyze) const BY_WILDCARD: Rule = Rule {
+pub(crate) const BY_WILDCARD: Rule = Rule {
     code: "CRK128",
     severity: Severity::Warning,
     title: "a service is exposed by a wildcard",

@@ -4,12 +4,12 @@ use super::{
     IDENTITY_NOBODY_HAS, NO_CLIENT_CERTIFICATE, NO_MESH_PROTOCOL, NOBODY_ENDS_TLS, ONE_SIDE_PLAIN,
     WRONG_TRUST_DOMAIN, add,
 };
-use crate::analyze::View;
-use crate::analyze::call::Call;
-use crate::analyze::path::End;
-use crate::analyze::rule::Findings;
-use crate::resources::ClientTlsMode;
-use crate::snapshot::{MtlsMode, TlsCapability};
+use crate::View;
+use crate::call::Call;
+use crate::path::End;
+use crate::rule::Findings;
+use carrick_model::resources::ClientTlsMode;
+use carrick_model::snapshot::{MtlsMode, TlsCapability};
 
 pub(super) fn check(view: &View<'_>, call: &Call<'_>, end: &End, findings: &mut Findings) {
     let End::Workload { cluster, service, port, endpoint, exposed_by } = end else { return };

@@ -4,11 +4,11 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::chains::Chains;
-use crate::federation::FederatedCluster;
-use crate::mesh::OutboundPolicy;
-use crate::resource::AnyResource;
-use crate::snapshot::{
+use super::run::Running;
+use carrick_model::federation::FederatedCluster;
+use carrick_model::mesh::OutboundPolicy;
+use carrick_model::resource::AnyResource;
+use carrick_model::snapshot::{
     Endpoint, EndpointAddress, GatewayListener, GatewayProxy, GatewayServer, LeftOut, ListenerProtocol,
     MeshSnapshot, Service, SniClaim, TLS_MODE_LABEL, Workload,
 };
@@ -33,19 +33,24 @@ pub(super) struct GatewayPod {
     pub listeners: Vec<Listener>,
     /// Servers of its Gateways that it does not have.
     pub left_out: Vec<LeftOut>,
+    /// Made when somebody asks.
+    running: OnceCell<Running>,
 }
 
 /// One port of a gateway proxy, with what its servers do by SNI.
 pub(super) struct Listener {
     pub port: GatewayListener,
     pub claims: Vec<SniClaim>,
-    /// The claims that are valid, found by name; made when somebody asks.
-    pub chains: OnceCell<Chains>,
 }
 
 impl Listener {
     pub(super) fn is_tls(&self) -> bool {
         self.port.protocol == ListenerProtocol::Tls
+    }
+
+    /// The server names for which it has a chain.
+    pub(super) fn names(&self) -> impl Iterator<Item = &String> {
+        self.claims.iter().filter(|claim| claim.taken.is_none()).flat_map(|claim| &claim.names)
     }
 }
 
@@ -55,13 +60,19 @@ impl GatewayPod {
         let found = snapshot.gateway_listeners(proxy);
         let listener = |port: GatewayListener| {
             let claims = snapshot.sni_claims(proxy, &port);
-            Listener { port, claims, chains: OnceCell::new() }
+            Listener { port, claims }
         };
         GatewayPod {
             workload: workload.clone(),
             listeners: found.listeners.into_iter().map(listener).collect(),
             left_out: found.left_out,
+            running: OnceCell::new(),
         }
+    }
+
+    /// This proxy with the resources that it runs.
+    pub(super) fn running(&self, snapshot: &MeshSnapshot) -> &Running {
+        self.running.get_or_init(|| Running::gateway(snapshot, &self.workload))
     }
 
     /// This proxy as Gateways and VirtualServices look at it.
@@ -145,7 +156,7 @@ impl<'a> Cluster<'a> {
     pub(super) fn service(&self, namespace: &str, host: &str) -> Option<&'a Arc<Service>> {
         let wildcard = || {
             let mut all = self.snapshot.services_visible_to(namespace);
-            all.find(|service| service.is_wildcard() && crate::host::is_subset(host, &service.host))
+            all.find(|service| service.is_wildcard() && carrick_model::host::is_subset(host, &service.host))
         };
         self.snapshot.visible_service(namespace, host).or_else(wildcard)
     }
@@ -179,7 +190,7 @@ fn clients(snapshot: &MeshSnapshot, workloads: &[&Arc<Workload>]) -> Vec<Client>
 
 /// The labels by which DestinationRules and Sidecars choose clients.
 fn asked_labels(snapshot: &MeshSnapshot) -> BTreeSet<String> {
-    let rules = snapshot.inventory().destination_rules.iter().map(|rule| &rule.spec);
+    let rules = snapshot.destination_rules().iter().map(|rule| &rule.spec);
     let of_rules =
         rules.filter_map(|spec| spec.workload_selector.as_ref()).flat_map(|one| one.match_labels.keys());
     let sidecars = snapshot.sidecars().iter().map(|sidecar| &sidecar.spec);

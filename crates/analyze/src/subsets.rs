@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::cluster::Cluster;
 use super::rule::{Findings, Rule};
-use crate::diagnostic::Severity;
-use crate::host;
-use crate::resource::{Meta, Resource};
-use crate::resources::{Destination, MESH_GATEWAY, VirtualService};
-use crate::snapshot::{EffectiveDestinationRule, Service};
+use carrick_model::diagnostic::Severity;
+use carrick_model::host;
+use carrick_model::resource::{Meta, Resource};
+use carrick_model::resources::{Destination, MESH_GATEWAY, VirtualService};
+use carrick_model::snapshot::{EffectiveDestinationRule, Service};
 
 pub(super) const SUBSET_OUT_OF_SIGHT: Rule = Rule {
     code: "CRK114",

@@ -1,9 +1,9 @@
 //! The rules about calls that go wrong on their way.
 
-use crate::analyze::rule::Rule;
-use crate::diagnostic::Severity;
+use crate::rule::Rule;
+use carrick_model::diagnostic::Severity;
 
-pub(in crate::analyze) const NO_MESH_PROTOCOL: Rule = Rule {
+pub(crate) const NO_MESH_PROTOCOL: Rule = Rule {
     code: "CRK103",
     severity: Severity::Error,
     title: "TLS without Istio's ALPN comes to a PERMISSIVE port",
@@ -17,7 +17,7 @@ Carrick's own sidecars take whatever comes over a PASSTHROUGH gateway for mutual
     help: "Use ISTIO_MUTUAL with `sni` and `subjectAltNames`, or make the server's PeerAuthentication STRICT.",
 };
 
-pub(in crate::analyze) const WRONG_TRUST_DOMAIN: Rule = Rule {
+pub(crate) const WRONG_TRUST_DOMAIN: Rule = Rule {
     code: "CRK104",
     severity: Severity::Error,
     title: "the pinned identity is of another trust domain than the cluster that answers",
@@ -27,7 +27,7 @@ caller's own, or `cluster.local` from an example. No certificate of the answerin
     help: "Pin the identity in the trust domain of the cluster that exposes the service.",
 };
 
-pub(in crate::analyze) const IDENTITY_NOBODY_HAS: Rule = Rule {
+pub(crate) const IDENTITY_NOBODY_HAS: Rule = Rule {
     code: "CRK105",
     severity: Severity::Error,
     title: "no pod of the service has any of the pinned identities",
@@ -37,7 +37,7 @@ the pods' service account, not of the Service. The handshake always fails.",
     help: "Pin the identity of the service account under which the server's pods run.",
 };
 
-pub(in crate::analyze) const ONE_SIDE_PLAIN: Rule = Rule {
+pub(crate) const ONE_SIDE_PLAIN: Rule = Rule {
     code: "CRK106",
     severity: Severity::Error,
     title: "one side of a hop speaks TLS, and the other plain text",
@@ -47,7 +47,7 @@ SNI finds no name; with `mode: DISABLE` it does so to a STRICT server. The other
     help: "Let both sides agree: a DestinationRule with ISTIO_MUTUAL on the client's side where the other side takes TLS.",
 };
 
-pub(in crate::analyze) const NOBODY_ENDS_TLS: Rule = Rule {
+pub(crate) const NOBODY_ENDS_TLS: Rule = Rule {
     code: "CRK108",
     severity: Severity::Error,
     title: "TLS comes to a workload that does not end it",
@@ -57,7 +57,7 @@ application gets a TLS handshake where it expects HTTP.",
     help: "Label the namespace `istio-injection: enabled`, and let the port be STRICT or PERMISSIVE.",
 };
 
-pub(in crate::analyze) const NO_CLIENT_CERTIFICATE: Rule = Rule {
+pub(crate) const NO_CLIENT_CERTIFICATE: Rule = Rule {
     code: "CRK109",
     severity: Severity::Error,
     title: "the server asks for a client certificate, and the client shows none",
@@ -66,7 +66,7 @@ A sidecar that takes mutual TLS demands a certificate of the mesh from every cli
     help: "Use ISTIO_MUTUAL, or MUTUAL with the workload's certificate.",
 };
 
-pub(in crate::analyze) const NOT_EXPOSED: Rule = Rule {
+pub(crate) const NOT_EXPOSED: Rule = Rule {
     code: "CRK131",
     severity: Severity::Error,
     title: "a name is imported that the other cluster does not expose",
@@ -76,7 +76,7 @@ caller sees 503 with `UF` or a reset.",
     help: "Expose the name in the other cluster (a Gateway host and a VirtualService with `sniHosts`), or correct it in the ServiceEntry or the DestinationRule's `sni`.",
 };
 
-pub(in crate::analyze) const NO_SUCH_INGRESS: Rule = Rule {
+pub(crate) const NO_SUCH_INGRESS: Rule = Rule {
     code: "CRK132",
     severity: Severity::Error,
     title: "a route leads to an address that is no cluster's ingress gateway",
@@ -86,7 +86,7 @@ since a cluster has moved.",
     help: "Use the ingress address of the cluster that is meant; `${CLUSTER.ingress.address}` in `substitute` keeps it right.",
 };
 
-pub(in crate::analyze) const SNI_REFUSED: Rule = Rule {
+pub(crate) const SNI_REFUSED: Rule = Rule {
     code: "CRK133",
     severity: Severity::Error,
     title: "the sidecar sends an SNI for which its gateway has no route",
@@ -96,7 +96,7 @@ connection (Istio, \"Egress gateways\").",
     help: "Write `sni` beside `mode`, with a name that the gateway's routes list in `sniHosts`.",
 };
 
-pub(in crate::analyze) const PORT_CLOSED: Rule = Rule {
+pub(crate) const PORT_CLOSED: Rule = Rule {
     code: "CRK134",
     severity: Severity::Error,
     title: "a call comes to a gateway's port on which nothing listens",
@@ -106,7 +106,7 @@ a gateway listens on the target port of its Service behind the port that the Gat
     help: "Use a port that the gateway has, or add a server for this one.",
 };
 
-pub(in crate::analyze) const NO_SERVICE_PORT: Rule = Rule {
+pub(crate) const NO_SERVICE_PORT: Rule = Rule {
     code: "CRK135",
     severity: Severity::Error,
     title: "an endpoint names a Service and a port that it does not have",
@@ -115,7 +115,7 @@ The endpoint's address is the name of a Service of this cluster. It resolves to 
     help: "Name one of the Service's ports in the endpoint's `ports`, or add the port to the Service.",
 };
 
-pub(in crate::analyze) const PAST_THE_EGRESS_GATEWAY: Rule = Rule {
+pub(crate) const PAST_THE_EGRESS_GATEWAY: Rule = Rule {
     code: "CRK136",
     severity: Severity::Warning,
     title: "sidecars call another cluster's ingress gateway directly",

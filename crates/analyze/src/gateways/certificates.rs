@@ -1,13 +1,13 @@
 //! Passthrough routes to ports where nobody has to show a certificate.
 
 use super::exposure::SniRoute;
-use crate::analyze::cluster::{Cluster, GatewayPod, Listener};
-use crate::analyze::rule::{Findings, Rule};
-use crate::diagnostic::Severity;
-use crate::resources::Destination;
-use crate::snapshot::{Endpoint, EndpointAddress, MtlsMode, ServerMtls, Service, ServiceKind};
+use crate::cluster::{Cluster, GatewayPod, Listener};
+use crate::rule::{Findings, Rule};
+use carrick_model::diagnostic::Severity;
+use carrick_model::resources::Destination;
+use carrick_model::snapshot::{Endpoint, EndpointAddress, MtlsMode, ServerMtls, Service, ServiceKind};
 
-pub(in crate::analyze) const NOT_STRICT: Rule = Rule {
+pub(crate) const NOT_STRICT: Rule = Rule {
     code: "CRK151",
     severity: Severity::Error,
     title: "a passthrough route leads to a port that does not insist on a certificate",
@@ -86,7 +86,7 @@ fn of_endpoint(cluster: &Cluster<'_>, endpoint: &Endpoint) -> Option<(String, Se
         _ => return None,
     };
     let has_sidecar =
-        workload.labels.get(crate::snapshot::TLS_MODE_LABEL).is_some_and(|mode| mode == "istio");
+        workload.labels.get(carrick_model::snapshot::TLS_MODE_LABEL).is_some_and(|mode| mode == "istio");
     if !has_sidecar || snapshot.is_gateway(workload) {
         return None;
     }

@@ -1,12 +1,12 @@
 //! AUTO_PASSTHROUGH servers that open more than anybody chose to: by a wildcard, and to what lies beyond this cluster.
 
-use crate::analyze::cluster::{Cluster, GatewayPod, Listener};
-use crate::analyze::rule::{Findings, Rule};
-use crate::diagnostic::Severity;
-use crate::host;
-use crate::snapshot::{ServerKind, server_hosts};
+use crate::cluster::{Cluster, GatewayPod, Listener};
+use crate::rule::{Findings, Rule};
+use carrick_model::diagnostic::Severity;
+use carrick_model::host;
+use carrick_model::snapshot::{ServerKind, server_hosts};
 
-pub(in crate::analyze) const OPEN_TO_ALL: Rule = Rule {
+pub(crate) const OPEN_TO_ALL: Rule = Rule {
     code: "CRK152",
     severity: Severity::Error,
     title: "an AUTO_PASSTHROUGH server opens more than was exported",

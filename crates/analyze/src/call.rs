@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::cluster::{Client, Cluster};
-use crate::host;
-use crate::resource::Meta;
-use crate::resources::{ClientTlsMode, ClientTlsSettings, Destination, TrafficPolicy};
-use crate::snapshot::{EffectiveDestinationRule, Service, ServiceKind, ServicePort};
+use super::run::{Hello, Hosts, Running};
+use carrick_model::host;
+use carrick_model::resource::Meta;
+use carrick_model::resources::{ClientTlsMode, ClientTlsSettings, Destination, TrafficPolicy};
+use carrick_model::snapshot::{EffectiveDestinationRule, Service, ServiceKind, ServicePort};
 
 pub(super) struct Call<'a> {
     /// Which of the federation's clusters.
@@ -19,6 +20,10 @@ pub(super) struct Call<'a> {
     subset: String,
     rule: Option<Arc<EffectiveDestinationRule>>,
     pub tls: Option<ClientTlsSettings>,
+    /// What the client's proxy says first, where it encrypts.
+    pub hello: Hello,
+    /// Where the client's proxy connects to.
+    pub hosts: Hosts,
 }
 
 /// A place to show: a field of a resource.
@@ -32,6 +37,7 @@ pub(super) struct Site {
 pub(super) fn calls<'a>(number: usize, cluster: &'a Cluster<'_>) -> Vec<Call<'a>> {
     let mut found = Vec::new();
     for client in &cluster.clients {
+        let running = Running::client(cluster.snapshot, &client.namespace, &client.labels);
         let sidecar = cluster.snapshot.sidecar_for(&client.namespace, &client.labels);
         let mut rerouted = cluster.snapshot.virtual_services_for_mesh(&client.namespace);
         rerouted.retain(|one| sidecar.as_ref().is_none_or(|scope| !scope.ports_of_rule(one).is_empty()));
@@ -48,7 +54,7 @@ pub(super) fn calls<'a>(number: usize, cluster: &'a Cluster<'_>) -> Vec<Call<'a>
                 continue;
             }
             let seen = (0..service.ports.len()).filter(|port| sees(service, *port));
-            found.extend(seen.map(|port| Call::new(number, cluster, client, service, port, "")));
+            found.extend(seen.map(|port| Call::new(number, cluster, client, &running, service, (port, ""))));
         }
         for destination in rerouted.iter().flat_map(|one| destinations(one)) {
             let Some(service) = cluster.service(&client.namespace, &destination.host) else { continue };
@@ -57,16 +63,18 @@ pub(super) fn calls<'a>(number: usize, cluster: &'a Cluster<'_>) -> Vec<Call<'a>
                 None if service.ports.len() == 1 => Some(0),
                 None => None,
             };
-            found.extend(
-                port.map(|port| Call::new(number, cluster, client, service, port, &destination.subset)),
-            );
+            found.extend(port.map(|port| {
+                Call::new(number, cluster, client, &running, service, (port, &destination.subset))
+            }));
         }
     }
     found.retain(|call| call.is_decided(cluster));
     found
 }
 
-fn destinations(resource: &crate::resource::Resource<crate::resources::VirtualService>) -> Vec<&Destination> {
+fn destinations(
+    resource: &carrick_model::resource::Resource<carrick_model::resources::VirtualService>,
+) -> Vec<&Destination> {
     let spec = &resource.spec;
     let http = spec.http.iter().flat_map(|route| &route.route).filter_map(|to| to.destination.as_ref());
     let tls = spec.tls.iter().flat_map(|route| &route.route);
@@ -79,14 +87,17 @@ impl<'a> Call<'a> {
         number: usize,
         cluster: &Cluster<'_>,
         client: &'a Client,
+        running: &Running,
         service: &'a Arc<Service>,
-        port: usize,
-        subset: &str,
+        (port, subset): (usize, &str),
     ) -> Call<'a> {
         let rule = cluster.snapshot.destination_rule_for(&client.namespace, &client.labels, service);
         let subset_of_rule = (!subset.is_empty()).then_some(subset);
         let tls = rule.as_ref().and_then(|rule| rule.policy(service.ports[port].number, subset_of_rule).tls);
-        Call { cluster: number, client, service, port, subset: subset.to_owned(), rule, tls }
+        let upstream = format!("outbound|{}|{subset}|{}", service.ports[port].number, service.host);
+        let hello = running.hello(&upstream, &service.host);
+        let (subset, hosts) = (subset.to_owned(), running.hosts(&upstream));
+        Call { cluster: number, client, service, port, subset, rule, tls, hello, hosts }
     }
 
     /// Whether the files say how this call encrypts. Automatic mutual TLS finds its own way; so does an application's own TLS.
@@ -108,16 +119,9 @@ impl<'a> Call<'a> {
         self.tls.as_ref().map(|tls| tls.mode).filter(|mode| *mode != ClientTlsMode::Disable)
     }
 
-    /// The server name that the sidecar sends (Istio `core/cluster_tls.go`).
-    pub(super) fn sni(&self) -> String {
-        let written = self.tls.as_ref().map_or("", |tls| tls.sni.as_str());
-        match (written, self.mode()) {
-            ("", Some(ClientTlsMode::IstioMutual)) => {
-                format!("outbound_.{}_.{}_.{}", self.port().number, self.subset, self.service.host)
-            }
-            ("", _) => self.service.host.clone(),
-            (written, _) => host::canonical(written),
-        }
+    /// The server name that the sidecar sends.
+    pub(super) fn sni(&self) -> &str {
+        &self.hello.server_name
     }
 
     /// The names of which the server must have one; empty: any.

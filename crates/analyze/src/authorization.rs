@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::cluster::Cluster;
 use super::rule::{Findings, Rule};
-use crate::diagnostic::Severity;
-use crate::resource::Resource;
-use crate::resources::{AuthorizationAction, AuthorizationPolicy, AuthorizationSource, labels_match};
-use crate::snapshot::Workload;
+use carrick_model::diagnostic::Severity;
+use carrick_model::resource::Resource;
+use carrick_model::resources::{AuthorizationAction, AuthorizationPolicy, AuthorizationSource, labels_match};
+use carrick_model::snapshot::Workload;
 
 pub(super) const PRINCIPAL_OF_NOBODY: Rule = Rule {
     code: "CRK110",
