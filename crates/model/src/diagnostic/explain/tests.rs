@@ -21,11 +21,3 @@ fn every_code_has_a_longer_text_and_only_one() {
     assert_eq!(distinct.len(), explained.len(), "a code is explained twice");
     assert!(explained.is_sorted(), "keep the codes in order");
 }
-
-#[test]
-fn no_rule_for_the_whole_has_the_code_of_a_single_resource() {
-    let rules: BTreeSet<&str> = crate::analyze::RULES.iter().map(|rule| rule.code).collect();
-    assert_eq!(rules.len(), crate::analyze::RULES.len(), "a code is used twice");
-    let shared: Vec<&str> = explanations().map(|one| one.code).filter(|code| rules.contains(code)).collect();
-    assert_eq!(shared, Vec::<&str>::new());
-}
