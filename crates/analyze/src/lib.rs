@@ -101,3 +101,6 @@ fn distinct(mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
     found.retain(|one| reported.insert((one.code, one.location.clone(), one.field.clone())));
     found
 }
+
+#[cfg(test)]
+mod tests;
