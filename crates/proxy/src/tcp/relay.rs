@@ -208,6 +208,9 @@ impl Pump {
             let mut buffer = ReadBuf::new(scratch);
             match Pin::new(&mut *reader).poll_read(cx, &mut buffer) {
                 Poll::Pending => return Step::NothingYet,
+                // A TLS peer that closes without close_notify. What came before is passed on, and then the end, as
+                // Envoy does: which protocol is inside, and what it takes for an end, is not known here.
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => return Step::End,
                 Poll::Ready(Err(_)) => return Step::Broken(Broken::Reader),
                 Poll::Ready(Ok(())) => {}
             }

@@ -5,7 +5,10 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::fixtures::authority::Authority;
+use crate::fixtures::echo::listen;
 use crate::fixtures::echo::tcp::{echo, say};
+use crate::fixtures::echo::tls::acceptor;
 use crate::fixtures::{
     ANY_PORT, InTime, address, assignment, cluster, eventually, finished, nobody, start, tcp_proxy,
 };
@@ -177,4 +180,32 @@ async fn a_name_server_tells_the_hosts_of_a_dns_cluster() {
     proxy.ready().in_time().await;
     crate::fixtures::eventually(async || proxy.env().clusters.get("b").is_some()).await;
     assert_eq!(say(address(&proxy, "a"), b"x").await.unwrap(), "named:x:bye");
+}
+
+/// As many TLS servers end a connection: by a FIN, without close_notify.
+#[tokio::test]
+async fn a_tls_peer_that_only_hangs_up_has_said_all_that_it_sent() {
+    const SIZE: usize = 4 << 20;
+    let identity = Authority::new("root").host("b.example");
+    let server = listen(move |stream| {
+        let acceptor = acceptor(&identity);
+        async move {
+            let mut stream = acceptor.accept(stream).await?;
+            stream.write_all(&vec![b'x'; SIZE]).await?;
+            stream.flush().await?;
+            let (mut socket, _) = stream.into_inner();
+            socket.shutdown().await?;
+            // A socket that is closed with something unread would be reset.
+            tokio::io::copy(&mut socket, &mut tokio::io::sink()).await.map(drop)
+        }
+    })
+    .await;
+    let tls = "transport_socket: {name: tls, typed_config: {'@type': \
+               type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext}}";
+    let cluster = cluster("b", &[server], &format!(", {tls}"));
+    let proxy = start(&bootstrap(&tcp_proxy("b", ""), &cluster)).await;
+    let mut client = TcpStream::connect(address(&proxy, "a")).await.unwrap();
+    let mut read = Vec::new();
+    client.read_to_end(&mut read).in_time().await.unwrap();
+    assert_eq!(read.len(), SIZE);
 }
