@@ -6,9 +6,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::client::{address, ask, connect, in_front_of};
+use crate::fixtures::authority::Authority;
 use crate::fixtures::echo::http1;
+use crate::fixtures::echo::tls::acceptor;
 use crate::fixtures::raw::End;
-use crate::fixtures::{InTime, finished};
+use crate::fixtures::yaml::{HTTP2, listener};
+use crate::fixtures::{InTime, bootstrap, cluster, finished, start};
 
 const GET: &str = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 
@@ -86,4 +89,35 @@ async fn a_broken_request_ends_its_connection_and_what_follows_is_never_read() {
     assert_eq!(ask(&mut reader, smuggled).await.status, 400);
     assert_eq!(reader.response(false).await, Err(End::Closed));
     assert!(proxy.env().flows.since(0).iter().all(|record| record.path.as_deref() != Some("/smuggled")));
+}
+
+/// A connection that is being made is nobody's: it ends in its own time when those who waited for it have gone.
+#[tokio::test]
+async fn clients_that_give_up_leave_no_stale_attempt_to_those_who_come_after() {
+    let identity = Authority::new("root").host("app.example");
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let tls = "connect_timeout: 0.5s, transport_socket: {name: tls, typed_config: {'@type': \
+               type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext}}";
+    let app = cluster("app", &[server.local_addr().unwrap()], &format!(", {tls}{HTTP2}"));
+    let listener = listener("", "", "{match: {prefix: /}, route: {cluster: app}}");
+    let proxy = start(&bootstrap(&[listener], &[app])).await;
+
+    let mut client = TcpStream::connect(address(&proxy)).await.unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    let (mut first, _) = server.accept().in_time().await.unwrap();
+    drop(client);
+    // The handshake is never answered; the attempt ends by itself.
+    let mut hello = Vec::new();
+    first.read_to_end(&mut hello).in_time().await.unwrap();
+
+    tokio::spawn(async move {
+        let (stream, _) = server.accept().await.unwrap();
+        let stream = acceptor(&identity).accept(stream).await.unwrap();
+        let mut connection = h2::server::handshake(stream).await.unwrap();
+        while let Some(Ok((_, mut respond))) = connection.accept().await {
+            respond.send_response(http::Response::new(()), true).unwrap();
+        }
+    });
+    let response = ask(&mut connect(&proxy).await, "GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    assert_eq!(response.status, 200, "{response:?}");
 }

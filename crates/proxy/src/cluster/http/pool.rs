@@ -52,7 +52,9 @@ struct Idle {
     since: Instant,
 }
 
-type Connecting = Shared<BoxFuture<'static, Result<Http2, Failed>>>;
+/// An HTTP/2 connection that is being made, by a task of its own: it ends, and is filed, also when all who waited for
+/// it have gone.
+type Connecting = Shared<BoxFuture<'static, Result<(), Failed>>>;
 
 /// Why there is no connection, in a form that everyone who waited for it can have.
 #[derive(Debug, Clone)]
@@ -78,6 +80,13 @@ impl Failed {
     fn overflow(cluster: &UpstreamCluster) -> Self {
         cluster.labels().stats.upstream_rq_pending_overflow.increment();
         Self { reason: String::new(), timeout: false, overflow: true }
+    }
+}
+
+impl Failed {
+    /// The process ends, and with it the task that connected.
+    fn stopped() -> Self {
+        Self { reason: "the proxy is stopping".to_owned(), timeout: false, overflow: false }
     }
 }
 
@@ -220,8 +229,7 @@ impl Pool {
             }
             match self.connecting(cluster, endpoint, host) {
                 Some(connecting) => {
-                    let made = connecting.await;
-                    self.connected(host, made)?;
+                    connecting.await?;
                     fresh = true;
                 }
                 None => freed.await,
@@ -249,26 +257,42 @@ impl Pool {
         let permit = cluster.breakers().connection(&endpoint.counters, true)?;
         let (cluster, endpoint) = (cluster.clone(), endpoint.clone());
         let target = host.clone();
-        let connect = async move {
-            let (stream, facts) = open(&cluster, &endpoint, &target, permit).await?;
-            cluster.labels().stats.upstream_cx_http2_total.increment();
-            Ok(Http2::handshake(stream, facts, &cluster).await?)
-        };
-        let connecting = connect.boxed().shared();
+        let pool = Arc::downgrade(&self.inner);
+        let task = tokio::spawn(async move {
+            let made = connect_http2(&cluster, &endpoint, &target, permit).await;
+            // Without a pool nobody waits.
+            let Some(pool) = pool.upgrade() else { return made.map(drop) };
+            let mut pool = pool.lock().unwrap_or_else(PoisonError::into_inner);
+            pool.connecting.remove(&target);
+            pool.forget_closed();
+            pool.http2.entry(target).or_default().push(made?);
+            Ok(())
+        });
+        let connecting = task.map(|ended| ended.unwrap_or_else(|_| Err(Failed::stopped()))).boxed().shared();
         inner.connecting.insert(host.clone(), connecting.clone());
         Some(connecting)
     }
+}
 
-    /// The first of those who waited files the connection; the others find it filed.
-    fn connected(&self, host: &Host, made: Result<Http2, Failed>) -> Result<(), Failed> {
-        let mut inner = self.lock();
-        let first = inner.connecting.remove(host).is_some();
-        let connection = made?;
-        if first {
-            inner.http2.entry(host.clone()).or_default().push(connection);
-        }
-        Ok(())
+impl Inner {
+    /// Where TLS names follow authorities, there may be a host for each name that was ever asked for.
+    fn forget_closed(&mut self) {
+        self.http2.retain(|_, connections| {
+            connections.retain(Http2::is_open);
+            !connections.is_empty()
+        });
     }
+}
+
+async fn connect_http2(
+    cluster: &Arc<UpstreamCluster>,
+    endpoint: &Endpoint,
+    host: &Host,
+    permit: Permit,
+) -> Result<Http2, Failed> {
+    let (stream, facts) = open(cluster, endpoint, host, permit).await?;
+    cluster.labels().stats.upstream_cx_http2_total.increment();
+    Ok(Http2::handshake(stream, facts, cluster).await?)
 }
 
 impl Facts {
