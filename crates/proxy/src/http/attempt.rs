@@ -242,19 +242,7 @@ async fn exchange(attempt: Attempt<'_>, body: RequestBody, record: &mut Record) 
 
     let pool = &cluster.http.pool;
     if attempt.version == Version::HTTP_2 {
-        let (mut connection, mut lease, fresh) =
-            match pool.lease_http2(cluster, attempt.endpoint, &host).await {
-                Ok(leased) => leased,
-                Err(error) => return Outcome::Failed(Failed::connect(error, record)),
-            };
-        record.connection(lease.facts(), fresh, attempt.version);
-        return match connection.send(request, &mut lease).await {
-            Ok(response) => {
-                let answer = Answer { response, carrier: Carrier::Http2 { lease } };
-                Outcome::Response(Answered { answer, host, millis: record.first_byte() })
-            }
-            Err((reason, _)) => Outcome::Failed(Failed::no_response(&reason)),
-        };
+        return exchange_http2(cluster, attempt.endpoint, host, request, record).await;
     }
     let idempotent = attempt.method.is_idempotent() && matches!(request.body(), RequestBody::Empty);
     loop {
@@ -275,6 +263,37 @@ async fn exchange(attempt: Attempt<'_>, body: RequestBody, record: &mut Record) 
             },
         }
     }
+}
+
+/// So many connections may turn out to be closed, one after the other, before a request that got onto none of them
+/// has failed.
+const CONNECTIONS: usize = 10;
+
+async fn exchange_http2(
+    cluster: &Arc<UpstreamCluster>,
+    endpoint: &Arc<Endpoint>,
+    host: Host,
+    mut request: Request<RequestBody>,
+    record: &mut Record,
+) -> Outcome {
+    let pool = &cluster.http.pool;
+    for left in (0..CONNECTIONS).rev() {
+        let (mut connection, mut lease, fresh) = match pool.lease_http2(cluster, endpoint, &host).await {
+            Ok(leased) => leased,
+            Err(error) => return Outcome::Failed(Failed::connect(error, record)),
+        };
+        record.connection(lease.facts(), fresh, Version::HTTP_2);
+        match connection.send(request, &mut lease).await {
+            Ok(response) => {
+                let answer = Answer { response, carrier: Carrier::Http2 { lease } };
+                return Outcome::Response(Answered { answer, host, millis: record.first_byte() });
+            }
+            // A GOAWAY came between the choice of the connection and the request, which is as it was.
+            Err((NoResponse::NotSent, Some(back))) if left > 0 => request = back,
+            Err((reason, _)) => return Outcome::Failed(Failed::no_response(&reason)),
+        }
+    }
+    Outcome::Failed(Failed::no_response(&NoResponse::NotSent))
 }
 
 fn http1_answer(
