@@ -55,7 +55,8 @@ fn main() -> ExitCode {
                 ("an_enrolment_whose_cluster_dies_goes_on", the_cluster_dies),
                 ("an_enrolment_whose_root_dies_goes_on", the_root_dies),
             ];
-            for (name, test) in tests {
+            let filter = words.iter().find(|word| !word.starts_with('-')).copied().unwrap_or_default();
+            for (name, test) in tests.into_iter().filter(|(name, _)| name.contains(filter)) {
                 test();
                 println!("test {name} ... ok");
             }
@@ -109,10 +110,12 @@ fn again(words: &[&str]) -> Command {
     command
 }
 
-/// The same, with the Nth call of a kind at fault; strace writes to `log` what it did.
-fn faulty(words: &[&str], call: &str, fault: &str, number: usize, log: &Path) -> Command {
+/// The same, with the Nth call of a kind at fault, of those about `paths` if there are any; strace
+/// writes to `log` what it did.
+fn faulty(words: &[&str], call: &str, fault: &str, number: usize, paths: &[PathBuf], log: &Path) -> Command {
     let mut command = Command::new("strace");
     command.args(["-f", "-qq", "-o"]).arg(log);
+    command.args(paths.iter().flat_map(|path| [Path::new("-P"), path]));
     command.args(["-e", &format!("trace={call}"), "-e", &format!("inject={call}:{fault}:when={number}")]);
     command.arg(std::env::current_exe().unwrap()).args(words);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -145,7 +148,7 @@ fn walk(what: &str, mut step: impl FnMut(&str, &str, usize) -> bool) {
             points += met;
         }
     }
-    assert!(points > 30, "{what}: only {points} points");
+    assert!(points > 12, "{what}: only {points} points");
     println!("{what}: {points} points");
 }
 
@@ -165,7 +168,7 @@ fn making_a_root() {
         let (dir, log) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
         let home = dir.path().join("state");
         let root = home.join("root");
-        faulty(&["init", text(&root)], call, fault, number, log.path()).status().unwrap();
+        faulty(&["init", text(&root)], call, fault, number, &[], log.path()).status().unwrap();
         let what = format!("{call} {fault} {number}");
         if RootStore::is_in(&root) {
             assert!(!again(&["init", text(&root)]).status().unwrap().success(), "{what}: made twice");
@@ -247,7 +250,15 @@ impl Drop for Root {
     fn drop(&mut self) {
         // Its standard input ends, which is its end.
         drop(self.0.stdin.take());
-        let _ = self.0.wait();
+        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        while matches!(self.0.try_wait(), Ok(None)) {
+            if std::time::Instant::now() > deadline {
+                let _ = self.0.kill();
+                println!("a root did not end with its standard input");
+                std::process::exit(1);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 }
 
@@ -258,7 +269,7 @@ fn the_cluster_dies() {
         let root = again(&root.each_ref().map(String::as_str));
         let _root = Root::start(root, &scene.at("run/sock")).expect("the root serves");
         let cluster = cluster.each_ref().map(String::as_str);
-        faulty(&cluster, call, fault, number, log.path()).status().unwrap();
+        faulty(&cluster, call, fault, number, &[], log.path()).status().unwrap();
         let what = format!("the cluster: {call} {fault} {number}");
         well(&cluster, &what);
         scene.check(&what);
@@ -272,7 +283,11 @@ fn the_root_dies() {
         let (root, cluster) = (scene.root(), scene.cluster());
         let (root, cluster) = (root.each_ref().map(String::as_str), cluster.each_ref().map(String::as_str));
         let what = format!("the root: {call} {fault} {number}");
-        let served = Root::start(faulty(&root, call, fault, number, log.path()), &scene.at("run/sock"));
+        // Its files, and not what a runtime writes to wake its threads: that no disk can fail.
+        let files = ["root/journal.jsonl", "root/root-key.pem", "root/root-cert.pem", "root"];
+        let files = files.map(|name| scene.at(name));
+        let command = faulty(&root, call, fault, number, &files, log.path());
+        let served = Root::start(command, &scene.at("run/sock"));
         if let Some(mut served) = served {
             // It may be refused, or its answer get lost.
             let first = again(&cluster).status().unwrap();
