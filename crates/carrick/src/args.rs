@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use carrick_identity::enrolment::TokenId;
 use clap::{Args, Parser, Subcommand};
 
 use crate::fleet::envoy::EnvoyHop;
@@ -327,8 +328,11 @@ pub enum RootCaCommand {
         #[arg(long, value_name = "FOLDER")]
         state: PathBuf,
         /// Lifetime in days
-        #[arg(long, default_value_t = 3650)]
+        #[arg(long, value_name = "DAYS", default_value_t = 3650)]
         days: u32,
+        /// The most that cluster CAs live, in days; requests for more are refused
+        #[arg(long, value_name = "DAYS", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..))]
+        max_ca_lifetime: u32,
     },
     /// Make a single-use enrolment token for one trust domain and print it
     Token {
@@ -347,7 +351,36 @@ pub enum RootCaCommand {
         /// The Unix socket to listen on
         #[arg(long, value_name = "SOCKET")]
         listen: PathBuf,
+        /// From now on cluster CAs live so many days at most; else what `init` or an earlier `serve` was told
+        #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..))]
+        max_ca_lifetime: Option<u32>,
     },
+    /// List the certificates of cluster CAs and the tokens on record
+    List {
+        #[arg(long, value_name = "FOLDER")]
+        state: PathBuf,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Revoke a token, or see to it that a cluster CA gets no certificate any more
+    Revoke {
+        #[arg(long, value_name = "FOLDER")]
+        state: PathBuf,
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+/// What is revoked.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Target {
+    /// The token's name, as `list` has it
+    #[arg(long, value_name = "NAME")]
+    pub token: Option<TokenId>,
+    /// The serial number of the CA's certificate, as `list` has it
+    #[arg(long, value_name = "SERIAL")]
+    pub ca: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@ mod explain;
 mod logs;
 mod paths;
 mod ps;
+mod root_ca;
 mod trace;
 mod up;
 
@@ -43,7 +44,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Control(args) => on_runtime(daemons::control(args)),
         Command::NameServer(args) => on_runtime(daemons::name_server(args)),
         Command::Agent(args) => on_runtime(daemons::agent(args)),
-        Command::RootCa(command) => on_runtime(daemons::root_ca(command)),
+        Command::RootCa(command) => on_runtime(root_ca::run(command)),
         Command::App(args) => on_runtime(crate::app::run(args)).map(|()| ExitCode::SUCCESS),
         Command::Supervise(args) => on_runtime(daemons::supervise(args)),
         Command::Up(args) => on_runtime(up::run(args, &cli.log)),

@@ -6,6 +6,7 @@
 mod enrol;
 mod error;
 mod follow;
+mod pending;
 mod service;
 mod store;
 

@@ -6,9 +6,13 @@
 //!
 //! Everything blocks; a caller on an async worker keeps to small files or moves the call away.
 
+mod folder;
+mod journal;
 mod own;
 mod socket;
 
+pub use folder::{create_dir, recover_dir, replace_dir};
+pub use journal::{Journal, JournalError};
 pub use own::{check_own_dir, own_dir};
 pub use socket::{listen_private, remove_stale_socket};
 
@@ -57,32 +61,6 @@ pub fn create(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     sync_parent(path)
 }
 
-/// Writes a set of files into a new directory and moves it to `path` in one step, so that no reader
-/// ever sees half of the set. An old directory at `path` is replaced.
-pub fn replace_dir(path: &Path, files: &[(&str, Vec<u8>, u32)]) -> io::Result<()> {
-    let temporary = temporary_name(path);
-    let retired = path.with_extension("retired");
-    // Left over from a crash between the two renames below: the old set is still complete under the
-    // retired name.
-    if retired.exists() && !path.exists() {
-        fs::rename(&retired, path).map_err(|error| at(path, error))?;
-    }
-    let _ = fs::remove_dir_all(&temporary);
-    private_dir(&temporary)?;
-    for (name, content, mode) in files {
-        let written = write_new(&temporary.join(name), content, *mode).and_then(|file| file.sync_all());
-        written.map_err(|error| at(&path.join(name), error))?;
-    }
-    File::open(&temporary).and_then(|dir| dir.sync_all()).map_err(|error| at(path, error))?;
-    let _ = fs::remove_dir_all(&retired);
-    if path.exists() {
-        fs::rename(path, &retired).map_err(|error| at(path, error))?;
-    }
-    fs::rename(&temporary, path).map_err(|error| at(path, error))?;
-    let _ = fs::remove_dir_all(&retired);
-    sync_parent(path)
-}
-
 /// Reads a whole file as text, naming it in the error.
 pub fn read(path: &Path) -> io::Result<String> {
     fs::read_to_string(path).map_err(|error| at(path, error))
@@ -95,9 +73,12 @@ fn write_new(path: &Path, content: &[u8], mode: u32) -> io::Result<File> {
     Ok(file)
 }
 
+fn parent_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 fn sync_parent(path: &Path) -> io::Result<()> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(parent).and_then(|dir| dir.sync_all()).map_err(|error| at(path, error))
+    File::open(parent_of(path)).and_then(|dir| dir.sync_all()).map_err(|error| at(path, error))
 }
 
 fn temporary_name(path: &Path) -> PathBuf {

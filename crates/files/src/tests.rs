@@ -41,27 +41,6 @@ fn a_created_file_is_never_written_over() {
 }
 
 #[test]
-fn a_set_of_files_is_replaced_whole() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("cacerts");
-    replace_dir(&path, &[("a", b"1".to_vec(), 0o600), ("b", b"2".to_vec(), 0o644)]).unwrap();
-    replace_dir(&path, &[("a", b"3".to_vec(), 0o600)]).unwrap();
-    assert_eq!(read(&path.join("a")).unwrap(), "3");
-    assert!(!path.join("b").exists(), "the old set is gone as a whole");
-    assert_eq!((mode(&path), mode(&path.join("a"))), (0o700, 0o600));
-}
-
-#[test]
-fn a_crash_between_the_two_renames_loses_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("cacerts");
-    replace_dir(&path, &[("a", b"old".to_vec(), 0o600)]).unwrap();
-    fs::rename(&path, path.with_extension("retired")).unwrap();
-    replace_dir(&path, &[("a", b"new".to_vec(), 0o600)]).unwrap();
-    assert_eq!(read(&path.join("a")).unwrap(), "new");
-}
-
-#[test]
 fn an_error_names_the_file() {
     let error = read(Path::new("/nowhere/at/all")).unwrap_err();
     assert!(error.to_string().contains("/nowhere/at/all"), "{error}");

@@ -74,7 +74,7 @@ pub(crate) fn whole_seconds(at: SystemTime) -> SystemTime {
 }
 
 /// Seconds since 1970, or `None` for an instant that no certificate can name (before 1970, after 9999).
-pub(crate) fn unix_seconds(at: SystemTime) -> Option<u64> {
+pub fn unix_seconds(at: SystemTime) -> Option<u64> {
     let seconds = at.duration_since(UNIX_EPOCH).ok()?.as_secs();
     date_time(seconds).map(|_| seconds)
 }
@@ -85,7 +85,7 @@ pub(crate) fn date_time(seconds: u64) -> Option<OffsetDateTime> {
 }
 
 /// For error messages: `2026-11-24T00:00:00Z`.
-pub(crate) fn rfc3339(at: SystemTime) -> String {
+pub fn rfc3339(at: SystemTime) -> String {
     unix_seconds(at)
         .and_then(date_time)
         .and_then(|date| date.format(&Rfc3339).ok())

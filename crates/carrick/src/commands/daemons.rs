@@ -1,14 +1,12 @@
-//! The long-running parts: proxy, control plane, agent, root CA, supervisor. Each ends on SIGTERM and on Ctrl-C.
+//! The long-running parts: proxy, control plane, agent, supervisor. Each ends on SIGTERM and on Ctrl-C.
 
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use carrick_control::agent::{self, AgentOptions};
 use carrick_control::cluster::{self, ControlOptions};
 use carrick_control::name_server::{self, NameServerOptions};
-use carrick_control::root_ca::{self, RootStore};
-use carrick_identity::TrustDomain;
 use carrick_proxy::accept::check_resources;
 use carrick_proxy::bootstrap::Bootstrap;
 use carrick_proxy::runtime::{ProxyOptions, run_blocking};
@@ -16,12 +14,10 @@ use carrick_translate::{NodeKind, ProxyNode};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::args::{AgentArgs, ControlArgs, NameServerArgs, ProxyArgs, RootCaCommand, SuperviseArgs};
+use crate::args::{AgentArgs, ControlArgs, NameServerArgs, ProxyArgs, SuperviseArgs};
 use crate::fleet::envoy::Envoy;
 use crate::fleet::programs::NodeFacts;
 use crate::fleet::supervisor::{self, SupervisorOptions};
-
-const DAY: Duration = Duration::from_secs(86_400);
 
 /// A token that is cancelled when the process is asked to end.
 pub fn stop_on_signals() -> Result<CancellationToken> {
@@ -114,24 +110,6 @@ pub fn node(facts: NodeFacts) -> ProxyNode {
         workload_name: facts.workload,
         labels: facts.labels,
     }
-}
-
-pub async fn root_ca(command: RootCaCommand) -> Result<ExitCode> {
-    match command {
-        RootCaCommand::Init { state, days } => {
-            RootStore::init(&state, "Carrick root CA", DAY * days, SystemTime::now())?;
-        }
-        RootCaCommand::Token { state, trust_domain, expires_in } => {
-            let domain = TrustDomain::new(&trust_domain)?;
-            let token = RootStore::open(&state)?.issue_token(&domain, Duration::from_secs(expires_in))?;
-            super::print(&format!("{}\n", token.expose()))?;
-        }
-        RootCaCommand::Serve { state, listen } => {
-            let stop = stop_on_signals()?;
-            root_ca::serve(RootStore::open(&state)?, &listen, stop.cancelled_owned()).await?;
-        }
-    }
-    Ok(ExitCode::SUCCESS)
 }
 
 pub async fn supervise(args: SuperviseArgs) -> Result<ExitCode> {

@@ -25,6 +25,8 @@ use super::pods::PodSpec;
 use super::{networks, programs, runtime_facts};
 
 const ROOT_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+/// What `root-ca init` has as its default.
+const MAX_CA_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
 const TOKEN_LIFETIME: Duration = Duration::from_secs(600);
 
 /// A pod that runs.
@@ -86,10 +88,11 @@ impl Runtime {
     /// of its trust domain yet.
     pub fn prepare_trust(&self, plan: &FederationPlan) -> Result<()> {
         let dir = self.state.root_ca();
-        let root = match dir.join("root-cert.pem").exists() {
+        let root = match RootStore::is_in(&dir) {
             true => RootStore::open(&dir)?,
             false => {
-                RootStore::init(&dir, &format!("{} root CA", plan.name), ROOT_LIFETIME, SystemTime::now())?
+                let name = format!("{} root CA", plan.name);
+                RootStore::init(&dir, &name, ROOT_LIFETIME, MAX_CA_LIFETIME, SystemTime::now())?
             }
         };
         private_dir(&self.run.root_ca())?;

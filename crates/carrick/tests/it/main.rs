@@ -18,6 +18,7 @@ mod identity;
 mod layers;
 mod original;
 mod outsiders;
+mod root_ca;
 mod separation;
 mod stayup;
 mod tidy;

@@ -16,6 +16,10 @@ use crate::channel;
 /// The root CA may start later than the cluster; connecting is tried for this long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// A root that has accepted a request and does not answer it for so long is taken for gone. The same
+/// request later gets the answer that was lost.
+const DEADLINE: Duration = Duration::from_secs(15);
+
 /// A client of the root CA on this machine.
 #[derive(Debug, Clone)]
 pub struct RootClient {
@@ -43,7 +47,9 @@ impl RootClient {
             validity_seconds: 0,
             trust_domain: trust_domain.as_str().into(),
         };
-        let answer = RootCertificateAuthorityClient::new(channel).sign_cluster_ca(request).await;
+        let mut client = RootCertificateAuthorityClient::new(channel);
+        let answer = tokio::time::timeout(DEADLINE, client.sign_cluster_ca(request)).await;
+        let answer = answer.map_err(|_| unreachable(format!("no answer for {} s", DEADLINE.as_secs())))?;
         answer.map(tonic::Response::into_inner).map_err(|status| match status.code() {
             // The connection broke; whether the token was used up, the next attempt tells.
             Code::Unavailable | Code::Unknown | Code::Cancelled => unreachable(status.message().to_owned()),

@@ -8,11 +8,12 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use carrick_identity::cacerts::{CA_CERT, CA_KEY, CERT_CHAIN, CaCerts, CaCertsFiles, ROOT_CERT};
-use carrick_identity::{Certificate, PrivateKey, TrustBundle, TrustDomain, csr};
+use carrick_identity::{Certificate, PrivateKey, TrustBundle, TrustDomain};
 use zeroize::Zeroizing;
 
 use super::enrol::RootClient;
 use super::error::CaError;
+use super::pending::Pending;
 use crate::files;
 
 /// The CA that signs at present. Signing requests read it as it is; whoever replaces it, replaces
@@ -71,7 +72,11 @@ pub async fn load_or_enrol(enrolment: &Enrolment, trust_domain: &TrustDomain) ->
                 reason: Box::new(reason),
             })
         }
-        _ => bind(certs, &enrolment.dir, trust_domain),
+        _ => {
+            // Killed after the answer was kept, the enrolment has left this.
+            Pending::forget(&enrolment.dir, trust_domain);
+            bind(certs, &enrolment.dir, trust_domain)
+        }
     }
 }
 
@@ -103,6 +108,8 @@ fn bind(certs: CaCerts, dir: &Path, trust_domain: &TrustDomain) -> Result<CaCert
 /// Whether the CA in `dir` is missing or is for another trust domain, so that a token is needed. Of
 /// a CA that cannot be read it says no: that is for the operator to help.
 pub fn needs_enrolment(dir: &Path, wanted: &TrustDomain) -> bool {
+    // Should this fail, loading the CA tells.
+    let _ = files::recover_dir(dir);
     let Ok(pem) = files::read(&dir.join(CA_CERT)) else { return !dir.exists() };
     let certificates = Certificate::all_from_pem(pem.as_bytes()).unwrap_or_default();
     let named = certificates.first().and_then(|own| own.spiffe_id().ok().flatten());
@@ -112,8 +119,12 @@ pub fn needs_enrolment(dir: &Path, wanted: &TrustDomain) -> bool {
 impl Enrolment {
     /// Enrols a new CA and stores it.
     async fn enrol(&self, trust_domain: &TrustDomain) -> Result<CaCerts, CaError> {
-        let certs = request(trust_domain, &self.root, &self.read_token()?).await?;
+        let token = self.read_token()?;
+        // On disk before it is asked for: killed after the root has answered, we ask the same again.
+        let pending = Pending::load_or_make(&self.dir, trust_domain)?;
+        let certs = request(trust_domain, &self.root, &token, &pending).await?;
         store(&self.dir, &certs)?;
+        Pending::forget(&self.dir, trust_domain);
         tracing::info!(%trust_domain, "enrolled the cluster CA");
         Ok(certs)
     }
@@ -125,21 +136,26 @@ impl Enrolment {
     }
 }
 
-async fn request(trust_domain: &TrustDomain, root: &RootClient, token: &str) -> Result<CaCerts, CaError> {
-    let key = PrivateKey::generate()?;
-    let csr = csr::make_request(&key, Some(&trust_domain.id()))?;
-    let answer = root.sign(csr, token.trim().to_owned(), trust_domain).await?;
+async fn request(
+    trust_domain: &TrustDomain,
+    root: &RootClient,
+    token: &str,
+    pending: &Pending,
+) -> Result<CaCerts, CaError> {
+    let answer = root.sign(pending.csr.clone(), token.trim().to_owned(), trust_domain).await?;
     let mut chain = Certificate::all_from_pem(answer.certificate.as_bytes())?;
     let certificate = chain.first().cloned().ok_or(CaError::NoCertificate)?;
     for pem in &answer.intermediates {
         chain.extend(Certificate::all_from_pem(pem.as_bytes())?);
     }
     let bundle = TrustBundle::from_pem(answer.roots.concat().as_bytes())?;
+    let key = PrivateKey::from_pem(pending.key.as_bytes())?;
     CaCerts::new(certificate, key, chain, bundle, SystemTime::now())
         .map_err(|error| CaError::Answer(Box::new(error)))
 }
 
 fn load(dir: &Path) -> Result<Option<CaCerts>, CaError> {
+    files::recover_dir(dir)?;
     let read = |name| match files::read(&dir.join(name)) {
         Ok(text) => Ok(Some(text.into_bytes())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),

@@ -1,4 +1,4 @@
-//! Why a root CA cannot be made, opened or served, and why a token does not enrol.
+//! Why a root CA cannot be made, opened or served, and why it does not sign.
 //!
 //! It must not know what is done about it.
 
@@ -6,15 +6,18 @@ use std::io;
 use std::path::PathBuf;
 
 use carrick_identity::certificate::CertificateError;
-use carrick_identity::enrolment::EnrolmentError;
+use carrick_identity::enrolment::{EnrolmentError, LedgerError};
 use carrick_identity::issue::IssueError;
 use carrick_identity::key::KeyError;
+use carrick_identity::ttl::TtlError;
 
 /// What is wrong with a root CA's folder, or with serving it.
 #[derive(Debug, thiserror::Error)]
 pub enum RootCaError {
     #[error("{} holds a root CA already; choose another folder", dir.display())]
     Exists { dir: PathBuf },
+    #[error("cannot make a root CA, which needs a folder of its own: {0}")]
+    Make(io::Error),
     #[error("cannot use {}: {reason}", path.display())]
     Key { path: PathBuf, reason: KeyError },
     #[error("cannot use {}: {reason}", path.display())]
@@ -25,20 +28,35 @@ pub enum RootCaError {
     #[error(transparent)]
     Authority(#[from] IssueError),
     #[error(transparent)]
-    Token(#[from] EnrolError),
+    Record(#[from] RecordError),
     #[error("the root CA's server failed: {0}")]
     Server(String),
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-/// Why a token does not enrol, or none can be made.
+/// Why the record cannot be read or added to.
 #[derive(Debug, thiserror::Error)]
-pub enum EnrolError {
+pub enum RecordError {
+    #[error("the root CA's record cannot be read or written, so nothing is decided: {0}")]
+    Storage(io::Error),
+    #[error("{}:{line}: {reason}; restore the file from a backup, nothing is decided before", path.display())]
+    Damaged { path: PathBuf, line: usize, reason: String },
+    #[error(transparent)]
+    Refused(#[from] LedgerError),
+    #[error(transparent)]
+    Token(EnrolmentError),
+}
+
+/// Why a request for a certificate is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum SignError {
+    #[error(transparent)]
+    Record(#[from] RecordError),
     #[error(transparent)]
     Refused(#[from] EnrolmentError),
-    #[error("the enrolment tokens cannot be read or written: {0}")]
-    Storage(#[from] io::Error),
-    #[error("the enrolment tokens cannot be read: {} is damaged: {reason}", path.display())]
-    Damaged { path: PathBuf, reason: serde_json::Error },
+    #[error("the root CA's policy: {0}")]
+    Lifetime(#[from] TtlError),
+    #[error(transparent)]
+    Issue(#[from] IssueError),
 }

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use carrick_identity::{CertificateRequest, TrustDomain};
 use carrick_xds::pb::carrick::ca::v1::root_certificate_authority_server::{
@@ -14,13 +14,11 @@ use carrick_xds::pb::carrick::ca::v1::{SignClusterCaRequest, SignClusterCaRespon
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::{Request, Response, Status};
 
-use super::error::{EnrolError, RootCaError};
+use super::error::{RootCaError, SignError};
+use super::record::Wanted;
 use super::store::RootStore;
 use crate::channel;
 use crate::socket::bind_private;
-
-/// What a cluster CA gets that names no lifetime: a year, as Istio's plug-in CA guide suggests at most.
-const DEFAULT_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Signs cluster CAs until `shutdown` completes. The socket may be used by this user only.
 pub async fn serve(
@@ -61,25 +59,29 @@ fn sign(store: &RootStore, request: &SignClusterCaRequest) -> Result<SignCluster
     // The request is read before the token is used up: a malformed request should not cost a token.
     let csr = CertificateRequest::from_pem(request.csr.as_bytes())
         .map_err(|error| Status::invalid_argument(error.to_string()))?;
-    let lifetime = match u64::try_from(request.validity_seconds) {
-        Err(_) | Ok(0) => DEFAULT_LIFETIME,
-        Ok(seconds) => Duration::from_secs(seconds),
-    };
     let claimed = TrustDomain::new(&request.trust_domain)
         .map_err(|error| Status::invalid_argument(error.to_string()))?;
-    let grant = store.consume(&request.token, &claimed, now).map_err(|error| match error {
-        EnrolError::Storage(_) | EnrolError::Damaged { .. } => Status::internal(error.to_string()),
-        EnrolError::Refused(_) => Status::permission_denied(error.to_string()),
+    let wanted = Wanted {
+        token: &request.token,
+        claimed: &claimed,
+        key: csr.public_key(),
+        seconds: request.validity_seconds,
+    };
+    let issued = store.sign(&wanted, now).map_err(|error| {
+        tracing::warn!(trust_domain = %claimed, "refused to sign: {error}");
+        match &error {
+            // The same request may succeed later, and does no harm if it has already.
+            SignError::Record(_) => Status::unavailable(error.to_string()),
+            SignError::Refused(_) => Status::permission_denied(error.to_string()),
+            SignError::Lifetime(_) => Status::invalid_argument(error.to_string()),
+            SignError::Issue(_) => Status::failed_precondition(error.to_string()),
+        }
     })?;
-    let authority = store.authority();
-    let certificate = authority
-        .issue_cluster_ca(csr.public_key(), &grant.trust_domain, lifetime, now)
-        .map_err(|error| Status::failed_precondition(error.to_string()))?;
-    tracing::info!(trust_domain = %grant.trust_domain, serial = certificate.serial(), "signed a cluster CA");
+    tracing::info!(trust_domain = %issued.trust_domain, serial = issued.serial, "signed a cluster CA");
     Ok(SignClusterCaResponse {
-        certificate: certificate.pem(),
+        certificate: issued.certificate,
         intermediates: Vec::new(),
-        roots: vec![authority.certificate().pem()],
+        roots: vec![store.authority().certificate().pem()],
     })
 }
 

@@ -43,7 +43,7 @@ impl Cluster {
         let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/two-clusters");
         copy(&example, &dir.path().join("folder"));
         fs::write(dir.path().join("pods.yaml"), pods).unwrap();
-        RootStore::init(&dir.path().join("root"), "test root", DAY, SystemTime::now()).unwrap();
+        RootStore::init(&dir.path().join("root"), "test root", DAY, DAY, SystemTime::now()).unwrap();
         write_token(dir.path(), "cluster1.example");
         Self::run(dir).await
     }
