@@ -20,6 +20,7 @@ pub enum Kind {
     Trace,
     Analysis,
     DemoReport,
+    RootCaRecord,
 }
 
 /// A document on standard output.

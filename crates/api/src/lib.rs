@@ -11,6 +11,7 @@ pub mod demo;
 pub mod document;
 pub mod finding;
 pub mod fleet;
+pub mod root_ca;
 pub mod trace;
 
 pub use document::{ApiVersion, Document, Kind};

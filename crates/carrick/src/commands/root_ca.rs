@@ -6,13 +6,14 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
+use carrick_api::Kind;
+use carrick_api::root_ca::{CaCertificate, EnrolmentToken, RootCaRecord, TokenState};
 use carrick_control::root_ca::{self, RootStore};
 use carrick_identity::TrustDomain;
-use carrick_identity::enrolment::{Ledger, TokenState, when};
+use carrick_identity::enrolment::{self, Ledger, when};
 use carrick_identity::validity::rfc3339;
-use serde_json::{Value, json};
 
-use super::{daemons, print};
+use super::{daemons, print, print_document};
 use crate::args::{RootCaCommand, Target};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -39,8 +40,8 @@ pub async fn run(command: RootCaCommand) -> Result<ExitCode> {
         RootCaCommand::List { state, json } => {
             let ledger = RootStore::open(&state)?.ledger()?;
             match json {
-                true => print(&format!("{:#}\n", document(&ledger)))?,
-                false => print(&text(&ledger))?,
+                true => print_document(Kind::RootCaRecord, &record(&ledger))?,
+                false => print(&text(&record(&ledger)))?,
             }
         }
         RootCaCommand::Revoke { state, target } => {
@@ -55,64 +56,60 @@ pub async fn run(command: RootCaCommand) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn name(state: TokenState) -> &'static str {
+fn record(ledger: &Ledger) -> RootCaRecord {
+    let now = SystemTime::now();
+    let certificates = ledger.issued().iter().map(|issued| CaCertificate {
+        serial: issued.serial.clone(),
+        identity: issued.trust_domain.id().to_string(),
+        token: issued.token.to_string(),
+        issued: when(issued.at),
+        not_before: rfc3339(issued.validity.not_before),
+        not_after: rfc3339(issued.validity.not_after),
+        revoked: issued.revoked.map(when),
+    });
+    let tokens = ledger.tokens().into_iter().map(|token| EnrolmentToken {
+        name: token.id.to_string(),
+        trust_domain: token.trust_domain.as_str().to_owned(),
+        made: when(token.made),
+        expires: when(token.expires),
+        state: match token.state(now) {
+            enrolment::TokenState::Unused => TokenState::Unused,
+            enrolment::TokenState::Used => TokenState::Used,
+            enrolment::TokenState::Expired => TokenState::Expired,
+            enrolment::TokenState::Revoked => TokenState::Revoked,
+        },
+    });
+    RootCaRecord {
+        max_ca_lifetime_s: ledger.max_lifetime().as_secs(),
+        certificates: certificates.collect(),
+        tokens: tokens.collect(),
+    }
+}
+
+fn text(record: &RootCaRecord) -> String {
+    let mut text = String::new();
+    let days = record.max_ca_lifetime_s / DAY.as_secs();
+    // Writing to a String cannot fail; the same below.
+    let _ = writeln!(text, "cluster CAs live {days} days at most");
+    let _ = writeln!(text, "\n{:<34}{:<22}{:<22}{:<18}IDENTITY", "CERTIFICATE", "ISSUED", "EXPIRES", "TOKEN");
+    for one in &record.certificates {
+        let revoked = one.revoked.as_ref().map_or_else(String::new, |at| format!(", revoked {at}"));
+        let CaCertificate { serial, issued, not_after, token, identity, .. } = one;
+        let _ = writeln!(text, "{serial:<34}{issued:<22}{not_after:<22}{token:<18}{identity}{revoked}");
+    }
+    let _ = writeln!(text, "\n{:<18}{:<22}{:<22}{:<10}TRUST DOMAIN", "TOKEN", "MADE", "EXPIRES", "STATE");
+    for EnrolmentToken { name, trust_domain, made, expires, state } in &record.tokens {
+        let state = describe(*state);
+        let _ = writeln!(text, "{name:<18}{made:<22}{expires:<22}{state:<10}{trust_domain}");
+    }
+    text
+}
+
+fn describe(state: TokenState) -> &'static str {
     match state {
         TokenState::Unused => "unused",
         TokenState::Used => "used",
         TokenState::Expired => "expired",
         TokenState::Revoked => "revoked",
     }
-}
-
-fn document(ledger: &Ledger) -> Value {
-    let now = SystemTime::now();
-    let tokens = ledger.tokens().into_iter().map(|token| {
-        json!({
-            "id": token.id,
-            "trustDomain": token.trust_domain.as_str(),
-            "made": when(token.made),
-            "expires": when(token.expires),
-            "state": name(token.state(now)),
-        })
-    });
-    let certificates = ledger.issued().iter().map(|issued| {
-        json!({
-            "serial": issued.serial,
-            "identity": issued.trust_domain.id().to_string(),
-            "token": issued.token,
-            "issued": when(issued.at),
-            "notBefore": rfc3339(issued.validity.not_before),
-            "notAfter": rfc3339(issued.validity.not_after),
-            "revoked": issued.revoked.map(when),
-        })
-    });
-    json!({
-        "apiVersion": "carrick.dev/v1alpha1",
-        "kind": "RootCaRecord",
-        "maxCaLifetimeSeconds": ledger.max_lifetime().as_secs(),
-        "certificates": certificates.collect::<Vec<_>>(),
-        "tokens": tokens.collect::<Vec<_>>(),
-    })
-}
-
-fn text(ledger: &Ledger) -> String {
-    let now = SystemTime::now();
-    let mut text = String::new();
-    // Writing to a String cannot fail; the same below.
-    let _ =
-        writeln!(text, "cluster CAs live {} days at most", ledger.max_lifetime().as_secs() / DAY.as_secs());
-    let _ = writeln!(text, "\n{:<34}{:<22}{:<22}{:<18}IDENTITY", "CERTIFICATE", "ISSUED", "EXPIRES", "TOKEN");
-    for issued in ledger.issued() {
-        let (at, until) = (when(issued.at), rfc3339(issued.validity.not_after));
-        let revoked = issued.revoked.map_or_else(String::new, |at| format!(", revoked {}", when(at)));
-        let (serial, token, id) = (&issued.serial, issued.token.to_string(), issued.trust_domain.id());
-        let _ = writeln!(text, "{serial:<34}{at:<22}{until:<22}{token:<18}{id}{revoked}");
-    }
-    let _ = writeln!(text, "\n{:<18}{:<22}{:<22}{:<10}TRUST DOMAIN", "TOKEN", "MADE", "EXPIRES", "STATE");
-    for token in ledger.tokens() {
-        let (id, made, expires) = (token.id.to_string(), when(token.made), when(token.expires));
-        let (state, domain) = (name(token.state(now)), token.trust_domain.as_str());
-        let _ = writeln!(text, "{id:<18}{made:<22}{expires:<22}{state:<10}{domain}");
-    }
-    text
 }

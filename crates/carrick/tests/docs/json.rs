@@ -7,6 +7,7 @@ use std::path::Path;
 use carrick_api::analysis::Analysis;
 use carrick_api::demo::DemoReport;
 use carrick_api::fleet::{Fleet, FleetStatus};
+use carrick_api::root_ca::RootCaRecord;
 use carrick_api::trace::Trace;
 use carrick_api::{Document, control};
 use schemars::{JsonSchema, schema_for};
@@ -28,6 +29,7 @@ fn shapes() -> Vec<(&'static str, &'static str, Value)> {
         ("trace", "`carrick trace --json`", of::<Document<Trace>>()),
         ("analysis", "`carrick analyze --format json`", of::<Document<Analysis>>()),
         ("demo-report", "`carrick demo --json`", of::<Document<DemoReport>>()),
+        ("root-ca-record", "`carrick root-ca list --json`", of::<Document<RootCaRecord>>()),
         ("control-status", "control plane's socket, `GET /status`", of::<control::Status>()),
         ("control-resolved", "control plane's socket, `GET /resolve?path=…`", of::<control::Resolved>()),
         ("control-services", "control plane's socket, `GET /services`", of::<control::Services>()),

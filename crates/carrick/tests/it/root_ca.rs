@@ -1,8 +1,9 @@
 //! The root CA by hand: what is made, shown and taken back.
 
+use carrick_api::root_ca::RootCaRecord;
 use serde_json::Value;
 
-use crate::fixtures::Home;
+use crate::fixtures::{Home, is_document};
 
 fn list(home: &Home, state: &str) -> Value {
     home.run(&["root-ca", "list", "--state", state, "--json"]).json()
@@ -19,15 +20,14 @@ fn what_was_decided_is_listed_and_can_be_taken_back() {
 
     let token = home.good(&["root-ca", "token", "--state", &state, "--trust-domain", "a.example"]);
     let shown = list(&home, &state);
-    assert_eq!(shown["apiVersion"], "carrick.dev/v1alpha1");
-    assert_eq!(shown["kind"], "RootCaRecord");
-    assert_eq!(shown["maxCaLifetimeSeconds"], 30 * 86_400);
+    is_document::<RootCaRecord>(&shown, "RootCaRecord");
+    assert_eq!(shown["max_ca_lifetime_s"], 30 * 86_400);
     assert_eq!(shown["certificates"], serde_json::json!([]));
     let made = &shown["tokens"][0];
-    assert_eq!((&made["trustDomain"], &made["state"]), (&"a.example".into(), &"unused".into()), "{shown:#}");
+    assert_eq!((&made["trust_domain"], &made["state"]), (&"a.example".into(), &"unused".into()), "{shown:#}");
     assert!(!shown.to_string().contains(token.trim()), "the token itself is shown once");
 
-    let id = made["id"].as_str().unwrap();
+    let id = made["name"].as_str().unwrap();
     home.good(&["root-ca", "revoke", "--state", &state, "--token", id]);
     assert_eq!(list(&home, &state)["tokens"][0]["state"], "revoked");
     let text = home.good(&["root-ca", "list", "--state", &state]);
@@ -52,7 +52,7 @@ fn a_federations_cluster_cas_are_on_its_roots_record() {
     assert_eq!(identities, ["spiffe://cluster1.example", "spiffe://cluster2.example"], "{shown:#}");
     for one in issued {
         let of = |name: &str| one[name].as_str().unwrap_or_else(|| panic!("{name}: {one:#}"));
-        assert!(of("serial").len() >= 30 && of("notAfter") > of("notBefore") && !of("token").is_empty());
+        assert!(of("serial").len() >= 30 && of("not_after") > of("not_before") && !of("token").is_empty());
         assert_eq!(one["revoked"], Value::Null);
     }
     assert!(shown["tokens"].as_array().unwrap().iter().all(|token| token["state"] == "used"), "{shown:#}");
