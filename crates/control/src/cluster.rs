@@ -80,6 +80,7 @@ pub async fn run(options: ControlOptions, stop: CancellationToken) -> Result<(),
         cluster: options.cluster.clone(),
         runtime: options.resources.clone(),
         addresses: options.state.join("addresses.json"),
+        last_good: options.state.join("last-good.json"),
         flow_log: options.flow_log,
     })?;
 

@@ -57,6 +57,8 @@ pub struct PipelineOptions {
     pub runtime: Vec<PathBuf>,
     /// Where allocated addresses are kept.
     pub addresses: PathBuf,
+    /// Where the last good files are kept.
+    pub last_good: PathBuf,
     /// Whether access logs have the fields that flow records are made of, see [`FLOW_FIELDS`].
     pub flow_log: bool,
 }
@@ -100,7 +102,7 @@ impl Pipeline {
         // The federation file may have changed before it was watched.
         let cluster = read_cluster(&options.federation, &options.cluster)?;
         let addresses = load_addresses(&options.addresses)?;
-        let (mut reader, mut last_good) = (Reader::default(), LastGood::default());
+        let (mut reader, mut last_good) = (Reader::default(), LastGood::load(&options.last_good));
         let settled = settle(&options, &cluster, &sources, addresses.clone(), &mut reader, &mut last_good)?;
         save_addresses(&options.addresses, &settled.reading.addresses)?;
         let addresses = settled.reading.addresses.clone();
@@ -202,15 +204,24 @@ fn settle(
     if options.flow_log {
         settings.access_log = Some(access_log::flow());
     }
-    let mut newest = Vec::new();
+    let (mut newest, mut unreadable) = (Vec::new(), Vec::new());
     // Of two resources of one name the second is refused. That must be the operator's: the runtime
     // says who the pods are that run.
     for source in sources.iter().rev() {
-        newest.extend(source.files().map_err(PipelineError::Source)?);
+        let (files, not_read) = source.files().map_err(PipelineError::Source)?;
+        newest.extend(files);
+        unreadable.extend(not_read);
     }
     let settled = last_good
-        .settle(newest, |files| reader.snapshot(files, cluster, settings.clone(), addresses.clone()));
+        .settle(newest, unreadable, |files| {
+            reader.snapshot(files, cluster, settings.clone(), addresses.clone())
+        })
+        .map_err(PipelineError::Source)?;
     reader.finish();
+    // What is in force does not depend on it, only what a restart would find.
+    if let Err(error) = last_good.keep(&options.last_good) {
+        tracing::error!("the last good files cannot be kept: {error}");
+    }
     Ok(settled)
 }
 
@@ -237,3 +248,6 @@ fn save_addresses(path: &Path, addresses: &AddressTable) -> Result<(), PipelineE
     let text = serde_json::to_vec_pretty(addresses).map_err(|error| PipelineError::Storage(error.into()))?;
     files::replace(path, &text, 0o644).map_err(PipelineError::Storage)
 }
+
+#[cfg(test)]
+mod tests;

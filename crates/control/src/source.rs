@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use carrick_model::SourceFile;
 use futures_util::future::select_all;
 
-use self::folder::Folder;
+use self::folder::{Folder, Unreadable};
 use self::watch::Watch;
 
 /// One source of configuration.
@@ -38,13 +38,13 @@ impl Source {
         }
     }
 
-    /// What it says now, in a fixed order.
+    /// What it says now, in a fixed order, and what of it cannot be read.
     ///
     /// # Errors
     /// Something that it should have and that cannot be read, named in the error.
-    pub fn files(&self) -> io::Result<Vec<SourceFile>> {
+    pub fn files(&self) -> io::Result<(Vec<SourceFile>, Vec<Unreadable>)> {
         match self {
-            Self::Folder { folder, .. } => folder.read(),
+            Self::Folder { folder, .. } => folder.read_what_can_be(),
         }
     }
 }

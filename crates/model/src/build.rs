@@ -6,27 +6,30 @@ use std::sync::Arc;
 use crate::addresses::AddressTable;
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::mesh::MeshSettings;
-use crate::resource::{AnyResource, Kind, ResourceName};
+use crate::parse::closed;
+use crate::resource::{AnyResource, Kind, Resource, ResourceName};
 use crate::snapshot::{
     DestinationRuleIndex, GatewayIndex, Indexes, Inventory, LabelIndex, MeshSnapshot, ServiceIndex,
     WorkloadIndex,
 };
 use crate::validate::{self, Surroundings, references};
 
-/// Builds the mesh of one cluster. A resource with an error is left out and everything else applied. Only an
-/// AuthorizationPolicy stays all the same, because without it its workloads would be open: what it means is then
-/// taken in the closed direction (see `carrick-translate`). The table comes back with the addresses that were given out; keep it for the next build.
+/// Builds the mesh of one cluster. A resource with an error is left out and everything else applied. Only security
+/// resources stay all the same, because without them their workloads would be open: what an AuthorizationPolicy
+/// means is then taken in the closed direction (see `carrick-translate`), a PeerAuthentication is STRICT. The table comes back with the addresses that were given out; keep it for the next build.
 pub fn build(
     resources: Vec<AnyResource>,
     settings: MeshSettings,
     mut addresses: AddressTable,
 ) -> (MeshSnapshot, AddressTable, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
-    let mut resources = without_duplicates(resources, &mut diagnostics);
-    resources.retain(|resource| {
-        let is_policy = matches!(resource, AnyResource::AuthorizationPolicy(_));
-        is_sound(resource, &settings, &mut diagnostics) || is_policy
+    let resources = without_duplicates(resources, &mut diagnostics).into_iter().filter_map(|resource| {
+        match is_sound(&resource, &settings, &mut diagnostics) {
+            true => Some(resource),
+            false => closed(&resource),
+        }
     });
+    let resources: Vec<AnyResource> = resources.map(|resource| in_mesh(resource, &settings)).collect();
     let mut inventory = Inventory::from_resources(resources);
 
     let workloads = WorkloadIndex::build(&inventory, &settings);
@@ -56,6 +59,27 @@ pub fn build(
     let snapshot = MeshSnapshot::new(settings, inventory, indexes);
     diagnostics.sort_by(|a, b| a.location.cmp(&b.location));
     (snapshot, addresses, diagnostics)
+}
+
+/// What closes the whole mesh stands in the root namespace.
+fn in_mesh(resource: AnyResource, settings: &MeshSettings) -> AnyResource {
+    fn placed<T: Clone>(resource: &Resource<T>, namespace: &str) -> Arc<Resource<T>> {
+        let mut placed = resource.clone();
+        placed.meta.namespace = namespace.to_owned();
+        Arc::new(placed)
+    }
+    if !(resource.meta().unreadable && resource.meta().namespace.is_empty()) {
+        return resource;
+    }
+    match resource {
+        AnyResource::AuthorizationPolicy(r) => {
+            AnyResource::AuthorizationPolicy(placed(&r, &settings.root_namespace))
+        }
+        AnyResource::PeerAuthentication(r) => {
+            AnyResource::PeerAuthentication(placed(&r, &settings.root_namespace))
+        }
+        other => other,
+    }
 }
 
 /// Whether a resource makes sense on its own.

@@ -58,6 +58,8 @@ pub mod codes {
     pub const UNKNOWN_KIND: &str = "CRK004";
     /// The kind is known but this version of its API is not.
     pub const UNKNOWN_VERSION: &str = "CRK005";
+    /// A file or folder that cannot be read at all.
+    pub const UNREADABLE: &str = "CRK006";
     /// A field that the kind does not have.
     pub const UNKNOWN_FIELD: &str = "CRK201";
     /// A value of the wrong type.

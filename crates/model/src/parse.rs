@@ -4,6 +4,7 @@
 //! one document never touches another.
 
 mod cache;
+mod closed;
 mod decode;
 mod documents;
 mod finder;
@@ -24,6 +25,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use cache::ParseCache;
+use closed::Outline;
+pub(crate) use closed::closed;
 
 use crate::diagnostic::{Diagnostic, Severity, codes};
 use crate::resource::AnyResource;
@@ -69,7 +72,14 @@ fn parse_file(file: &SourceFile, substitutions: &BTreeMap<String, String>) -> Pa
                 substitute::replace(&mut root, substitutions);
                 resource::read(root, &path, &mut resources, &mut diagnostics);
             }
-            Err(fault) => diagnostics.push(unreadable(fault, &path)),
+            Err(fault) => {
+                let mut finding = unreadable(fault, &path);
+                for outline in Outline::of_text(document.text, document.first_line) {
+                    finding.help = format!("{}; {}", finding.help, outline.effect());
+                    resources.push(outline.stand_in(&path));
+                }
+                diagnostics.push(finding);
+            }
         }
     }
     // As a reader goes through the file, whatever order the findings were made in.

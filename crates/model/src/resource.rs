@@ -50,6 +50,8 @@ pub struct Meta {
     /// Where the document begins.
     pub source: Location,
     pub(crate) positions: Positions,
+    /// It could not be read, or makes no sense, and stands for the closed reading of what it may have been.
+    pub(crate) unreadable: bool,
 }
 
 impl Meta {
@@ -65,6 +67,7 @@ impl Meta {
             created: None,
             source: Location::new("(made by carrick)", 1, 1),
             positions: Positions::default(),
+            unreadable: false,
         }
     }
 

@@ -109,3 +109,37 @@ fn twenty_thousand_hosts_are_served_and_are_gone_with_their_file() {
     assert!(until(patience, || !resolves() && newest()), "{}", running.said());
     assert!(running.curl(URL).out.ends_with("\n200"), "{:?}", running.curl(URL));
 }
+
+/// Nobody but an account that does not exist.
+const NOBODY: &str = "apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata:
+  name: nobody
+  namespace: ns2
+spec:
+  rules:
+  - from:
+    - source:
+        principals: [cluster1.example/ns/default/sa/nobody]
+";
+
+#[test]
+fn what_a_policy_refuses_stays_refused_when_it_breaks_and_the_control_plane_restarts() {
+    let mut running = Running::start(&[], |_| {});
+    running.write("cluster2/nobody.yaml", NOBODY);
+    assert!(until(PATIENCE, || running.curl(URL).out.ends_with("\n403")), "{}", running.said());
+    running.write("cluster2/nobody.yaml", &NOBODY.replace("rules:", "rulez:"));
+    running.hears("its last good version stays in force");
+    let control = || of_federation(&running, &[" control ", "--cluster cluster2"]);
+    let before = control();
+    signal(&before, Signal::KILL);
+    let restarted = until(PATIENCE, || !control().is_empty() && control() != before);
+    assert!(restarted, "the control plane is started again");
+    let newest = || running.home.good(&["ps"]);
+    let connected = until(PATIENCE, || {
+        assert!(running.curl(URL).out.ends_with("\n403"), "{:?}", running.curl(URL));
+        !newest().contains("unknown") && !newest().contains("not connected") && !newest().contains("behind")
+    });
+    assert!(connected, "{}", newest());
+    assert!(running.curl(URL).out.ends_with("\n403"), "{:?}", running.curl(URL));
+}

@@ -27,11 +27,23 @@ impl Folder {
     /// # Errors
     /// A path that is not there or cannot be read, named in the error.
     pub fn read(&self) -> io::Result<Vec<SourceFile>> {
-        let mut files = Vec::new();
-        for include in &self.includes {
-            read_path(&self.root, include, true, &mut files)?;
+        let (files, unreadable) = self.read_what_can_be()?;
+        match unreadable.into_iter().next() {
+            Some(Unreadable { reason, .. }) => Err(reason),
+            None => Ok(files),
         }
-        Ok(files)
+    }
+
+    /// The same, and what below the named paths is there and cannot be read.
+    ///
+    /// # Errors
+    /// A named path that is not there or cannot be read.
+    pub fn read_what_can_be(&self) -> io::Result<(Vec<SourceFile>, Vec<Unreadable>)> {
+        let (mut files, mut unreadable) = (Vec::new(), Vec::new());
+        for include in &self.includes {
+            read_path(&self.root, include, true, &mut files, &mut unreadable)?;
+        }
+        Ok((files, unreadable))
     }
 
     /// The paths to watch for changes.
@@ -40,7 +52,37 @@ impl Folder {
     }
 }
 
-fn read_path(root: &Path, shown: &Path, named: bool, files: &mut Vec<SourceFile>) -> io::Result<()> {
+/// A file or folder below a named path that cannot be read.
+#[derive(Debug)]
+pub struct Unreadable {
+    /// As files' paths are shown.
+    pub path: String,
+    pub reason: io::Error,
+}
+
+fn read_path(
+    root: &Path,
+    shown: &Path,
+    named: bool,
+    files: &mut Vec<SourceFile>,
+    unreadable: &mut Vec<Unreadable>,
+) -> io::Result<()> {
+    match read_one(root, shown, named, files, unreadable) {
+        Err(reason) if !named => {
+            unreadable.push(Unreadable { path: shown.to_string_lossy().into_owned(), reason });
+            Ok(())
+        }
+        read => read,
+    }
+}
+
+fn read_one(
+    root: &Path,
+    shown: &Path,
+    named: bool,
+    files: &mut Vec<SourceFile>,
+    unreadable: &mut Vec<Unreadable>,
+) -> io::Result<()> {
     let path = root.join(shown);
     let at = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
     let facts = match fs::metadata(&path) {
@@ -58,7 +100,7 @@ fn read_path(root: &Path, shown: &Path, named: bool, files: &mut Vec<SourceFile>
         for name in names.iter().filter(|name| !name.to_string_lossy().starts_with('.')) {
             let child = shown.join(name);
             if root.join(&child).is_dir() || is_configuration(&child) {
-                read_path(root, &child, false, files)?;
+                read_path(root, &child, false, files, unreadable)?;
             }
         }
         return Ok(());

@@ -37,6 +37,11 @@ const TEXTS: &[(&str, &str)] = &[
         "The kind is known, but this version of its API is not. The versions that are read are listed with the finding.",
     ),
     (
+        "CRK006",
+        "A file or folder is there and cannot be read, mostly for want of permission. What was read of it last stays in force; a control \
+         plane that has never read it does not start without it.",
+    ),
+    (
         "CRK201",
         "The kind has no such field. Kubernetes would drop it in silence or refuse it, and the author would believe that it has an \
          effect. Where the word is close to a field's name, the finding names that field.",

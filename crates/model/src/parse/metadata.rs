@@ -95,6 +95,7 @@ pub(super) fn meta_of(root: &Node, kind: Kind, api_version: String, finder: &mut
         created,
         source: Location { file: finder.file.clone(), line: root.line, column: root.column },
         positions: Positions::default(),
+        unreadable: false,
     })
 }
 

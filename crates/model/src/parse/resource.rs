@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
+use super::closed::Outline;
 use super::decode::{Decoded, decode};
 use super::finder::Finder;
 use super::kinds::kind_of;
@@ -30,7 +31,23 @@ pub(crate) fn read(
     }
 }
 
+/// A security resource that cannot be read closes what it may have been about.
 fn read_one(
+    root: Node,
+    file: &Arc<str>,
+    resources: &mut Vec<AnyResource>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let (outline, before) = (Outline::of_document(&root), (resources.len(), diagnostics.len()));
+    read_sound(root, file, resources, diagnostics);
+    let Some(outline) = outline.filter(|_| resources.len() == before.0) else { return };
+    if let Some(error) = diagnostics[before.1..].iter_mut().find(|finding| finding.is_error()) {
+        error.help = format!("{}; {}", error.help, outline.effect());
+        resources.push(outline.stand_in(file));
+    }
+}
+
+fn read_sound(
     root: Node,
     file: &Arc<str>,
     resources: &mut Vec<AnyResource>,

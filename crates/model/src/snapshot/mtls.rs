@@ -35,6 +35,8 @@ pub(crate) struct AuthenticationIndex {
     root_namespace: String,
     /// By namespace, oldest first.
     modern: BTreeMap<String, Vec<Arc<Resource<PeerAuthentication>>>>,
+    /// Those that cannot be read. They are STRICT for all that they may select, whatever others say.
+    unreadable: Vec<Arc<Resource<PeerAuthentication>>>,
     mesh_policy: Option<Arc<Resource<LegacyPolicy>>>,
     policies: Vec<Arc<Resource<LegacyPolicy>>>,
 }
@@ -42,12 +44,15 @@ pub(crate) struct AuthenticationIndex {
 impl AuthenticationIndex {
     pub(super) fn build(inventory: &Inventory, settings: &MeshSettings) -> AuthenticationIndex {
         let mut modern: BTreeMap<String, Vec<_>> = BTreeMap::new();
-        for policy in &inventory.peer_authentications {
+        let (unreadable, sound): (Vec<_>, Vec<_>) =
+            inventory.peer_authentications.iter().cloned().partition(|policy| policy.meta.unreadable);
+        for policy in &sound {
             modern.entry(policy.meta.namespace.clone()).or_default().push(policy.clone());
         }
         AuthenticationIndex {
             root_namespace: settings.root_namespace.clone(),
             modern,
+            unreadable,
             mesh_policy: inventory.mesh_policies.iter().find(|policy| policy.meta.name == "default").cloned(),
             policies: inventory.policies.clone(),
         }
@@ -62,7 +67,8 @@ impl AuthenticationIndex {
         target_port: u16,
         serving: &[Serving],
     ) -> ServerMtls {
-        self.of_workload(namespace, labels, target_port)
+        self.closed(namespace, labels)
+            .or_else(|| self.of_workload(namespace, labels, target_port))
             .or_else(|| self.of_namespace(namespace))
             .or_else(|| self.legacy(namespace, target_port, serving))
             .unwrap_or(ServerMtls { mode: MtlsMode::Permissive, legacy: false, decided_by: None })
@@ -71,6 +77,16 @@ impl AuthenticationIndex {
     /// What a client infers about a whole namespace, as Istio's automatic mutual TLS does.
     pub(super) fn inferred(&self, namespace: &str) -> ServerMtls {
         self.mode(namespace, &BTreeMap::new(), 0, &[])
+    }
+
+    fn closed(&self, namespace: &str, labels: &BTreeMap<String, String>) -> Option<ServerMtls> {
+        let policy = self.unreadable.iter().find(|policy| {
+            let selected = selector_of(&policy.spec).is_none_or(|wanted| labels_match(wanted, labels));
+            let of = policy.meta.namespace.as_str();
+            of == self.root_namespace || (of == namespace && selected)
+        })?;
+        let decided_by = Some(policy.meta.config_path());
+        Some(ServerMtls { mode: MtlsMode::Strict, legacy: false, decided_by })
     }
 
     fn of_workload(
