@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::world::Home;
+use crate::fixtures::Home;
 
 fn list(home: &Home, state: &str) -> Value {
     home.run(&["root-ca", "list", "--state", state, "--json"]).json()
@@ -42,7 +42,7 @@ fn what_was_decided_is_listed_and_can_be_taken_back() {
 
 #[test]
 fn a_federations_cluster_cas_are_on_its_roots_record() {
-    let running = crate::world::two_clusters();
+    let running = crate::fixtures::two_clusters();
     let states = std::fs::read_dir(running.home.path().join("state/carrick")).unwrap();
     let state = states.map(|entry| entry.unwrap().path().join("root-ca")).next().unwrap();
     let shown = list(&running.home, state.to_str().unwrap());

@@ -113,9 +113,7 @@ async fn request(control: &Path, ttl_seconds: i64, deadline: Duration) -> Result
     let answer = tokio::time::timeout(deadline, client.create_certificate(request))
         .await
         .map_err(|_| format!("it has not answered within {deadline:?}"))
-        .and_then(|answer| {
-            answer.map_err(|status| format!("{:?}: {}", status.code(), status.message()))
-        })
+        .and_then(|answer| answer.map_err(|status| format!("{:?}: {}", status.code(), status.message())))
         .map_err(|reason| CertifyError::Ca { control: control.to_owned(), reason })?
         .into_inner();
     Ok(Svid::from_answer(&key, &answer.cert_chain)?)

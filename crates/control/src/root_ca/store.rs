@@ -74,7 +74,11 @@ impl RootStore {
 
     /// Makes a token with which one cluster CA of `trust_domain` can be enrolled, once, within
     /// `lifetime` from now.
-    pub fn issue_token(&self, trust_domain: &TrustDomain, lifetime: Duration) -> Result<EnrolmentToken, RootCaError> {
+    pub fn issue_token(
+        &self,
+        trust_domain: &TrustDomain,
+        lifetime: Duration,
+    ) -> Result<EnrolmentToken, RootCaError> {
         Ok(self.record.make_token(trust_domain, lifetime, SystemTime::now())?)
     }
 

@@ -85,7 +85,7 @@ fn enrol(dir: &str, socket: &str, token: &str) -> ExitCode {
         token: Some(token.into()),
     };
     let domain = TrustDomain::new("a.example").unwrap();
-    verdict(runtime().block_on(load_or_enrol(&enrolment, &domain)).map(drop).map_err(Into::into))
+    verdict(runtime().block_on(load_or_enrol(&enrolment, &domain)).map(drop))
 }
 
 /// One thread, so that the calls come in one order.
@@ -93,11 +93,11 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-fn verdict(outcome: anyhow::Result<()>) -> ExitCode {
+fn verdict(outcome: Result<(), impl Into<anyhow::Error>>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            println!("{error:#}");
+            println!("{:#}", error.into());
             ExitCode::FAILURE
         }
     }
