@@ -1,8 +1,9 @@
 //! Generates the Envoy, Istio CA and Carrick enrolment messages from the protos under `proto/`.
 //!
-//! We generate our own code instead of using a ready-made crate for two reasons: maps must be `BTreeMap`, so that
-//! one message always encodes to the same bytes (resource versions are hashes of those bytes), and the descriptor set
-//! is kept, so that any message can be read from and shown as JSON.
+//! We generate our own code instead of using a ready-made crate for two reasons: maps must be
+//! `BTreeMap`, so that one message always encodes to the same bytes (resource versions are hashes
+//! of those bytes), and the descriptor set is kept, so that any message can be read from and shown
+//! as JSON.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -36,7 +37,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// What is kept in every process: comments and their positions are two thirds of the set, and nobody asks for them.
+/// What is kept in every process: comments and their positions are two thirds of the set, and
+/// nobody asks for them.
 fn without_comments(descriptors: &prost_types::FileDescriptorSet) -> prost_types::FileDescriptorSet {
     let mut slim = descriptors.clone();
     for file in &mut slim.file {
@@ -45,8 +47,8 @@ fn without_comments(descriptors: &prost_types::FileDescriptorSet) -> prost_types
     slim
 }
 
-/// Istio still sends fields that Envoy has marked deprecated, and whoever reads its configuration has to name them; a compiler
-/// warning at each would say nothing new.
+/// Istio still sends fields that Envoy has marked deprecated, and whoever reads its configuration
+/// has to name them; a compiler warning at each would say nothing new.
 fn welcome_deprecated(message: &mut prost_types::DescriptorProto) {
     for field in &mut message.field {
         field.options.iter_mut().for_each(|options| options.deprecated = None);

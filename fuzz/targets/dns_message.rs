@@ -1,5 +1,5 @@
-//! A DNS query: a reply answers the question that was asked, is a message that others can read, and is never
-//! large enough to be worth sending with a forged source address.
+//! A DNS query: a reply answers the question that was asked, is a message that others can read, and
+//! is never large enough to be worth sending with a forged source address.
 #![no_main]
 
 use carrick_dns::{Decision, NameTable, Transport, answer};

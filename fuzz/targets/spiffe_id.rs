@@ -1,4 +1,5 @@
-//! A SPIFFE ID: whatever is accepted is written back as it was, and keeps to the specification's alphabet.
+//! A SPIFFE ID: whatever is accepted is written back as it was, and keeps to the specification's
+//! alphabet.
 #![no_main]
 
 use carrick_identity::SpiffeId;

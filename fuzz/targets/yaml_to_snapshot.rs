@@ -1,5 +1,5 @@
-//! YAML from an operator: it becomes resources and diagnostics at real places, the snapshot is built, and every
-//! proxy of it is translated, without a panic.
+//! YAML from an operator: it becomes resources and diagnostics at real places, the snapshot is
+//! built, and every proxy of it is translated, without a panic.
 #![no_main]
 
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! AuthorizationPolicies that say something else than their author reads: principals that nobody can have, and namespaces that
-//! exist once in every cluster.
+//! AuthorizationPolicies that say something else than their author reads: principals that nobody
+//! can have, and namespaces that exist once in every cluster.
 
 use std::sync::Arc;
 
@@ -76,7 +76,8 @@ fn principals(
     }
 }
 
-/// Why nobody can have a principal. `cluster.local` stands for the mesh's own trust domain (Istio `trustdomain/bundle.go`).
+/// Why nobody can have a principal. `cluster.local` stands for the mesh's own trust domain (Istio
+/// `trustdomain/bundle.go`).
 fn fault(principal: &str, known: &[&str]) -> Option<String> {
     if principal.starts_with("spiffe://") {
         return Some("a principal has no `spiffe://` in front, so this one never matches".to_owned());

@@ -1,4 +1,5 @@
-//! The calls that sidecars can make, as far as it is decided how they encrypt: by a DestinationRule, or because an imported name has none.
+//! The calls that sidecars can make, as far as it is decided how they encrypt: by a
+//! DestinationRule, or because an imported name has none.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -100,7 +101,8 @@ impl<'a> Call<'a> {
         Call { cluster: number, client, service, port, subset, rule, tls, hello, hosts }
     }
 
-    /// Whether the files say how this call encrypts. Automatic mutual TLS finds its own way; so does an application's own TLS.
+    /// Whether the files say how this call encrypts. Automatic mutual TLS finds its own way; so
+    /// does an application's own TLS.
     fn is_decided(&self, cluster: &Cluster<'_>) -> bool {
         let of_import = self.service.kind == ServiceKind::Entry
             && self.port().protocol.is_http()

@@ -20,7 +20,8 @@ pub(super) struct Cluster<'a> {
     pub gateways: Vec<GatewayPod>,
 }
 
-/// Sidecars that get the same configuration: of their labels only those count that some rule asks for.
+/// Sidecars that get the same configuration: of their labels only those count that some rule asks
+/// for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Client {
     pub namespace: String,
@@ -100,7 +101,8 @@ impl<'a> Cluster<'a> {
         &self.written.name
     }
 
-    /// Whether some sidecar passes connections to unknown destinations on. A Sidecar resource counts before the mesh's setting.
+    /// Whether some sidecar passes connections to unknown destinations on. A Sidecar resource
+    /// counts before the mesh's setting.
     pub(super) fn lets_unknown_out(&self) -> bool {
         let of_mesh = self.snapshot.settings().outbound_policy;
         let of_client = |client: &Client| {
@@ -133,7 +135,8 @@ impl<'a> Cluster<'a> {
         }
     }
 
-    /// The endpoints that an endpoint leads to: itself, or, behind the name of a Service of this cluster, that Service's.
+    /// The endpoints that an endpoint leads to: itself, or, behind the name of a Service of this
+    /// cluster, that Service's.
     pub(super) fn reached_by(&self, namespace: &str, endpoint: &Endpoint) -> Vec<Endpoint> {
         let EndpointAddress::Host(name) = &endpoint.address else { return vec![endpoint.clone()] };
         let Some(service) = self.snapshot.visible_service(namespace, name) else { return Vec::new() };
@@ -152,7 +155,8 @@ impl<'a> Cluster<'a> {
         })
     }
 
-    /// The service that a proxy in `namespace` means by `host`; a wildcard one where no other has the name.
+    /// The service that a proxy in `namespace` means by `host`; a wildcard one where no other has
+    /// the name.
     pub(super) fn service(&self, namespace: &str, host: &str) -> Option<&'a Arc<Service>> {
         let wildcard = || {
             let mut all = self.snapshot.services_visible_to(namespace);
@@ -162,8 +166,8 @@ impl<'a> Cluster<'a> {
     }
 }
 
-/// Everybody with a sidecar. Where the files hold no workloads (they may be applied by another hand), every namespace that
-/// the mesh's resources name could call.
+/// Everybody with a sidecar. Where the files hold no workloads (they may be applied by another
+/// hand), every namespace that the mesh's resources name could call.
 fn clients(snapshot: &MeshSnapshot, workloads: &[&Arc<Workload>]) -> Vec<Client> {
     let asked = asked_labels(snapshot);
     let of_workload = |workload: &&Arc<Workload>| {

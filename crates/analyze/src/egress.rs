@@ -1,4 +1,5 @@
-//! Traffic that leaves by a way that nobody chose: fixed addresses that are somebody's, and gateways that call themselves.
+//! Traffic that leaves by a way that nobody chose: fixed addresses that are somebody's, and
+//! gateways that call themselves.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -93,7 +94,8 @@ fn written_addresses(cluster: &Cluster<'_>, findings: &mut Findings) {
     }
 }
 
-/// Whether something may answer there. Loopback, 240.0.0.0/4 (RFC 1112) and documentation ranges (RFC 5737) are nobody's.
+/// Whether something may answer there. Loopback, 240.0.0.0/4 (RFC 1112) and documentation ranges
+/// (RFC 5737) are nobody's.
 fn is_real(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(ip) => {

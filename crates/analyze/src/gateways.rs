@@ -1,4 +1,5 @@
-//! Servers of gateways that are not served, routes that no server takes, and doors that stand wider open than they look.
+//! Servers of gateways that are not served, routes that no server takes, and doors that stand wider
+//! open than they look.
 
 mod bindings;
 mod certificates;

@@ -1,12 +1,14 @@
-//! What is wrong with a federation as a whole, although each of its resources is sound: calls that cannot arrive, doors that
-//! stand open, rules that nobody sees.
+//! What is wrong with a federation as a whole, although each of its resources is sound: calls that
+//! cannot arrive, doors that stand open, rules that nobody sees.
 //!
-//! Pure. It looks at snapshots, and at the federation file for what lies between clusters. What proxies do with a connection it
-//! does not know by itself: it has their resources made by `carrick-translate` and asks `carrick-policy`, as the data plane does. It
-//! must not know where files come from, nor how findings are shown.
+//! Pure. It looks at snapshots, and at the federation file for what lies between clusters. What
+//! proxies do with a connection it does not know by itself: it has their resources made by
+//! `carrick-translate` and asks `carrick-policy`, as the data plane does. It must not know where
+//! files come from, nor how findings are shown.
 //!
-//! Reading order: [`Rule`] (what a rule is), `run` (what a proxy does), `cluster` (one cluster as rules see it), `call`,
-//! `path` and `verdict` (who calls, where that goes, what is wrong with it), then the other rules, a file for each topic.
+//! Reading order: [`Rule`] (what a rule is), `run` (what a proxy does), `cluster` (one cluster as
+//! rules see it), `call`, `path` and `verdict` (who calls, where that goes, what is wrong with it),
+//! then the other rules, a file for each topic.
 
 mod authorization;
 mod call;

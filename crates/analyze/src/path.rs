@@ -1,4 +1,5 @@
-//! Where a call goes, hop by hop, from the sidecar over gateways to a workload, and where it ends. It must not judge.
+//! Where a call goes, hop by hop, from the sidecar over gateways to a workload, and where it ends.
+//! It must not judge.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -28,7 +29,8 @@ pub(super) enum End {
         endpoint: Endpoint,
         exposed_by: Option<Site>,
     },
-    /// A gateway's port that speaks the other language: TLS where the call is plain text, or the other way round.
+    /// A gateway's port that speaks the other language: TLS where the call is plain text, or the
+    /// other way round.
     OtherLanguage { cluster: usize, port: u16, gateway_is_tls: bool },
     /// A gateway that has no route for the SNI. `names` are those that it has.
     NoRoute { cluster: usize, port: u16, names: Vec<String> },
@@ -204,7 +206,8 @@ impl<'w> Walk<'w> {
     }
 }
 
-/// The destination of a TLS route that a chain was made of: the rule says which VirtualService, the names and the upstream where in it.
+/// The destination of a TLS route that a chain was made of: the rule says which VirtualService, the
+/// names and the upstream where in it.
 fn route_site(listener: &Listener, hello: &Hello, rule: &str, upstream: &str) -> Option<Site> {
     let (port, subset, host) = named_upstream(upstream)?;
     let leads_there = |to: &Destination| {

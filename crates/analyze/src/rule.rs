@@ -1,4 +1,5 @@
-//! What a rule is: a stable code, a name, and the words that `carrick explain` and `docs/analyze.md` print.
+//! What a rule is: a stable code, a name, and the words that `carrick explain` and
+//! `docs/analyze.md` print.
 
 use carrick_model::diagnostic::{Diagnostic, Severity};
 use carrick_model::resource::Meta;

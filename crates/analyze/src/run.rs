@@ -1,4 +1,5 @@
-//! What a proxy does with a connection: the data plane's own decisions, over the very resources that translation makes for it.
+//! What a proxy does with a connection: the data plane's own decisions, over the very resources
+//! that translation makes for it.
 //!
 //! It must not know who wrote these resources, nor what their authors wanted.
 
@@ -39,7 +40,8 @@ pub(crate) enum Decision {
     Refused,
     /// It ends here; what comes after is another connection.
     Ended,
-    /// It is passed on unopened, to one of these clusters. `rule` is the config path of who says so.
+    /// It is passed on unopened, to one of these clusters. `rule` is the config path of who says
+    /// so.
     PassedOn { rule: Option<String>, clusters: Vec<String> },
 }
 
@@ -106,8 +108,8 @@ impl Running {
         }
     }
 
-    /// What this proxy says first on its connections to a cluster, for a request to `authority`; nothing where it does not
-    /// encrypt, or does so for some hosts only.
+    /// What this proxy says first on its connections to a cluster, for a request to `authority`;
+    /// nothing where it does not encrypt, or does so for some hosts only.
     pub(crate) fn hello(&self, cluster: &str, authority: &str) -> Hello {
         let transports = self.cluster(cluster).map(|found| found.transports).unwrap_or_default();
         let [TransportConfig { tls: Some(tls), .. }] = transports.as_slice() else { return Hello::default() };
@@ -116,7 +118,8 @@ impl Running {
         Hello { server_name: name.to_ascii_lowercase(), alpn: alpn.collect() }
     }
 
-    /// The hosts behind a cluster, by address or by a name for DNS; none behind one that this proxy does not have.
+    /// The hosts behind a cluster, by address or by a name for DNS; none behind one that this proxy
+    /// does not have.
     pub(crate) fn hosts(&self, cluster: &str) -> Hosts {
         let assignment = match self.cluster(cluster).map(|found| found.discovery) {
             Some(Discovery::Static(assignment) | Discovery::Dns { assignment, .. }) => Some(assignment),
@@ -163,7 +166,8 @@ impl Hosts {
     }
 }
 
-/// Port, subset and host of a cluster by Istio's name for it, `outbound|80|v1|host` or `outbound_.80_.v1_.host`.
+/// Port, subset and host of a cluster by Istio's name for it, `outbound|80|v1|host` or
+/// `outbound_.80_.v1_.host`.
 pub(crate) fn named_upstream(cluster: &str) -> Option<(u16, &str, &str)> {
     let (separator, rest) = match cluster.strip_prefix("outbound_.") {
         Some(rest) => ("_.", rest),

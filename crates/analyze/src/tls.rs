@@ -96,7 +96,8 @@ fn unnamed(
     meant.find(|service| names_of(cluster, service, tls.mode) == Some(0)).cloned()
 }
 
-/// How many names Istio adds by itself; `None` where the files do not tell, because pods are missing.
+/// How many names Istio adds by itself; `None` where the files do not tell, because pods are
+/// missing.
 fn names_of(cluster: &Cluster<'_>, service: &Service, mode: ClientTlsMode) -> Option<usize> {
     match (service.kind, mode) {
         (ServiceKind::Kubernetes, ClientTlsMode::IstioMutual) => {

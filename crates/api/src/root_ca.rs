@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The tokens that a root CA has made and the cluster CAs that it has signed, the oldest first. Times
-/// are as in RFC 3339.
+/// The tokens that a root CA has made and the cluster CAs that it has signed, the oldest first.
+/// Times are as in RFC 3339.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RootCaRecord {

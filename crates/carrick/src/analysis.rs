@@ -1,4 +1,5 @@
-//! A federation checked without being run: the stages of the running control plane, then the rules for the whole.
+//! A federation checked without being run: the stages of the running control plane, then the rules
+//! for the whole.
 //!
 //! It must not know how arguments are written, nor where output goes.
 

@@ -1,4 +1,5 @@
-//! The `istio/app` stand-in: a small HTTP server that answers with what it received, so that a test can see it.
+//! The `istio/app` stand-in: a small HTTP server that answers with what it received, so that a test
+//! can see it.
 //!
 //! It takes the arguments of Istio's own test image. It must not know that it runs in a mesh.
 
@@ -17,7 +18,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// A request body longer than this is answered with 413; the echo is meant for tests, not for uploads.
+/// A request body longer than this is answered with 413; the echo is meant for tests, not for
+/// uploads.
 const MAX_BODY: usize = 16 * 1024 * 1024;
 
 #[derive(Debug, clap::Args)]

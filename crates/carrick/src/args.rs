@@ -7,7 +7,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::fleet::envoy::EnvoyHop;
 
-/// Joins service meshes: workloads of one cluster call exposed services of another by name, with mutual TLS end to end.
+/// Joins service meshes: workloads of one cluster call exposed services of another by name, with
+/// mutual TLS end to end.
 #[derive(Debug, Parser)]
 #[command(name = "carrick", version, propagate_version = true, after_help = EXAMPLES)]
 pub struct Cli {
@@ -34,7 +35,8 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Start two clusters on this machine, send a request through four proxies, attack them, clean up
+    /// Start two clusters on this machine, send a request through four proxies, attack them, clean
+    /// up
     Demo(DemoArgs),
     /// Start a federation folder on this machine and keep it running
     Up(UpArgs),
@@ -87,7 +89,8 @@ pub struct DemoArgs {
     /// Leave the federation running afterwards, as `carrick up` does
     #[arg(long)]
     pub keep: bool,
-    /// Hops that Envoy runs instead of Carrick's proxy: `sidecar`, `egress`, `ingress`, or of one cluster `cluster2/sidecar`
+    /// Hops that Envoy runs instead of Carrick's proxy: `sidecar`, `egress`, `ingress`, or of one
+    /// cluster `cluster2/sidecar`
     #[arg(long, value_name = "HOPS", value_delimiter = ',')]
     pub envoy: Vec<EnvoyHop>,
     /// Another folder with the same clusters and workloads; the checks stay the same
@@ -103,7 +106,8 @@ pub struct UpArgs {
     /// Return once everything runs; `carrick down` stops it
     #[arg(long, short)]
     pub detach: bool,
-    /// Hops that Envoy runs instead of Carrick's proxy: `sidecar`, `egress`, `ingress`, or of one cluster `cluster2/sidecar`
+    /// Hops that Envoy runs instead of Carrick's proxy: `sidecar`, `egress`, `ingress`, or of one
+    /// cluster `cluster2/sidecar`
     #[arg(long, value_name = "HOPS", value_delimiter = ',')]
     pub envoy: Vec<EnvoyHop>,
     /// Lifetime of workload certificates in seconds; they are renewed at half of it
@@ -154,7 +158,8 @@ pub struct ExecArgs {
 pub struct LogsArgs {
     #[command(flatten)]
     pub which: Which,
-    /// A pod, or as `carrick ps` names it a control plane or the root CA; `up` is what `carrick up --detach` says
+    /// A pod, or as `carrick ps` names it a control plane or the root CA; `up` is what `carrick up
+    /// --detach` says
     #[arg(value_name = "[CLUSTER/]POD")]
     pub pod: String,
     /// Only one of its processes: app, proxy, agent
@@ -351,7 +356,8 @@ pub enum RootCaCommand {
         /// The Unix socket to listen on
         #[arg(long, value_name = "SOCKET")]
         listen: PathBuf,
-        /// From now on cluster CAs live so many days at most; else what `init` or an earlier `serve` was told
+        /// From now on cluster CAs live so many days at most; else what `init` or an earlier
+        /// `serve` was told
         #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..))]
         max_ca_lifetime: Option<u32>,
     },

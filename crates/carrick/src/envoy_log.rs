@@ -1,8 +1,8 @@
-//! Flow records out of what Envoy itself wrote down: its access log, with the fields that the control plane asks it for, and the
-//! resources that it runs, which say who wrote them.
+//! Flow records out of what Envoy itself wrote down: its access log, with the fields that the
+//! control plane asks it for, and the resources that it runs, which say who wrote them.
 //!
-//! Envoy does not tell ClientHello.random, so its records are without; the addresses of connections join them to others. Pure. It must
-//! not know how log and resources are fetched.
+//! Envoy does not tell ClientHello.random, so its records are without; the addresses of connections
+//! join them to others. Pure. It must not know how log and resources are fetched.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,8 @@ use carrick_proxy::flow::{FlowRecord, FlowTls};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// One line, as `carrick_control::pipeline::FLOW_FIELDS` names its fields; Envoy writes null for what there is not.
+/// One line, as `carrick_control::pipeline::FLOW_FIELDS` names its fields; Envoy writes null for
+/// what there is not.
 #[derive(Debug, Deserialize)]
 struct Line {
     #[serde(rename = "flow")]
@@ -47,7 +48,8 @@ struct Line {
     duration: Option<u64>,
 }
 
-/// The records of a log, numbered by their lines, with the rules that the configuration dump names. Lines of other kinds are skipped.
+/// The records of a log, numbered by their lines, with the rules that the configuration dump names.
+/// Lines of other kinds are skipped.
 pub fn records(log: &str, dump: &Value) -> Vec<FlowRecord> {
     let mut records: Vec<FlowRecord> = Vec::new();
     let mut open = BTreeMap::new();
@@ -137,7 +139,8 @@ fn micros(start: &str) -> u64 {
 
 type Rules = (Option<String>, Option<String>, Option<String>);
 
-/// Who wrote the filter chain, the route and the cluster of a record, by the metadata in the resources that Envoy runs.
+/// Who wrote the filter chain, the route and the cluster of a record, by the metadata in the
+/// resources that Envoy runs.
 fn rules(record: &FlowRecord, dump: &Value) -> Rules {
     let chain = items(dump, "dynamic_listeners")
         .flat_map(|listener| list(&listener["active_state"]["listener"]["filter_chains"]))

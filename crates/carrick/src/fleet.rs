@@ -1,4 +1,5 @@
-//! A federation on one machine: its layout on disk, its plan, the supervisor that runs it, and how other commands talk to that.
+//! A federation on one machine: its layout on disk, its plan, the supervisor that runs it, and how
+//! other commands talk to that.
 //!
 //! It must not know what a demo is.
 

@@ -1,7 +1,8 @@
-//! One connection, made step by step, told in every detail: what the demo's attempts are made of, and its HTTP client where curl is
-//! missing.
+//! One connection, made step by step, told in every detail: what the demo's attempts are made of,
+//! and its HTTP client where curl is missing.
 //!
-//! A hidden subcommand, because it has to run inside a pod. It must not know which outcome anybody hopes for.
+//! A hidden subcommand, because it has to run inside a pod. It must not know which outcome anybody
+//! hopes for.
 
 mod exchange;
 mod tls;

@@ -1,5 +1,5 @@
-//! How the work grows with the number of hosts, stage by stage: from text to the responses that one sidecar and its DNS get.
-//! `bench/hosts/run` runs it.
+//! How the work grows with the number of hosts, stage by stage: from text to the responses that one
+//! sidecar and its DNS get. `bench/hosts/run` runs it.
 
 use std::fmt::Write as _;
 use std::io::Write as _;

@@ -1,5 +1,5 @@
-//! What a change costs a control plane: services and proxies are made up, everything else is the real way from text to responses.
-//! `bench/push/run` runs it.
+//! What a change costs a control plane: services and proxies are made up, everything else is the
+//! real way from text to responses. `bench/push/run` runs it.
 
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;

@@ -1,4 +1,5 @@
-//! Envoy's aggregated discovery service: each proxy gets what it should run, in delta or state-of-the-world.
+//! Envoy's aggregated discovery service: each proxy gets what it should run, in delta or
+//! state-of-the-world.
 //!
 //! It must not know how resources are made; `pipeline` gives them.
 
@@ -75,7 +76,8 @@ struct ProxySource {
     callers: Callers,
     /// Whose socket the call came by.
     workload: Arc<Workload>,
-    /// The proxy by our own record of its pod, once the first request has said that it is that pod's.
+    /// The proxy by our own record of its pod, once the first request has said that it is that
+    /// pod's.
     node: Option<ProxyNode>,
     resources: ProxyResources,
     /// The translation that is being made, and of which version.
@@ -87,8 +89,9 @@ struct ProxySource {
 }
 
 impl ProxySource {
-    /// The node has to be the caller's own, so that a mistake is told. Beyond that what it says of itself (kind, labels, account, ...)
-    /// counts for nothing: configuration is made for the pod that the caller is by our own record.
+    /// The node has to be the caller's own, so that a mistake is told. Beyond that what it says of
+    /// itself (kind, labels, account, ...) counts for nothing: configuration is made for the pod
+    /// that the caller is by our own record.
     fn admit(&self, claimed: &Node) -> Result<ProxyNode, String> {
         let claimed = ProxyNode::from_envoy_node(claimed).map_err(|error| error.to_string())?;
         let own_address = self.workload.addresses.contains(&std::net::IpAddr::V4(claimed.ip));
@@ -113,7 +116,8 @@ impl ProxySource {
         ProxyNode::of_workload(&self.workload, &published.snapshot.settings().cluster_domain)
     }
 
-    /// What becomes of the pod's record while the proxy is connected holds for it. A pod that is gone keeps its last one until its proxy is.
+    /// What becomes of the pod's record while the proxy is connected holds for it. A pod that is
+    /// gone keeps its last one until its proxy is.
     fn follow_record(&mut self) {
         let newest = self.workload.socket.as_deref().and_then(|socket| self.callers.pod_of(socket));
         if let Some(newest) = newest.filter(|newest| **newest != *self.workload) {
@@ -130,7 +134,8 @@ impl ProxySource {
         known.map(|meta| format!("{} {}", meta.resource_name(), meta.source)).collect()
     }
 
-    /// Translates the newest snapshot, off the tasks that serve: it can take seconds, and others must not wait for it. Cancel-safe.
+    /// Translates the newest snapshot, off the tasks that serve: it can take seconds, and others
+    /// must not wait for it. Cancel-safe.
     async fn rebuild(&mut self) {
         if self.making.is_none() {
             let published = self.published.borrow_and_update().clone();

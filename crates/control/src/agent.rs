@@ -1,5 +1,6 @@
-//! What stands beside each proxy: it makes the workload's key, has it certified, hands both to the proxy over SDS, writes the proxy's
-//! bootstrap, and runs the proxy (which may be Carrick's or Envoy).
+//! What stands beside each proxy: it makes the workload's key, has it certified, hands both to the
+//! proxy over SDS, writes the proxy's bootstrap, and runs the proxy (which may be Carrick's or
+//! Envoy).
 //!
 //! The key never leaves this process and the proxy. It must not know which program the proxy is.
 
@@ -40,7 +41,8 @@ pub struct AgentOptions {
     pub own_traffic_mark: Option<u32>,
 }
 
-/// Runs the agent and its proxy until the proxy ends or `stop` is cancelled; gives the proxy's exit code.
+/// Runs the agent and its proxy until the proxy ends or `stop` is cancelled; gives the proxy's exit
+/// code.
 pub async fn run(options: AgentOptions, stop: CancellationToken) -> Result<u8, AgentError> {
     files::private_dir(&options.dir)?;
     let socket = options.dir.join("sds.sock");
@@ -51,7 +53,8 @@ pub async fn run(options: AgentOptions, stop: CancellationToken) -> Result<u8, A
         options.ttl_seconds,
         publish,
     )));
-    // Without a certificate the proxy could serve nobody, and would only ask for secrets that are not there.
+    // Without a certificate the proxy could serve nobody, and would only ask for secrets that are
+    // not there.
     tokio::select! {
         first = svids.wait_for(Option::is_some) => { first.map_err(|_| AgentError::Task("nobody asks for certificates".into()))?; }
         () = stop.cancelled() => return Ok(0),

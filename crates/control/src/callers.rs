@@ -1,6 +1,7 @@
 //! Which workload a caller is: the pod whose socket it called by.
 //!
-//! It must not know what the caller wants. Nobody gets configuration or a certificate for an identity that is not its own.
+//! It must not know what the caller wants. Nobody gets configuration or a certificate for an
+//! identity that is not its own.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
@@ -18,7 +19,8 @@ use crate::pipeline::Published;
 #[derive(Debug, Clone)]
 pub struct Callers {
     published: watch::Receiver<Arc<Published>>,
-    /// Where the runtime writes down which pods it runs. What other files say of a pod's socket counts for nothing.
+    /// Where the runtime writes down which pods it runs. What other files say of a pod's socket
+    /// counts for nothing.
     runtime: Arc<[PathBuf]>,
 }
 

@@ -38,8 +38,8 @@ pub struct ControlOptions {
     pub resources: Vec<PathBuf>,
     /// Where the cluster CA, allocated addresses and names are kept.
     pub state: PathBuf,
-    /// The folder for the Unix sockets of proxies and agents, one for each pod: `NAME/xds.sock`, where NAME is what the runtime's own
-    /// resources say of the pod.
+    /// The folder for the Unix sockets of proxies and agents, one for each pod: `NAME/xds.sock`,
+    /// where NAME is what the runtime's own resources say of the pod.
     pub proxies: PathBuf,
     /// The Unix socket for the operator.
     pub admin: PathBuf,

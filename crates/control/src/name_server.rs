@@ -1,5 +1,6 @@
-//! A server of names in a process of its own. It answers from what the control plane has kept on disk, so that names outlive a
-//! control plane that is stopped, stuck or gone, and this process itself.
+//! A server of names in a process of its own. It answers from what the control plane has kept on
+//! disk, so that names outlive a control plane that is stopped, stuck or gone, and this process
+//! itself.
 //!
 //! It must not know where names come from.
 

@@ -1,4 +1,5 @@
-//! What DNS answers: made from the newest snapshot, and kept on disk for a server that outlives the control plane.
+//! What DNS answers: made from the newest snapshot, and kept on disk for a server that outlives the
+//! control plane.
 //!
 //! It must not know how packets are answered.
 
@@ -81,8 +82,8 @@ impl Names {
 /// What DNS works from: the newest table, and the resolvers for names that are not ours.
 pub type Tables = (watch::Receiver<Option<Arc<NameTable>>>, watch::Receiver<Vec<SocketAddr>>);
 
-/// A table for every snapshot, and the resolvers that came with it. Each is written to `kept` too, for a server of names in a
-/// process of its own.
+/// A table for every snapshot, and the resolvers that came with it. Each is written to `kept` too,
+/// for a server of names in a process of its own.
 pub fn tables(mut published: watch::Receiver<Arc<Published>>, kept: Option<PathBuf>) -> Tables {
     let (tables, receiver) = Sender::new();
     tokio::spawn(async move {
@@ -111,7 +112,8 @@ pub fn tables(mut published: watch::Receiver<Arc<Published>>, kept: Option<PathB
     receiver
 }
 
-/// The names that a control plane has kept, and again whenever it keeps others. A file that cannot be read changes nothing.
+/// The names that a control plane has kept, and again whenever it keeps others. A file that cannot
+/// be read changes nothing.
 pub fn kept_tables(kept: PathBuf) -> notify::Result<Tables> {
     let mut watch = Watch::start(std::slice::from_ref(&kept))?;
     let (tables, receiver) = Sender::new();

@@ -1,8 +1,9 @@
 //! Who is calling over a Unix socket: the pod that the socket is for.
 //!
-//! Each pod has a socket of its own, in a folder that no other pod sees, so by which socket a call came is who is calling. Nothing is asked
-//! about the calling process, which may be gone, with another one under its number, before the question is answered. It must not know what the
-//! caller wants, nor which pods exist.
+//! Each pod has a socket of its own, in a folder that no other pod sees, so by which socket a call
+//! came is who is calling. Nothing is asked about the calling process, which may be gone, with
+//! another one under its number, before the question is answered. It must not know what the caller
+//! wants, nor which pods exist.
 
 use std::io;
 use std::pin::Pin;

@@ -19,10 +19,12 @@ use crate::socket::bind_private;
 /// The name of each socket, in the folder that its pod alone sees.
 pub const SOCKET: &str = "xds.sock";
 
-/// The pause after a connection could not be accepted or a socket not be opened; most often there are too many open files.
+/// The pause after a connection could not be accepted or a socket not be opened; most often there
+/// are too many open files.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Opens `FOLDER/NAME/xds.sock` for each pod whose socket has that name, for ever; gives what comes in by any of them.
+/// Opens `FOLDER/NAME/xds.sock` for each pod whose socket has that name, for ever; gives what comes
+/// in by any of them.
 pub fn listen(folder: PathBuf, callers: Callers) -> mpsc::Receiver<io::Result<PeerStream>> {
     let (accepted, incoming) = mpsc::channel(16);
     tokio::spawn(follow(folder, callers, accepted));

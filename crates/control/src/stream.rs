@@ -1,4 +1,5 @@
-//! One xDS stream, of either protocol variant: requests in, responses out, news in between. ADS and SDS both run on it.
+//! One xDS stream, of either protocol variant: requests in, responses out, news in between. ADS and
+//! SDS both run on it.
 //!
 //! It must not know where resources come from.
 
@@ -40,7 +41,8 @@ pub trait Session: Send + 'static {
 
 /// Where a stream's resources come from.
 pub trait Source: Send + 'static {
-    /// A request came, perhaps with the proxy's node (the first one has it). An error ends the stream.
+    /// A request came, perhaps with the proxy's node (the first one has it). An error ends the
+    /// stream.
     fn connected(&mut self, node: Option<&Node>) -> impl Future<Output = Result<(), Status>> + Send;
     /// The proxy asks for these names; they are there when this returns, if they can be had.
     fn asked(&mut self, names: &[String]);
@@ -72,7 +74,8 @@ async fn run<S: Session>(
         let patience_ends = waiting_since.map(|since| since + PATIENCE);
         let responses = tokio::select! {
             request = requests.next() => {
-                // A broken connection and a finished one are the same to us: the proxy comes back and says what it has.
+                // A broken connection and a finished one are the same to us: the proxy comes back
+                // and says what it has.
                 let Some(Ok(request)) = request else { return };
                 if let Err(status) = source.connected(S::node(&request)).await {
                     // If the stream is gone nobody is left to be told; the same below.

@@ -1,8 +1,8 @@
 //! Sets of files that are there whole or not at all: written into a folder beside, which is then
 //! renamed.
 //!
-//! A process that is killed half-way leaves that folder beside; the next attempt removes it. It must
-//! not know what the files mean.
+//! A process that is killed half-way leaves that folder beside; the next attempt removes it. It
+//! must not know what the files mean.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};

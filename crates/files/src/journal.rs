@@ -46,8 +46,8 @@ impl Journal {
         }
     }
 
-    /// Shows all lines to `step`, which may answer with one more; that is on disk when this returns.
-    /// Nobody else adds a line meanwhile.
+    /// Shows all lines to `step`, which may answer with one more; that is on disk when this
+    /// returns. Nobody else adds a line meanwhile.
     ///
     /// # Errors
     /// The step's, or the system's: then the line was not added, as far as the system lets us see
@@ -98,8 +98,8 @@ fn append(file: &mut File, length: u64, line: &str) -> io::Result<()> {
         file.sync_all()
     };
     write(file).inspect_err(|_| {
-        // Half a line does no harm; a whole one that was not acknowledged would be found later. If it
-        // cannot be taken back either, whoever asked for it asks again and finds it.
+        // Half a line does no harm; a whole one that was not acknowledged would be found later. If
+        // it cannot be taken back either, whoever asked for it asks again and finds it.
         let _ = file.set_len(length).and_then(|()| file.sync_all());
     })
 }

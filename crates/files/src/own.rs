@@ -1,5 +1,5 @@
-//! Folders that belong to this user alone. In a place that everybody may write, such as `/tmp`, somebody else
-//! may have been there first.
+//! Folders that belong to this user alone. In a place that everybody may write, such as `/tmp`,
+//! somebody else may have been there first.
 //!
 //! It must not know what is kept in them.
 
@@ -22,8 +22,9 @@ pub fn own_dir(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether a folder, if it is there, is this user's alone: no link to elsewhere, owned by the user, without
-/// rights for others. Where others could put files or sockets, they could have this program trust theirs.
+/// Whether a folder, if it is there, is this user's alone: no link to elsewhere, owned by the user,
+/// without rights for others. Where others could put files or sockets, they could have this program
+/// trust theirs.
 ///
 /// # Errors
 /// What it is instead, and what helps.

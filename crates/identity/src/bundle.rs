@@ -6,8 +6,8 @@ mod tests;
 use crate::certificate::{Certificate, CertificateError};
 use rustls_pki_types::{CertificateDer, TrustAnchor};
 
-/// Root certificates without repetition, in the order of their DER bytes, so that two bundles of the same roots
-/// are equal and print the same PEM.
+/// Root certificates without repetition, in the order of their DER bytes, so that two bundles of
+/// the same roots are equal and print the same PEM.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrustBundle {
     roots: Vec<Root>,
@@ -21,8 +21,8 @@ pub(crate) struct Root {
 }
 
 impl TrustBundle {
-    /// A bundle of these roots. Whether they are CAs, and valid now, is judged at each verification, so that a
-    /// bundle can be loaded while one of its roots has expired.
+    /// A bundle of these roots. Whether they are CAs, and valid now, is judged at each
+    /// verification, so that a bundle can be loaded while one of its roots has expired.
     pub fn new(roots: impl IntoIterator<Item = Certificate>) -> Result<Self, CertificateError> {
         let mut bundle = Self::default();
         for root in roots {

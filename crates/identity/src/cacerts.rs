@@ -1,5 +1,5 @@
-//! Istio's `cacerts`: the four files in which a cluster CA is handed over. Contents and modes only; reading and
-//! writing the files is the caller's.
+//! Istio's `cacerts`: the four files in which a cluster CA is handed over. Contents and modes only;
+//! reading and writing the files is the caller's.
 //!
 //! Source: Istio, "Plug in CA Certificates"; `pilot/pkg/bootstrap/istio_ca.go`.
 
@@ -102,8 +102,9 @@ impl CaCerts {
         Self::new(own, PrivateKey::from_pem(&ca_key)?, chain, bundle, now).map(Some)
     }
 
-    /// The same checks for parts that are in memory, such as the root CA's answer to an enrolment. `chain` begins
-    /// with `certificate`; it may be empty only if the certificate is itself a root of the bundle.
+    /// The same checks for parts that are in memory, such as the root CA's answer to an enrolment.
+    /// `chain` begins with `certificate`; it may be empty only if the certificate is itself a root
+    /// of the bundle.
     pub fn new(
         certificate: Certificate,
         key: PrivateKey,
@@ -133,14 +134,16 @@ impl CaCerts {
         Ok(bound)
     }
 
-    /// The policy with its default cut to what is left of the CA's chain, as Istio does at start-up.
+    /// The policy with its default cut to what is left of the CA's chain, as Istio does at
+    /// start-up.
     pub fn lifetimes(&self, policy: TtlPolicy, now: SystemTime) -> Result<TtlPolicy, TtlError> {
         let own = [self.authority.certificate()];
         policy.within_chain(own.into_iter().chain(self.authority.chain()).map(Certificate::validity), now)
     }
 
-    /// Issues a certificate on trial and verifies it as a peer would: this asks all that matters at once, that
-    /// the chain reaches a root, that nothing in it has expired, and that each CA in it may sign the next.
+    /// Issues a certificate on trial and verifies it as a peer would: this asks all that matters at
+    /// once, that the chain reaches a root, that nothing in it has expired, and that each CA in it
+    /// may sign the next.
     fn check_trust(&self, now: SystemTime) -> Result<(), CaCertsError> {
         self.lifetimes(TtlPolicy::default(), now).map_err(CaCertsError::Expired)?;
         let trust_domain = match self.authority.trust_domain() {

@@ -1,5 +1,6 @@
-//! A certificate, parsed once: what it says, in types that the rest can reason about. Parsing is strict where
-//! a lenient reading could hide a name or a constraint. Must not know whether the certificate is to be believed.
+//! A certificate, parsed once: what it says, in types that the rest can reason about. Parsing is
+//! strict where a lenient reading could hide a name or a constraint. Must not know whether the
+//! certificate is to be believed.
 
 mod constraints;
 mod facts;
@@ -43,7 +44,8 @@ pub struct SubjectAltNames {
     pub dns_names: Vec<String>,
     pub ips: Vec<IpAddr>,
     pub emails: Vec<String>,
-    /// The tags of names of all other kinds (RFC 5280 section 4.2.1.6), on which nothing in a mesh matches.
+    /// The tags of names of all other kinds (RFC 5280 section 4.2.1.6), on which nothing in a mesh
+    /// matches.
     pub others: Vec<u8>,
 }
 
@@ -103,8 +105,9 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// Parses DER. Refuses trailing bytes, repeated or unreadable constraint and name extensions, alternative names
-    /// with characters outside printable ASCII, and DNS names that are no host names.
+    /// Parses DER. Refuses trailing bytes, repeated or unreadable constraint and name extensions,
+    /// alternative names with characters outside printable ASCII, and DNS names that are no host
+    /// names.
     pub fn from_der(der: impl Into<CertificateDer<'static>>) -> Result<Self, CertificateError> {
         let der = der.into();
         if der.len() > MAX_CERTIFICATE {
@@ -156,7 +159,8 @@ impl Certificate {
         &self.der
     }
 
-    /// SHA-256 of the DER bytes in lower-case hex, as Envoy writes `Hash=` in x-forwarded-client-cert.
+    /// SHA-256 of the DER bytes in lower-case hex, as Envoy writes `Hash=` in
+    /// x-forwarded-client-cert.
     pub fn fingerprint(&self) -> String {
         hex::encode(Sha256::digest(&self.der))
     }
@@ -166,7 +170,8 @@ impl Certificate {
         pem_block("CERTIFICATE", &self.der).to_string()
     }
 
-    /// The subject as text, such as `O=Carrick, CN=Carrick root CA`; empty for a workload's certificate.
+    /// The subject as text, such as `O=Carrick, CN=Carrick root CA`; empty for a workload's
+    /// certificate.
     pub fn subject(&self) -> &str {
         &self.subject
     }
@@ -207,8 +212,8 @@ impl Certificate {
         self.constraints.as_ref()
     }
 
-    /// The OID of a critical extension whose meaning is not known here: such a certificate must not be believed
-    /// (RFC 5280 section 4.2).
+    /// The OID of a critical extension whose meaning is not known here: such a certificate must not
+    /// be believed (RFC 5280 section 4.2).
     pub(crate) fn unknown_critical(&self) -> Option<&str> {
         self.unknown_critical.as_deref()
     }
@@ -222,8 +227,9 @@ impl Certificate {
         self.subject_der == self.issuer_der
     }
 
-    /// The SPIFFE ID if exactly one URI stands in the certificate and it is one. `Ok(None)` if no URI of the
-    /// scheme `spiffe` is there; an error if one is there but alone it is not, or it is not well formed.
+    /// The SPIFFE ID if exactly one URI stands in the certificate and it is one. `Ok(None)` if no
+    /// URI of the scheme `spiffe` is there; an error if one is there but alone it is not, or it is
+    /// not well formed.
     pub fn spiffe_id(&self) -> Result<Option<SpiffeId>, SpiffeNameError> {
         if !self.names.uris.iter().any(|uri| is_spiffe(uri)) {
             return Ok(None);
@@ -252,12 +258,14 @@ pub enum SpiffeNameError {
     Malformed(SpiffeError),
 }
 
-/// Whether a URI is of the scheme `spiffe`, in any case: `SPIFFE://x` must meet the strict rules too, and fail.
+/// Whether a URI is of the scheme `spiffe`, in any case: `SPIFFE://x` must meet the strict rules
+/// too, and fail.
 fn is_spiffe(uri: &str) -> bool {
     uri.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("spiffe:"))
 }
 
-/// The name that a person would know the certificate by: its first alternative name, or else its subject.
+/// The name that a person would know the certificate by: its first alternative name, or else its
+/// subject.
 impl fmt::Display for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.names.uris.first().or(self.names.dns_names.first());

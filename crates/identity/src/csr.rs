@@ -1,5 +1,6 @@
-//! Certificate signing requests. From somebody else's request only the public key is taken, after the proof
-//! that the sender holds the private one; names, usages, CA flag and lifetime in it have no effect.
+//! Certificate signing requests. From somebody else's request only the public key is taken, after
+//! the proof that the sender holds the private one; names, usages, CA flag and lifetime in it have
+//! no effect.
 //!
 //! Must not know who sent the request: the identity comes from whoever authenticated the sender.
 
@@ -60,7 +61,8 @@ impl CertificateRequest {
         Self::from_der(&der)
     }
 
-    /// Reads a DER PKCS#10 request and checks its signature (RFC 2986 section 3: proof of possession).
+    /// Reads a DER PKCS#10 request and checks its signature (RFC 2986 section 3: proof of
+    /// possession).
     pub fn from_der(der: &[u8]) -> Result<Self, CsrError> {
         if der.len() > MAX_REQUEST {
             return Err(CsrError::TooLarge(der.len()));
@@ -93,7 +95,8 @@ impl CertificateRequest {
     }
 }
 
-/// Makes a PEM request for a key. `wish` is written as its URI name, as Istio's agent does; a CA ignores it.
+/// Makes a PEM request for a key. `wish` is written as its URI name, as Istio's agent does; a CA
+/// ignores it.
 pub fn make_request(key: &PrivateKey, wish: Option<&SpiffeId>) -> Result<String, CsrError> {
     let failed = |e: rcgen::Error| CsrError::Make(e.to_string());
     let mut params = CertificateParams::default();

@@ -1,6 +1,8 @@
-//! What the thief of a CA's key can sign: anything at all. Whoever shows that such certificates are refused needs them.
+//! What the thief of a CA's key can sign: anything at all. Whoever shows that such certificates are
+//! refused needs them.
 //!
-//! Nothing here is a way around a check: a key signs what its holder wants. Must not be used to issue.
+//! Nothing here is a way around a check: a key signs what its holder wants. Must not be used to
+//! issue.
 
 use crate::issue::{CertificateAuthority, IssueError};
 use crate::key::{PublicKey, pem_block};
@@ -15,8 +17,8 @@ pub enum Claim<'a> {
     Dns(&'a str),
 }
 
-/// A leaf of one hour with these names, good for clients and servers, signed with the authority's own key; as PEM, since it may
-/// be what no parser of ours reads.
+/// A leaf of one hour with these names, good for clients and servers, signed with the authority's
+/// own key; as PEM, since it may be what no parser of ours reads.
 ///
 /// # Errors
 /// A claim that is not ASCII.

@@ -1,6 +1,7 @@
 //! Certificate authorities and the three certificates that they write: root, cluster CA, workload.
 //!
-//! Everything in a certificate but the public key comes from the caller, who authenticated the subject.
+//! Everything in a certificate but the public key comes from the caller, who authenticated the
+//! subject.
 
 mod constraints;
 #[cfg(test)]
@@ -17,8 +18,8 @@ use rcgen::{
 use std::time::{Duration, SystemTime};
 use thiserror::Error;
 
-/// NotBefore lies this far in the past, so that a peer whose clock is a little behind accepts a fresh
-/// certificate (Istio: 2 minutes).
+/// NotBefore lies this far in the past, so that a peer whose clock is a little behind accepts a
+/// fresh certificate (Istio: 2 minutes).
 pub const BACKDATE: Duration = Duration::from_secs(120);
 
 /// Why a certificate could not be issued, or an authority not be set up.
@@ -72,8 +73,9 @@ pub struct CertificateAuthority {
 }
 
 impl CertificateAuthority {
-    /// A new self-signed root: CA:TRUE without path limit, ECDSA P-256. It names no trust domain, since the
-    /// clusters below it have one each. `name` becomes the common name (at most 64 characters).
+    /// A new self-signed root: CA:TRUE without path limit, ECDSA P-256. It names no trust domain,
+    /// since the clusters below it have one each. `name` becomes the common name (at most 64
+    /// characters).
     pub fn new_root(name: &str, lifetime: Duration, now: SystemTime) -> Result<Self, IssueError> {
         let key = PrivateKey::generate()?;
         let mut params = params(now, lifetime, None)?;
@@ -84,9 +86,10 @@ impl CertificateAuthority {
         Self::from_parts(Certificate::from_der(signed.der().clone())?, key, Vec::new())
     }
 
-    /// An authority out of its parts. `chain` is what stands in `cert-chain.pem`: sent after each leaf, the CA's
-    /// own certificate first; empty for a root. Checks that the key belongs to the certificate, that the
-    /// certificate is a CA, and that it can be named as an issuer; not the dates, and not the chain's signatures.
+    /// An authority out of its parts. `chain` is what stands in `cert-chain.pem`: sent after each
+    /// leaf, the CA's own certificate first; empty for a root. Checks that the key belongs to the
+    /// certificate, that the certificate is a CA, and that it can be named as an issuer; not the
+    /// dates, and not the chain's signatures.
     pub fn from_parts(
         certificate: Certificate,
         key: PrivateKey,
@@ -107,8 +110,9 @@ impl CertificateAuthority {
         Ok(authority)
     }
 
-    /// rcgen writes the issuer's name anew and would lose a repeated attribute; no verifier would then find the
-    /// issuer. A certificate made on trial, and thrown away, shows it before the first real one.
+    /// rcgen writes the issuer's name anew and would lose a repeated attribute; no verifier would
+    /// then find the issuer. A certificate made on trial, and thrown away, shows it before the
+    /// first real one.
     fn check_issuer_name(&self) -> Result<(), IssueError> {
         let unusable =
             |reason: String| IssueError::Subject { certificate: self.certificate.to_string(), reason };
@@ -136,12 +140,14 @@ impl CertificateAuthority {
         &self.chain
     }
 
-    /// The trust domain that the CA is bound to, by its certificate or by its holder; `None` for a root.
+    /// The trust domain that the CA is bound to, by its certificate or by its holder; `None` for a
+    /// root.
     pub fn trust_domain(&self) -> Option<&TrustDomain> {
         self.trust_domain.as_ref()
     }
 
-    /// The same authority, issuing for this trust domain only: for CAs of others, whose certificates name none.
+    /// The same authority, issuing for this trust domain only: for CAs of others, whose
+    /// certificates name none.
     ///
     /// # Errors
     /// If its certificate names another.
@@ -156,8 +162,9 @@ impl CertificateAuthority {
         }
     }
 
-    /// Whether verifiers can see, by a name or by constraints in the CA's chain, which trust domain the CA is for. Of one where they
-    /// cannot, every peer that trusts the same root believes any identity.
+    /// Whether verifiers can see, by a name or by constraints in the CA's chain, which trust domain
+    /// the CA is for. Of one where they cannot, every peer that trusts the same root believes any
+    /// identity.
     pub fn is_bound_for_verifiers(&self) -> bool {
         let binds = |certificate: &Certificate| {
             matches!(certificate.spiffe_id(), Ok(Some(_)))
@@ -166,10 +173,11 @@ impl CertificateAuthority {
         [&self.certificate].into_iter().chain(&self.chain).any(binds)
     }
 
-    /// Issues an intermediate: CA:TRUE, pathlen 0, bound to its trust domain twice. `spiffe://TD` is its URI name, by which
-    /// every Carrick verifier holds it to identities of that trust domain; and its name constraints permit URIs of that
-    /// host only, and no DNS, mail or address names, which others enforce too (BoringSSL in Envoy, OpenSSL, Go). NotAfter is
-    /// cut to this CA's own.
+    /// Issues an intermediate: CA:TRUE, pathlen 0, bound to its trust domain twice. `spiffe://TD`
+    /// is its URI name, by which every Carrick verifier holds it to identities of that trust
+    /// domain; and its name constraints permit URIs of that host only, and no DNS, mail or address
+    /// names, which others enforce too (BoringSSL in Envoy, OpenSSL, Go). NotAfter is cut to this
+    /// CA's own.
     pub fn issue_cluster_ca(
         &self,
         key: &PublicKey,
@@ -189,9 +197,10 @@ impl CertificateAuthority {
         self.sign(&params, key)
     }
 
-    /// Issues a workload certificate as Istio writes it: empty subject, critical URI name, digitalSignature and
-    /// keyEncipherment, serverAuth and clientAuth, NotBefore two minutes ago, NotAfter cut to this CA's own.
-    /// `id` is the identity that the caller authenticated; see [`crate::ttl::TtlPolicy`] for `lifetime`.
+    /// Issues a workload certificate as Istio writes it: empty subject, critical URI name,
+    /// digitalSignature and keyEncipherment, serverAuth and clientAuth, NotBefore two minutes ago,
+    /// NotAfter cut to this CA's own. `id` is the identity that the caller authenticated; see
+    /// [`crate::ttl::TtlPolicy`] for `lifetime`.
     pub fn issue_workload(
         &self,
         key: &PublicKey,

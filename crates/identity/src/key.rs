@@ -1,5 +1,5 @@
-//! Private and public keys. A private key is wiped when dropped, never printed, and leaves only by a method
-//! whose name says so. Must not know about certificates.
+//! Private and public keys. A private key is wiped when dropped, never printed, and leaves only by
+//! a method whose name says so. Must not know about certificates.
 
 #[cfg(test)]
 mod tests;
@@ -34,7 +34,8 @@ pub enum KeyError {
     Random,
 }
 
-/// A private key. `Debug` is redacted and the bytes are zeroed on drop; share it with `Arc`, it cannot be cloned.
+/// A private key. `Debug` is redacted and the bytes are zeroed on drop; share it with `Arc`, it
+/// cannot be cloned.
 pub struct PrivateKey {
     pair: KeyPair,
     der: PrivateKeyDer<'static>,
@@ -49,7 +50,8 @@ impl PrivateKey {
         Self::from_parts(pair, der)
     }
 
-    /// Reads the first key of a PEM text: PKCS#8, SEC1 (`EC PRIVATE KEY`) or PKCS#1 (`RSA PRIVATE KEY`).
+    /// Reads the first key of a PEM text: PKCS#8, SEC1 (`EC PRIVATE KEY`) or PKCS#1 (`RSA PRIVATE
+    /// KEY`).
     pub fn from_pem(pem: &[u8]) -> Result<Self, KeyError> {
         let der = PrivateKeyDer::from_pem_slice(pem).map_err(|e| KeyError::NoKey(e.to_string()))?;
         Self::from_der(der)
@@ -81,7 +83,8 @@ impl PrivateKey {
         &self.public
     }
 
-    /// **Secret.** The key as PEM, for a file of mode 0600 or for SDS; wiped when the result is dropped.
+    /// **Secret.** The key as PEM, for a file of mode 0600 or for SDS; wiped when the result is
+    /// dropped.
     pub fn expose_pem(&self) -> Zeroizing<String> {
         let label = match &self.der {
             PrivateKeyDer::Pkcs1(_) => "RSA PRIVATE KEY",
@@ -119,7 +122,8 @@ impl fmt::Debug for PrivateKey {
     }
 }
 
-/// A public key of a kind that Carrick certifies: ECDSA P-256 or P-384, or RSA of 2048 to 8192 bits.
+/// A public key of a kind that Carrick certifies: ECDSA P-256 or P-384, or RSA of 2048 to 8192
+/// bits.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PublicKey {
     info: SubjectPublicKeyInfo,
@@ -128,8 +132,8 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
-    /// From a DER SubjectPublicKeyInfo. Within the crate only: what comes from outside must come in a request
-    /// that proves possession of the private key, see [`crate::CertificateRequest`].
+    /// From a DER SubjectPublicKeyInfo. Within the crate only: what comes from outside must come in
+    /// a request that proves possession of the private key, see [`crate::CertificateRequest`].
     pub(crate) fn from_spki(spki: &[u8]) -> Result<Self, KeyError> {
         let algorithm = algorithm_of(spki)?;
         let info = SubjectPublicKeyInfo::from_der(spki).map_err(|e| KeyError::Unreadable(e.to_string()))?;

@@ -1,8 +1,9 @@
-//! Who a workload is, and how it proves it: SPIFFE IDs, keys, certificates, the authorities that issue them
-//! and the rules by which a peer is believed.
+//! Who a workload is, and how it proves it: SPIFFE IDs, keys, certificates, the authorities that
+//! issue them and the rules by which a peer is believed.
 //!
-//! Pure: no I/O, no clock (the caller passes a [`std::time::SystemTime`]), no async runtime. This is the only
-//! crate that builds certificates. It must not know what a cluster, a proxy or a configuration is.
+//! Pure: no I/O, no clock (the caller passes a [`std::time::SystemTime`]), no async runtime. This
+//! is the only crate that builds certificates. It must not know what a cluster, a proxy or a
+//! configuration is.
 //!
 //! The modules, in reading order.
 

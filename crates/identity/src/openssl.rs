@@ -1,4 +1,5 @@
-//! A second opinion for tests: the `openssl` program, which reads and makes certificates without our code.
+//! A second opinion for tests: the `openssl` program, which reads and makes certificates without
+//! our code.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,5 +1,6 @@
-//! The life of a CA's successive certificates, as slots: prepared, then active, then retiring. Pure transitions;
-//! the caller keeps the time, makes the certificates and writes the state down before acting on it.
+//! The life of a CA's successive certificates, as slots: prepared, then active, then retiring. Pure
+//! transitions; the caller keeps the time, makes the certificates and writes the state down before
+//! acting on it.
 //!
 //! The fractions of the lifetime are SPIRE's: prepare at 1/2, activate with 1/6 left.
 
@@ -106,7 +107,8 @@ impl CaSlots {
         Step::Wait { until: expiries.fold(due, SystemTime::min) }
     }
 
-    /// Takes in the next generation and returns its number. Replaces a prepared one only if that has expired.
+    /// Takes in the next generation and returns its number. Replaces a prepared one only if that
+    /// has expired.
     pub fn prepare(mut self, validity: Validity, now: SystemTime) -> Result<(Self, u64), SlotError> {
         let newest = match self.prepared {
             Some(next) if !next.validity.remaining(now).is_zero() => {
@@ -130,7 +132,8 @@ impl CaSlots {
         Ok(self)
     }
 
-    /// Drops a retired generation. Its own expiry is the measure, as it cuts that of everything it signed.
+    /// Drops a retired generation. Its own expiry is the measure, as it cuts that of everything it
+    /// signed.
     pub fn forget(mut self, number: u64, now: SystemTime) -> Result<Self, SlotError> {
         let over = |g: &Generation| g.number == number && g.validity.remaining(now).is_zero();
         let at = self.retiring.iter().position(over).ok_or(SlotError::StillNeeded(number))?;

@@ -1,4 +1,5 @@
-//! What the tests' stories are set in: one root, two clusters with their CAs, workloads, and a fixed "now".
+//! What the tests' stories are set in: one root, two clusters with their CAs, workloads, and a
+//! fixed "now".
 
 use crate::certificate::Certificate;
 use crate::issue::CertificateAuthority;

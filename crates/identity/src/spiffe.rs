@@ -1,6 +1,8 @@
-//! Trust domains and SPIFFE IDs, parsed strictly, so that two spellings of one identity cannot exist.
+//! Trust domains and SPIFFE IDs, parsed strictly, so that two spellings of one identity cannot
+//! exist.
 //!
-//! Source of the rules: SPIFFE-ID.md of the SPIFFE standards, section 2. Must not know about certificates.
+//! Source of the rules: SPIFFE-ID.md of the SPIFFE standards, section 2. Must not know about
+//! certificates.
 
 #[cfg(test)]
 mod tests;
@@ -64,7 +66,8 @@ fn refuse<T>(what: &'static str, text: &str, reason: SpiffeFault) -> Result<T, S
     Err(SpiffeError { what, text: printable(text), reason })
 }
 
-/// A trust domain: the namespace of identities that one root of authority vouches for, such as `cluster1.example`.
+/// A trust domain: the namespace of identities that one root of authority vouches for, such as
+/// `cluster1.example`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TrustDomain(String);
@@ -83,7 +86,8 @@ impl TrustDomain {
         &self.0
     }
 
-    /// The trust domain's own SPIFFE ID, `spiffe://TD`, which a signing certificate of that domain carries.
+    /// The trust domain's own SPIFFE ID, `spiffe://TD`, which a signing certificate of that domain
+    /// carries.
     pub fn id(&self) -> SpiffeId {
         SpiffeId { trust_domain: self.clone(), path: String::new() }
     }

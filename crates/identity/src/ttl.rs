@@ -1,4 +1,5 @@
-//! How long a workload certificate may live: Istio's rules for the lifetime that a request asks for.
+//! How long a workload certificate may live: Istio's rules for the lifetime that a request asks
+//! for.
 
 #[cfg(test)]
 mod tests;
@@ -38,8 +39,9 @@ pub enum TtlError {
 }
 
 impl TtlPolicy {
-    /// The lifetime to grant for a request of `seconds`: the default if it is zero or less, an error (never a
-    /// silent cut) if it is above the maximum. Source: istio `security/pkg/pki/ca`, `TTLError`.
+    /// The lifetime to grant for a request of `seconds`: the default if it is zero or less, an
+    /// error (never a silent cut) if it is above the maximum. Source: istio `security/pkg/pki/ca`,
+    /// `TTLError`.
     pub fn grant(&self, seconds: i64) -> Result<Duration, TtlError> {
         match u64::try_from(seconds) {
             Err(_) | Ok(0) => Ok(self.default),
@@ -50,8 +52,9 @@ impl TtlPolicy {
         }
     }
 
-    /// At start-up, Istio cuts the default to what is left of the CA's chain, and refuses to start if that has
-    /// expired. `chain` is the validity of each certificate from the signer up to the root.
+    /// At start-up, Istio cuts the default to what is left of the CA's chain, and refuses to start
+    /// if that has expired. `chain` is the validity of each certificate from the signer up to the
+    /// root.
     pub fn within_chain(
         mut self,
         chain: impl IntoIterator<Item = Validity>,

@@ -1,5 +1,5 @@
-//! The span of time in which a certificate holds. Times are whole seconds, as X.509 writes them; "now" is
-//! always the caller's.
+//! The span of time in which a certificate holds. Times are whole seconds, as X.509 writes them;
+//! "now" is always the caller's.
 
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -59,7 +59,8 @@ impl From<Validity> for Stored {
 
 impl From<Stored> for Validity {
     fn from(stored: Stored) -> Self {
-        // A number too large to be a time becomes 1970, which is expired: a damaged store grants nothing.
+        // A number too large to be a time becomes 1970, which is expired: a damaged store grants
+        // nothing.
         let at = |seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).unwrap_or(UNIX_EPOCH);
         Self { not_before: at(stored.not_before), not_after: at(stored.not_after) }
     }
@@ -73,7 +74,8 @@ pub(crate) fn whole_seconds(at: SystemTime) -> SystemTime {
     }
 }
 
-/// Seconds since 1970, or `None` for an instant that no certificate can name (before 1970, after 9999).
+/// Seconds since 1970, or `None` for an instant that no certificate can name (before 1970, after
+/// 9999).
 pub fn unix_seconds(at: SystemTime) -> Option<u64> {
     let seconds = at.duration_since(UNIX_EPOCH).ok()?.as_secs();
     date_time(seconds).map(|_| seconds)

@@ -1,9 +1,10 @@
 //! Whether to believe a peer's certificate chain, at a given time, for a given use.
 //!
-//! webpki judges the peer's own certificate against its issuer: signature, dates, extended key usage, extensions that it
-//! does not know. The CAs above are judged here ([`path`]), since webpki refuses every chain with a CA that constrains
-//! URIs, as cluster CAs do. Carrick adds the SPIFFE rules (X509-SVID.md sections 2 to 5), above all that a CA which names
-//! a trust domain vouches for that trust domain only. Must not know about TLS sessions or configuration.
+//! webpki judges the peer's own certificate against its issuer: signature, dates, extended key
+//! usage, extensions that it does not know. The CAs above are judged here ([`path`]), since webpki
+//! refuses every chain with a CA that constrains URIs, as cluster CAs do. Carrick adds the SPIFFE
+//! rules (X509-SVID.md sections 2 to 5), above all that a CA which names a trust domain vouches for
+//! that trust domain only. Must not know about TLS sessions or configuration.
 
 mod error;
 mod names;
@@ -38,7 +39,8 @@ pub struct VerifiedPeer {
     pub leaf: Certificate,
     /// The peer's SPIFFE ID, if the leaf has one. The strict rules have been applied to it.
     pub id: Option<SpiffeId>,
-    /// The intermediates that the path goes through, the leaf's issuer first. Others that were sent are left out.
+    /// The intermediates that the path goes through, the leaf's issuer first. Others that were sent
+    /// are left out.
     pub intermediates: Vec<Certificate>,
     /// The root at which the path ends.
     pub root: Certificate,
@@ -62,8 +64,8 @@ pub struct VerifiedSvid {
     pub peer: VerifiedPeer,
 }
 
-/// Verifies a chain for a peer that must be a workload with a SPIFFE ID. Whether that ID, or its trust domain, is
-/// welcome is the caller's to decide.
+/// Verifies a chain for a peer that must be a workload with a SPIFFE ID. Whether that ID, or its
+/// trust domain, is welcome is the caller's to decide.
 pub fn verify_svid(
     chain: &[CertificateDer<'_>],
     bundle: &TrustBundle,
@@ -77,8 +79,8 @@ pub fn verify_svid(
     }
 }
 
-/// Verifies a chain (leaf first) without asking for a particular name, as Envoy does before it applies SAN
-/// matchers. A leaf with any `spiffe:` URI must meet the SPIFFE rules here too.
+/// Verifies a chain (leaf first) without asking for a particular name, as Envoy does before it
+/// applies SAN matchers. A leaf with any `spiffe:` URI must meet the SPIFFE rules here too.
 pub fn verify_chain(
     chain: &[CertificateDer<'_>],
     bundle: &TrustBundle,
@@ -102,8 +104,8 @@ pub fn verify_chain(
     let sent: Vec<_> =
         intermediates.iter().enumerate().filter_map(|(i, der)| read(der, i + 1).ok()).collect();
     let mut search = Search::new(&leaf, &sent, usage, now);
-    // One root at a time, so that each path ends at a certificate whose dates and limits are known, and a root
-    // that was issued anew under the same name and key is judged on its own.
+    // One root at a time, so that each path ends at a certificate whose dates and limits are known,
+    // and a root that was issued anew under the same name and key is judged on its own.
     let mut refusal: Option<VerifyError> = None;
     for root in bundle.roots() {
         match search.path_to(root) {
@@ -130,7 +132,8 @@ fn read(der: &CertificateDer<'_>, place: usize) -> Result<Certificate, VerifyErr
     Certificate::from_der(der.clone().into_owned()).map_err(|e| VerifyError::Unreadable { place, reason: e })
 }
 
-/// The certificate of the chain nearest to a root, by following issuers' names: the one whose issuer is missing.
+/// The certificate of the chain nearest to a root, by following issuers' names: the one whose
+/// issuer is missing.
 fn last_issued(leaf: &Certificate, mut sent: Vec<Certificate>) -> Certificate {
     let mut last = leaf.clone();
     while let Some(at) = sent.iter().position(|candidate| candidate.subject_der() == last.issuer_der()) {

@@ -1,5 +1,5 @@
-//! Where the running binary, started again with one of the hidden subcommands, goes. The binary's `main` asks here
-//! first.
+//! Where the running binary, started again with one of the hidden subcommands, goes. The binary's
+//! `main` asks here first.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -7,11 +7,13 @@ use std::process::ExitCode;
 use crate::subcommand::Subcommand;
 use crate::{pod, pod_exec, preflight, sandbox};
 
-/// Must be the first statement of `main`, before any thread or async runtime: if the arguments (program name
-/// included) are one of this crate's hidden subcommands, serves it and returns the exit code to leave with.
+/// Must be the first statement of `main`, before any thread or async runtime: if the arguments
+/// (program name included) are one of this crate's hidden subcommands, serves it and returns the
+/// exit code to leave with.
 ///
-/// Exit codes are those of the program that was run; 125 means that it could not be started here, 126 that it could not
-/// be executed, 127 that it was not found (as `env` and `docker run` have it).
+/// Exit codes are those of the program that was run; 125 means that it could not be started here,
+/// 126 that it could not be executed, 127 that it was not found (as `env` and `docker run` have
+/// it).
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> {
     let mut arguments = arguments.into_iter().skip(1);
     let name = arguments.next()?;

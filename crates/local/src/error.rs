@@ -1,8 +1,10 @@
-//! The one error of this crate: what was being done, to what, and why the kernel refused. Knows no other module.
+//! The one error of this crate: what was being done, to what, and why the kernel refused. Knows no
+//! other module.
 
 use std::io;
 
-/// A step that failed: "create the bridge of network cluster1: Operation not permitted (os error 1)".
+/// A step that failed: "create the bridge of network cluster1: Operation not permitted (os error
+/// 1)".
 #[derive(Debug, thiserror::Error)]
 #[error("{doing}: {reason}")]
 pub struct Error {

@@ -1,5 +1,6 @@
-//! Kernel namespaces held by file descriptors, and threads that live in them. A namespace exists as long as somebody
-//! holds it: a process, or here a descriptor, so no process has to idle in a pod to keep it alive.
+//! Kernel namespaces held by file descriptors, and threads that live in them. A namespace exists as
+//! long as somebody holds it: a process, or here a descriptor, so no process has to idle in a pod
+//! to keep it alive.
 
 use std::fs::{self, File};
 use std::io;
@@ -9,8 +10,8 @@ use std::path::Path;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns};
 
-/// Runs `work` on a thread of its own and waits for it. What the thread does to its namespaces ends with it; the
-/// caller's are untouched.
+/// Runs `work` on a thread of its own and waits for it. What the thread does to its namespaces ends
+/// with it; the caller's are untouched.
 pub(crate) fn on_own_thread<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| match scope.spawn(work).join() {
         Ok(value) => value,
@@ -29,7 +30,8 @@ pub(crate) fn inside_network<T: Send>(
     })
 }
 
-/// Runs `work` on a thread whose children are born into a pid namespace. The thread itself stays where it is.
+/// Runs `work` on a thread whose children are born into a pid namespace. The thread itself stays
+/// where it is.
 pub(crate) fn bearing_into<T: Send>(
     processes: &OwnedFd,
     work: impl FnOnce() -> io::Result<T> + Send,
@@ -46,13 +48,15 @@ pub(crate) fn mount_proc() -> io::Result<()> {
     Ok(mount(Some("proc"), "/proc", Some("proc"), flags, None::<&str>)?)
 }
 
-/// A handle on one of the calling thread's namespaces; `kind` is a name below `/proc/thread-self/ns`.
+/// A handle on one of the calling thread's namespaces; `kind` is a name below
+/// `/proc/thread-self/ns`.
 pub(crate) fn own(kind: &str) -> io::Result<OwnedFd> {
     File::open(format!("/proc/thread-self/ns/{kind}")).map(OwnedFd::from)
 }
 
-/// Sets a `net.*` sysctl of the calling thread's network namespace. A knob that this kernel does not have (IPv6 built
-/// out, for instance) has nothing to be switched off, so its absence is no error.
+/// Sets a `net.*` sysctl of the calling thread's network namespace. A knob that this kernel does
+/// not have (IPv6 built out, for instance) has nothing to be switched off, so its absence is no
+/// error.
 pub(crate) fn set_network_knob(name: &str, value: &str) -> io::Result<()> {
     match fs::write(Path::new("/proc/sys/net").join(name), value) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -60,8 +64,9 @@ pub(crate) fn set_network_knob(name: &str, value: &str) -> io::Result<()> {
     }
 }
 
-/// What every network namespace of ours has switched off: IPv6 (so that programs fall back to IPv4 at once instead of
-/// leaking past the IPv4 rules), and the host's reverse-path filter, which a fresh namespace inherits.
+/// What every network namespace of ours has switched off: IPv6 (so that programs fall back to IPv4
+/// at once instead of leaking past the IPv4 rules), and the host's reverse-path filter, which a
+/// fresh namespace inherits.
 pub(crate) fn set_common_knobs() -> io::Result<()> {
     for scope in ["all", "default"] {
         set_network_knob(&format!("ipv6/conf/{scope}/disable_ipv6"), "1")?;

@@ -1,4 +1,5 @@
-//! Networks: a namespace with a bridge that pods are wired to. Knows addresses and wires, not what pods do.
+//! Networks: a namespace with a bridge that pods are wired to. Knows addresses and wires, not what
+//! pods do.
 
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -32,14 +33,16 @@ pub struct NetworkPlan {
 /// How packets get from pod to pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NetworkKind {
-    /// As on a Kubernetes node: each pod has a single address and a default route to the router, which passes packets
-    /// between pods, translates service addresses, and refuses everything else.
+    /// As on a Kubernetes node: each pod has a single address and a default route to the router,
+    /// which passes packets between pods, translates service addresses, and refuses everything
+    /// else.
     Routed,
     /// As on an Ethernet switch: who is attached reaches whom is attached; nothing leads elsewhere.
     Switched,
 }
 
-/// A network that exists. Clones are handles on the same one; it goes when the last handle and the last pod are gone.
+/// A network that exists. Clones are handles on the same one; it goes when the last handle and the
+/// last pod are gone.
 #[derive(Debug, Clone)]
 pub struct Network(Arc<Inner>);
 
@@ -76,13 +79,15 @@ impl Network {
         set_network_knob("ipv4/ip_forward", forward).map_err(failed("switch forwarding"))?;
         namespace::set_common_knobs().map_err(failed("set network sysctls"))?;
         for scope in ["all", "default"] {
-            // "You and he are neighbours, talk directly": true, but it would go around the router's translation.
+            // "You and he are neighbours, talk directly": true, but it would go around the router's
+            // translation.
             set_network_knob(&format!("ipv4/conf/{scope}/send_redirects"), "0")
                 .map_err(failed("switch off ICMP redirects"))?;
         }
         // Refusals are for programs that wait for them, so there are never too many.
         set_network_knob("ipv4/icmp_ratelimit", "0").map_err(failed("let every refusal be told"))?;
-        // An address where nobody lives is known to be so after 3 questions; on a virtual wire 0.2 s each are plenty.
+        // An address where nobody lives is known to be so after 3 questions; on a virtual wire 0.2
+        // s each are plenty.
         set_network_knob("ipv4/neigh/default/retrans_time_ms", "200")
             .map_err(failed("shorten ARP's patience"))?;
         set_network_knob("bridge/bridge-nf-call-iptables", "0")
@@ -92,7 +97,8 @@ impl Network {
         links.set_up(LOOPBACK).map_err(failed("switch on the loopback interface"))?;
         let bridge =
             links.add_bridge(BRIDGE, hardware_address(plan.gateway)).map_err(failed("make the bridge"))?;
-        // On a virtual wire this is plenty, and connections to addresses where nobody lives fail sooner.
+        // On a virtual wire this is plenty, and connections to addresses where nobody lives fail
+        // sooner.
         links
             .set_neighbour_patience(bridge, Duration::from_millis(200))
             .map_err(failed("shorten ARP's patience"))?;
@@ -121,8 +127,8 @@ impl Network {
         &self.0.plan
     }
 
-    /// Replaces all service addresses of a routed network in one step: a packet sees the old set or the new one.
-    /// Connections that exist keep the backend they have.
+    /// Replaces all service addresses of a routed network in one step: a packet sees the old set or
+    /// the new one. Connections that exist keep the backend they have.
     ///
     /// # Errors
     /// When the kernel refuses; the old set then stays.
@@ -131,7 +137,8 @@ impl Network {
             .map_err(failed(format!("network {}: apply {} service rules", self.name(), services.len())))
     }
 
-    /// Lays a wire from the bridge into a pod's network namespace. Returns the name of the bridge's end.
+    /// Lays a wire from the bridge into a pod's network namespace. Returns the name of the bridge's
+    /// end.
     pub(crate) fn connect(&self, address: Ipv4Addr, pod: &OwnedFd, interface: &str) -> Result<String, Error> {
         let near_name = format!("pod{}", self.0.wires.fetch_add(1, Ordering::Relaxed));
         let wire = Wire {
@@ -156,8 +163,8 @@ impl Network {
     }
 }
 
-/// Who takes over an address also takes over what others remember about it. The address is "locally administered"
-/// (bit 1 of the first byte, IEEE 802).
+/// Who takes over an address also takes over what others remember about it. The address is "locally
+/// administered" (bit 1 of the first byte, IEEE 802).
 fn hardware_address(address: Ipv4Addr) -> [u8; 6] {
     let [a, b, c, d] = address.octets();
     [0x0a, 0x58, a, b, c, d]

@@ -1,6 +1,7 @@
-//! Becoming a program in a pod: enter its namespaces, give up what the program must not have, then replace ourselves
-//! with it. The pid stays, so signals and exit codes need no interpreter. Whoever starts us has entered the pod's pid
-//! namespace already, so that we were born into it. Single-threaded.
+//! Becoming a program in a pod: enter its namespaces, give up what the program must not have, then
+//! replace ourselves with it. The pid stays, so signals and exit codes need no interpreter. Whoever
+//! starts us has entered the pod's pid namespace already, so that we were born into it.
+//! Single-threaded.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -21,8 +22,8 @@ use crate::privileges::Privileges;
 use crate::shepherd;
 use crate::subcommand::Subcommand;
 
-/// What a `local-pod-exec` process is told in its first argument; the program's own arguments follow. The environment
-/// is simply inherited.
+/// What a `local-pod-exec` process is told in its first argument; the program's own arguments
+/// follow. The environment is simply inherited.
 #[derive(Debug, Serialize, Deserialize)]
 struct Order {
     entry: EntryPaths,
@@ -40,8 +41,8 @@ pub(crate) enum Attachment {
     Foreground,
 }
 
-/// A command that runs `argv` in the pod, for a thread whose children are born into the pod's pid namespace. Environment
-/// and the three standard streams are the caller's to set.
+/// A command that runs `argv` in the pod, for a thread whose children are born into the pod's pid
+/// namespace. Environment and the three standard streams are the caller's to set.
 pub(crate) fn command_in(pod: &Pod, privileges: Privileges, working_dir: &Path, argv: &[String]) -> Command {
     let order = order_for(&pod.entry(), std::process::id(), privileges, working_dir, Attachment::OwnSession);
     let mut command = Subcommand::PodExec.command();
@@ -50,9 +51,10 @@ pub(crate) fn command_in(pod: &Pod, privileges: Privileges, working_dir: &Path, 
 }
 
 impl PodEntry {
-    /// A command that runs `argv` in the pod, for a process outside of the sandbox (the same user as the one who
-    /// started it). It uses the caller's terminal; its exit code is the program's. `supervisor` is the pid of the
-    /// process that told the entry, as the caller sees it (`SO_PEERCRED` on its control socket).
+    /// A command that runs `argv` in the pod, for a process outside of the sandbox (the same user
+    /// as the one who started it). It uses the caller's terminal; its exit code is the program's.
+    /// `supervisor` is the pid of the process that told the entry, as the caller sees it
+    /// (`SO_PEERCRED` on its control socket).
     pub fn command(
         &self,
         supervisor: u32,
@@ -76,7 +78,8 @@ fn order_for(
 ) -> String {
     let (entry, working_dir) = (entry.paths(supervisor), working_dir.to_path_buf());
     let order = Order { entry, privileges, working_dir, attachment };
-    // Only a path that is no UTF-8 cannot be written so; the reader then says that the order is broken.
+    // Only a path that is no UTF-8 cannot be written so; the reader then says that the order is
+    // broken.
     serde_json::to_string(&order).unwrap_or_default()
 }
 
@@ -93,7 +96,8 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<i32, Error> {
         }
         Attachment::Foreground => set_pdeathsig(Signal::SIGKILL).map_err(failed("tie the program to us"))?,
     }
-    // All are opened before any is entered: in the pod's mount namespace the paths may mean something else.
+    // All are opened before any is entered: in the pod's mount namespace the paths may mean
+    // something else.
     let open =
         |path: &Path| File::open(path).map_err(failed(format!("enter the pod: open {}", path.display())));
     let entry = &order.entry;
@@ -120,8 +124,9 @@ fn report_failed_exec(program: &OsString, error: &io::Error) -> i32 {
     if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 }
 }
 
-/// `local-enter SUPERVISOR PROCESSES ORDER ARGV...`: enters the user namespace of the sandbox and the pid namespace of
-/// the pod. The latter takes effect for children only, hence the second process.
+/// `local-enter SUPERVISOR PROCESSES ORDER ARGV...`: enters the user namespace of the sandbox and
+/// the pid namespace of the pod. The latter takes effect for children only, hence the second
+/// process.
 pub(crate) fn enter(arguments: &[OsString]) -> Result<i32, Error> {
     let [supervisor, processes, rest @ ..] = arguments else {
         return Err(Error::refused("enter the sandbox", "no supervisor and no pod were named"));
@@ -132,8 +137,8 @@ pub(crate) fn enter(arguments: &[OsString]) -> Result<i32, Error> {
     let processes = open(Path::new(processes))?;
     setns(user, CloneFlags::CLONE_NEWUSER).map_err(failed("enter the sandbox's user namespace"))?;
     setns(processes, CloneFlags::CLONE_NEWPID).map_err(failed("enter the pod's pid namespace"))?;
-    // Whoever started us is the one whom the program serves: killed, it takes the program along. Said last, because the kernel forgets
-    // it when a process gains capabilities.
+    // Whoever started us is the one whom the program serves: killed, it takes the program along.
+    // Said last, because the kernel forgets it when a process gains capabilities.
     set_pdeathsig(Signal::SIGKILL).map_err(failed("tie ourselves to whoever started us"))?;
     shepherd::hold().map_err(failed("hold signals back"))?;
     let child =

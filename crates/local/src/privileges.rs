@@ -1,5 +1,6 @@
-//! What a program in a pod may do beyond using its own files and sockets (man 7 capabilities). Inside our user
-//! namespace everybody has user id 0, so capabilities are the only thing that tells a proxy from an application.
+//! What a program in a pod may do beyond using its own files and sockets (man 7 capabilities).
+//! Inside our user namespace everybody has user id 0, so capabilities are the only thing that tells
+//! a proxy from an application.
 
 use rustix::thread::{
     CapabilitySet, CapabilitySets, capability_is_in_bounding_set, clear_ambient_capability_set,
@@ -26,8 +27,8 @@ impl Privileges {
         }
     }
 
-    /// Gives up everything else, for this process and all that it will ever start. Only in a single-threaded process:
-    /// capabilities belong to threads.
+    /// Gives up everything else, for this process and all that it will ever start. Only in a
+    /// single-threaded process: capabilities belong to threads.
     pub(crate) fn assume(self) -> Result<(), Error> {
         let kept = self.capabilities();
         for number in 0..u64::BITS {
@@ -39,8 +40,8 @@ impl Privileges {
             }
         }
         clear_ambient_capability_set().map_err(failed("clear the ambient capabilities"))?;
-        // Without new privileges, an executed file gives its process no capability that it had not before, even though
-        // the user id is 0.
+        // Without new privileges, an executed file gives its process no capability that it had not
+        // before, even though the user id is 0.
         set_no_new_privs(true).map_err(failed("set no_new_privs"))?;
         set_capabilities(None, CapabilitySets { effective: kept, permitted: kept, inheritable: kept })
             .map_err(failed("reduce capabilities"))

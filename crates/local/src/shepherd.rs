@@ -1,5 +1,6 @@
-//! Stands before a child process: passes signals on to it, collects every process that dies (as pid 1 must), and ends
-//! when the child has ended. Single-threaded, because it works with the signal mask.
+//! Stands before a child process: passes signals on to it, collects every process that dies (as pid
+//! 1 must), and ends when the child has ended. Single-threaded, because it works with the signal
+//! mask.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -16,7 +17,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 const PASSED_ON: [Signal; 6] =
     [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2];
 
-/// When this end of a pipe reports that nobody holds the other end, the child is asked to end, and killed after `grace`.
+/// When this end of a pipe reports that nobody holds the other end, the child is asked to end, and
+/// killed after `grace`.
 pub(crate) struct Lifeline<'a> {
     pub(crate) pipe: BorrowedFd<'a>,
     pub(crate) grace: Duration,
@@ -26,8 +28,8 @@ fn heard() -> SigSet {
     PASSED_ON.into_iter().chain([Signal::SIGCHLD]).collect()
 }
 
-/// Keeps signals until [`watch_over`] passes them on. Called before a child is started that may be heard of, and so signalled, before
-/// we watch it; that child has to [`release`] them.
+/// Keeps signals until [`watch_over`] passes them on. Called before a child is started that may be
+/// heard of, and so signalled, before we watch it; that child has to [`release`] them.
 pub(crate) fn hold() -> io::Result<()> {
     Ok(heard().thread_block()?)
 }
@@ -37,9 +39,11 @@ pub(crate) fn release() -> io::Result<()> {
     Ok(heard().thread_unblock()?)
 }
 
-/// Waits for `child` and returns its exit code, which for a process killed by signal N is 128 + N (as in a shell).
+/// Waits for `child` and returns its exit code, which for a process killed by signal N is 128 + N
+/// (as in a shell).
 ///
-/// `from_terminal`: whether Ctrl-C reaches the child directly, so that SIGINT and SIGQUIT must not be sent twice.
+/// `from_terminal`: whether Ctrl-C reaches the child directly, so that SIGINT and SIGQUIT must not
+/// be sent twice.
 pub(crate) fn watch_over(child: u32, lifeline: Option<Lifeline<'_>>, from_terminal: bool) -> io::Result<i32> {
     let child = Pid::from_raw(child.cast_signed());
     let signals = heard();

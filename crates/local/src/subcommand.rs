@@ -1,5 +1,5 @@
-//! The hidden subcommands: this crate starts the running binary again (`/proc/self/exe`) to get single-threaded
-//! processes, in which changing namespaces and privileges is safe.
+//! The hidden subcommands: this crate starts the running binary again (`/proc/self/exe`) to get
+//! single-threaded processes, in which changing namespaces and privileges is safe.
 //!
 //! It must not know what a subcommand does.
 
@@ -41,8 +41,8 @@ impl Subcommand {
         NAMES.iter().find(|(known, _)| OsStr::new(known) == name).map(|(_, subcommand)| *subcommand)
     }
 
-    /// A command that starts the running binary again, with this subcommand. It works even if the file was replaced or
-    /// deleted since.
+    /// A command that starts the running binary again, with this subcommand. It works even if the
+    /// file was replaced or deleted since.
     pub(crate) fn command(self) -> Command {
         let name = NAMES.iter().find(|(_, subcommand)| *subcommand == self).map_or("", |(name, _)| name);
         let mut command = Command::new("/proc/self/exe");

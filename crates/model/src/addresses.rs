@@ -1,5 +1,5 @@
-//! Addresses for hosts that have none: stable, deterministic, never moved. Pure; the control plane stores the
-//! table between runs.
+//! Addresses for hosts that have none: stable, deterministic, never moved. Pure; the control plane
+//! stores the table between runs.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::cidr::Cidr;
 
-/// Which host got which address. An entry stays until its range is full, so that a host that comes back finds its
-/// old address and no other host inherits one that clients may still have cached.
+/// Which host got which address. An entry stays until its range is full, so that a host that comes
+/// back finds its old address and no other host inherits one that clients may still have cached.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AddressTable {
@@ -33,7 +33,8 @@ impl AddressTable {
         self.entries.iter().map(|(host, address)| (host.as_str(), *address))
     }
 
-    /// Gives each host an address from `range` that is neither in the table nor `reserved`: see [`Allocation`].
+    /// Gives each host an address from `range` that is neither in the table nor `reserved`: see
+    /// [`Allocation`].
     ///
     /// # Errors
     /// The first host for which no address is left.
@@ -50,8 +51,8 @@ impl AddressTable {
     }
 }
 
-/// Giving out addresses to many hosts, one after the other. What is taken is gathered once, so that the work grows
-/// with the number of hosts and not with its square.
+/// Giving out addresses to many hosts, one after the other. What is taken is gathered once, so that
+/// the work grows with the number of hosts and not with its square.
 pub(crate) struct Allocation<'a> {
     table: &'a mut AddressTable,
     reserved: &'a BTreeSet<Ipv4Addr>,
@@ -72,12 +73,13 @@ impl<'a> Allocation<'a> {
         Allocation { table, reserved, present, taken, full: Vec::new() }
     }
 
-    /// The host's address in `range`. A host whose entry lies in the range keeps it, unless somebody claimed that very
-    /// address explicitly. When nothing is free, hosts that are gone give up theirs.
+    /// The host's address in `range`. A host whose entry lies in the range keeps it, unless
+    /// somebody claimed that very address explicitly. When nothing is free, hosts that are gone
+    /// give up theirs.
     ///
-    /// As in Istio's `se/auto_allocation.go`: an FNV-1a hash of the host picks the first slot, a second hash
-    /// the stride, so that one more host does not move the others. The first and last addresses of the range
-    /// are left out.
+    /// As in Istio's `se/auto_allocation.go`: an FNV-1a hash of the host picks the first slot, a
+    /// second hash the stride, so that one more host does not move the others. The first and last
+    /// addresses of the range are left out.
     pub(crate) fn give(&mut self, range: Cidr, host: &str) -> Result<Ipv4Addr, RangeExhausted> {
         let known = self.table.get(host);
         if let Some(kept) = known.filter(|a| range.contains(IpAddr::V4(*a)) && !self.reserved.contains(a)) {
@@ -139,7 +141,8 @@ fn candidates(range: Cidr, host: &str) -> impl Iterator<Item = Ipv4Addr> + use<>
     })
 }
 
-/// A stride that visits every slot: the first one from the hash on that shares no factor with `slots`.
+/// A stride that visits every slot: the first one from the hash on that shares no factor with
+/// `slots`.
 fn coprime_stride(hash: u64, slots: u64) -> u64 {
     let mut stride = hash % slots.max(1);
     while gcd(stride, slots) > 1 || stride == 0 {

@@ -1,4 +1,5 @@
-//! The only way to a snapshot: check, sort, index, check the references, index what depends on them.
+//! The only way to a snapshot: check, sort, index, check the references, index what depends on
+//! them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,9 +15,11 @@ use crate::snapshot::{
 };
 use crate::validate::{self, Surroundings, references};
 
-/// Builds the mesh of one cluster. A resource with an error is left out and everything else applied. Only security
-/// resources stay all the same, because without them their workloads would be open: what an AuthorizationPolicy
-/// means is then taken in the closed direction (see `carrick-translate`), a PeerAuthentication is STRICT. The table comes back with the addresses that were given out; keep it for the next build.
+/// Builds the mesh of one cluster. A resource with an error is left out and everything else
+/// applied. Only security resources stay all the same, because without them their workloads would
+/// be open: what an AuthorizationPolicy means is then taken in the closed direction (see
+/// `carrick-translate`), a PeerAuthentication is STRICT. The table comes back with the addresses
+/// that were given out; keep it for the next build.
 pub fn build(
     resources: Vec<AnyResource>,
     settings: MeshSettings,
@@ -89,8 +92,8 @@ fn is_sound(resource: &AnyResource, settings: &MeshSettings, diagnostics: &mut V
     !diagnostics[found_before..].iter().any(Diagnostic::is_error)
 }
 
-/// Of two resources with one kind, namespace and name, the second is refused. Only a Namespace may be written again
-/// in the same words, as files that are applied together often do.
+/// Of two resources with one kind, namespace and name, the second is refused. Only a Namespace may
+/// be written again in the same words, as files that are applied together often do.
 fn without_duplicates(resources: Vec<AnyResource>, diagnostics: &mut Vec<Diagnostic>) -> Vec<AnyResource> {
     let mut first: BTreeMap<ResourceName, usize> = BTreeMap::new();
     let mut kept: Vec<AnyResource> = Vec::with_capacity(resources.len());

@@ -6,7 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// An IP prefix such as `10.0.0.0/8`; `10.1.2.3` reads as `10.1.2.3/32`. Host bits are kept as written.
+/// An IP prefix such as `10.0.0.0/8`; `10.1.2.3` reads as `10.1.2.3/32`. Host bits are kept as
+/// written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cidr {
     address: IpAddr,

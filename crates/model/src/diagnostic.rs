@@ -15,7 +15,8 @@ use crate::source::Location;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// The resource is not applied; or, of a rule of `carrick-analyze`, what it asks for can never work.
+    /// The resource is not applied; or, of a rule of `carrick-analyze`, what it asks for can never
+    /// work.
     Error,
     /// The resource is applied, and probably does not do what its author wanted.
     Warning,
@@ -44,9 +45,9 @@ impl Diagnostic {
     }
 }
 
-/// The codes, by their first digit: 0 text, 2 shape of one resource, 3 values of one resource, 4 references
-/// between resources, 5 the federation file, 9 what a machine can run. Those with 1 are of federations as a
-/// whole, see [`crate::analyze::RULES`]. A number is never used again.
+/// The codes, by their first digit: 0 text, 2 shape of one resource, 3 values of one resource, 4
+/// references between resources, 5 the federation file, 9 what a machine can run. Those with 1 are
+/// of federations as a whole, see [`crate::analyze::RULES`]. A number is never used again.
 pub mod codes {
     /// The text is not YAML.
     pub const SYNTAX: &str = "CRK001";

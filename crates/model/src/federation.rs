@@ -1,5 +1,6 @@
-//! A federation as its file says, complete: for each cluster what the runtime of a machine needs to run it, and what its
-//! control plane needs to know, which comes from elsewhere where no such runtime is.
+//! A federation as its file says, complete: for each cluster what the runtime of a machine needs to
+//! run it, and what its control plane needs to know, which comes from elsewhere where no such
+//! runtime is.
 
 mod read;
 mod settings;
@@ -50,7 +51,8 @@ pub struct ClusterRuntime {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClusterConfig {
     pub settings: MeshSettings,
-    /// Resolvers for names that are not the mesh's, `address` or `address:port`; those of the machine where empty.
+    /// Resolvers for names that are not the mesh's, `address` or `address:port`; those of the
+    /// machine where empty.
     pub resolvers: Vec<String>,
 }
 

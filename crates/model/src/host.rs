@@ -25,7 +25,8 @@ pub fn overlaps(one: &str, other: &str) -> bool {
     is_subset(one, other) || is_subset(other, one)
 }
 
-/// All names and wildcards that stand for `host` and perhaps more: itself, then wildcards, the narrowest first.
+/// All names and wildcards that stand for `host` and perhaps more: itself, then wildcards, the
+/// narrowest first.
 pub fn covering(host: &str) -> impl Iterator<Item = Cow<'_, str>> {
     let parents = host.match_indices('.').map(|(dot, _)| &host[dot..]);
     // `*.a` is not covered by itself twice.
@@ -86,8 +87,8 @@ pub(crate) fn narrower<'a>(one: &'a str, other: &'a str) -> Option<&'a str> {
     }
 }
 
-/// Why a text can be no host name, or `None` if it can. DNS-1123 labels, 253 characters in all (Istio
-/// `validation.ValidateFQDN`); `allow_wildcard` admits `*` and a leading `*.`.
+/// Why a text can be no host name, or `None` if it can. DNS-1123 labels, 253 characters in all
+/// (Istio `validation.ValidateFQDN`); `allow_wildcard` admits `*` and a leading `*.`.
 pub fn fault(host: &str, allow_wildcard: bool) -> Option<String> {
     if host.is_empty() {
         return Some("the host name is empty".to_owned());

@@ -1,12 +1,15 @@
-//! Istio and Kubernetes objects become typed resources, and typed resources become a validated [`MeshSnapshot`].
+//! Istio and Kubernetes objects become typed resources, and typed resources become a validated
+//! [`MeshSnapshot`].
 //!
-//! Pure: no files, no clock, no sockets, no async. Whoever calls hands in text and gets back values and
-//! diagnostics. This crate knows nothing of Envoy, xDS or proxies; `carrick-translate` is the next stage.
+//! Pure: no files, no clock, no sockets, no async. Whoever calls hands in text and gets back values
+//! and diagnostics. This crate knows nothing of Envoy, xDS or proxies; `carrick-translate` is the
+//! next stage.
 //!
-//! Reading order: [`source`] and [`diagnostic`] (where, and what is wrong), [`resource`] and [`resources`]
-//! (what an operator can write), [`parse`] (text -> resources), [`federation`] (which cluster gets what),
-//! [`mesh`] and [`addresses`] (settings and address allocation), [`snapshot`] (what can be asked of a mesh),
-//! `validate` and [`build()`](build()) (resources -> [`MeshSnapshot`]).
+//! Reading order: [`source`] and [`diagnostic`] (where, and what is wrong), [`resource`] and
+//! [`resources`] (what an operator can write), [`parse`] (text -> resources), [`federation`] (which
+//! cluster gets what), [`mesh`] and [`addresses`] (settings and address allocation), [`snapshot`]
+//! (what can be asked of a mesh), `validate` and [`build()`](build()) (resources ->
+//! [`MeshSnapshot`]).
 
 #![warn(unreachable_pub)]
 

@@ -1,4 +1,5 @@
-//! Settings of one cluster's mesh, as Istio's MeshConfig has them. No resource in a folder changes them.
+//! Settings of one cluster's mesh, as Istio's MeshConfig has them. No resource in a folder changes
+//! them.
 
 use std::net::Ipv4Addr;
 
@@ -106,8 +107,8 @@ impl MeshSettings {
         format!("{name}.{namespace}.svc.{}", self.cluster_domain)
     }
 
-    /// Completes a short host relative to a resource's namespace. Whatever holds a dot is complete already
-    /// (Istio `model/config.go`, ResolveShortnameToFQDN).
+    /// Completes a short host relative to a resource's namespace. Whatever holds a dot is complete
+    /// already (Istio `model/config.go`, ResolveShortnameToFQDN).
     pub fn resolve_host(&self, host: &str, namespace: &str) -> String {
         match host.contains('.') || host.starts_with('*') || host.is_empty() {
             true => crate::host::canonical(host),

@@ -1,7 +1,8 @@
-//! Text becomes typed resources. Nothing here asks whether a resource makes sense; that is `crate::validate`.
+//! Text becomes typed resources. Nothing here asks whether a resource makes sense; that is
+//! `crate::validate`.
 //!
-//! text -> documents -> trees with positions -> (substitution) -> kind and metadata -> typed spec. What is wrong in
-//! one document never touches another.
+//! text -> documents -> trees with positions -> (substitution) -> kind and metadata -> typed spec.
+//! What is wrong in one document never touches another.
 
 mod cache;
 mod closed;
@@ -40,13 +41,14 @@ pub struct ParsedFile {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Reads all resources in all files. What cannot be read is a diagnostic, and nothing else is affected.
+/// Reads all resources in all files. What cannot be read is a diagnostic, and nothing else is
+/// affected.
 pub fn parse(files: &[SourceFile]) -> (Vec<AnyResource>, Vec<Diagnostic>) {
     parse_with(files, &BTreeMap::new())
 }
 
-/// The same, after replacing texts inside string scalars (never in keys, and never across scalars). A scalar that
-/// consists of nothing but such a text, and becomes a number, counts as that number.
+/// The same, after replacing texts inside string scalars (never in keys, and never across scalars).
+/// A scalar that consists of nothing but such a text, and becomes a number, counts as that number.
 ///
 /// Whoever parses the same files again and again keeps a [`ParseCache`].
 pub fn parse_with(

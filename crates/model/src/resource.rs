@@ -1,4 +1,5 @@
-//! What every resource has: kind, name, labels, and the place where it was written. Knows no kind's fields.
+//! What every resource has: kind, name, labels, and the place where it was written. Knows no kind's
+//! fields.
 
 mod any;
 mod kind;
@@ -50,7 +51,8 @@ pub struct Meta {
     /// Where the document begins.
     pub source: Location,
     pub(crate) positions: Positions,
-    /// It could not be read, or makes no sense, and stands for the closed reading of what it may have been.
+    /// It could not be read, or makes no sense, and stands for the closed reading of what it may
+    /// have been.
     pub(crate) unreadable: bool,
 }
 
@@ -75,8 +77,8 @@ impl Meta {
         ResourceName { kind: self.kind, namespace: self.namespace.clone(), name: self.name.clone() }
     }
 
-    /// The path that Istio writes into `metadata.filter_metadata.istio.config` of what the resource caused:
-    /// `/apis/networking.istio.io/v1alpha3/namespaces/NS/virtual-service/NAME`.
+    /// The path that Istio writes into `metadata.filter_metadata.istio.config` of what the resource
+    /// caused: `/apis/networking.istio.io/v1alpha3/namespaces/NS/virtual-service/NAME`.
     pub fn config_path(&self) -> String {
         format!(
             "/apis/{}/namespaces/{}/{}/{}",
@@ -87,8 +89,8 @@ impl Meta {
         )
     }
 
-    /// Where a field stands, for example `spec.http[0].match`. The nearest enclosing field that was written,
-    /// if this one was not.
+    /// Where a field stands, for example `spec.http[0].match`. The nearest enclosing field that was
+    /// written, if this one was not.
     pub fn locate(&self, field: &str) -> Location {
         match self.positions.nearest(field) {
             Some((line, column)) => Location { file: self.source.file.clone(), line, column },
@@ -96,8 +98,8 @@ impl Meta {
         }
     }
 
-    /// The order in which "oldest wins": creation time, then name, then namespace. Resources without a time
-    /// count as equally old among themselves, and as older than any that has one.
+    /// The order in which "oldest wins": creation time, then name, then namespace. Resources
+    /// without a time count as equally old among themselves, and as older than any that has one.
     pub fn age(&self) -> impl Ord + use<> {
         (self.created, self.name.clone(), self.namespace.clone())
     }

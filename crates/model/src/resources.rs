@@ -1,7 +1,7 @@
 //! What an operator can write: one file per kind, plain structs in the API's own words.
 //!
-//! Every field is optional here, as in the APIs (proto3); `crate::validate` says what must be there. No file
-//! here knows where a value stood in the text.
+//! Every field is optional here, as in the APIs (proto3); `crate::validate` says what must be
+//! there. No file here knows where a value stood in the text.
 
 mod attribute;
 mod authorization_policy;

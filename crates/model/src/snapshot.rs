@@ -1,7 +1,8 @@
 //! The validated whole of one cluster's mesh, and the questions that can be asked of it.
 //!
-//! A [`MeshSnapshot`] comes only from [`crate::build`]; it never changes. Each index answers one kind of question by the
-//! rules of one part of Istio's semantics: the file's first line says which.
+//! A [`MeshSnapshot`] comes only from [`crate::build`]; it never changes. Each index answers one
+//! kind of question by the rules of one part of Istio's semantics: the file's first line says
+//! which.
 
 mod authorization;
 mod client_labels;
@@ -108,7 +109,8 @@ impl MeshSnapshot {
         &self.settings
     }
 
-    /// The keys of those labels that can change what a client may call. Clients that agree in these get the same configuration.
+    /// The keys of those labels that can change what a client may call. Clients that agree in these
+    /// get the same configuration.
     pub fn client_label_keys(&self) -> &BTreeSet<String> {
         &self.client_label_keys
     }
@@ -156,8 +158,8 @@ impl MeshSnapshot {
         self.services.served_by(workload)
     }
 
-    /// The DestinationRule that holds for any client in `client_namespace` that calls `host`. Rules for chosen
-    /// clients are left out.
+    /// The DestinationRule that holds for any client in `client_namespace` that calls `host`. Rules
+    /// for chosen clients are left out.
     pub fn destination_rule(
         &self,
         client_namespace: &str,
@@ -182,8 +184,8 @@ impl MeshSnapshot {
         self.virtual_services.bound_to(MESH_GATEWAY, namespace)
     }
 
-    /// VirtualServices bound to the Gateway `ns/name` that a proxy in `proxy_namespace` sees, oldest first, all
-    /// names in them complete.
+    /// VirtualServices bound to the Gateway `ns/name` that a proxy in `proxy_namespace` sees,
+    /// oldest first, all names in them complete.
     pub fn virtual_services_for_gateway(
         &self,
         proxy_namespace: &str,
@@ -192,7 +194,8 @@ impl MeshSnapshot {
         self.virtual_services.bound_to(gateway, proxy_namespace)
     }
 
-    /// Gateways that select a gateway proxy with these labels, oldest first; `./host` is written out.
+    /// Gateways that select a gateway proxy with these labels, oldest first; `./host` is written
+    /// out.
     pub fn gateways_for(&self, labels: &BTreeMap<String, String>) -> Vec<Arc<Resource<Gateway>>> {
         self.gateways.selecting(labels)
     }
@@ -201,20 +204,21 @@ impl MeshSnapshot {
         self.gateways.all()
     }
 
-    /// By port, the SNIs by which outsiders reach a workload through gateways that do not open their TLS (`PASSTHROUGH`); `*` for
-    /// any.
+    /// By port, the SNIs by which outsiders reach a workload through gateways that do not open
+    /// their TLS (`PASSTHROUGH`); `*` for any.
     pub fn exposures(&self, workload: &Workload) -> BTreeMap<u16, BTreeSet<String>> {
         self.exposures.of(&workload.addresses)
     }
 
-    /// The endpoints at which calls of a service's port end: where an endpoint is the address or the name of another service of
-    /// the mesh, that service's.
+    /// The endpoints at which calls of a service's port end: where an endpoint is the address or
+    /// the name of another service of the mesh, that service's.
     pub fn reached<'a>(&'a self, service: &'a Service, port: u16) -> Vec<&'a Endpoint> {
         self.exposures.places(&self.services).behind_port(service, port)
     }
 
-    /// Whether calls of a service of the mesh leave this cluster: a ServiceEntry that leads to a gateway of this cluster, or into
-    /// another network. Whoever lets strangers call it lets them pass through.
+    /// Whether calls of a service of the mesh leave this cluster: a ServiceEntry that leads to a
+    /// gateway of this cluster, or into another network. Whoever lets strangers call it lets them
+    /// pass through.
     pub fn leads_out(&self, service: &Service) -> bool {
         let is_out = |endpoint: &&Endpoint| {
             let elsewhere = !endpoint.network.is_empty() && endpoint.network != self.settings.network;
@@ -228,8 +232,8 @@ impl MeshSnapshot {
             && self.exposures.places(&self.services).all_behind(service).iter().any(is_out)
     }
 
-    /// Whether a workload's proxy is configured by Gateways: one of them selects it by name, or it has the label that Istio's own
-    /// have.
+    /// Whether a workload's proxy is configured by Gateways: one of them selects it by name, or it
+    /// has the label that Istio's own have.
     pub fn is_gateway(&self, workload: &Workload) -> bool {
         let selects = |gateway: &Arc<Resource<Gateway>>| {
             let selector = &gateway.spec.selector;
@@ -263,8 +267,8 @@ impl MeshSnapshot {
         self.authentication.inferred(&service.namespace)
     }
 
-    /// The identities that a service's endpoints may have: its `subjectAltNames`, and the SPIFFE IDs of their
-    /// service accounts in this trust domain and its aliases. Sorted.
+    /// The identities that a service's endpoints may have: its `subjectAltNames`, and the SPIFFE
+    /// IDs of their service accounts in this trust domain and its aliases. Sorted.
     pub fn identities_of(&self, service: &Service) -> BTreeSet<String> {
         let domains =
             || std::iter::once(&self.settings.trust_domain).chain(&self.settings.trust_domain_aliases);
@@ -316,8 +320,9 @@ impl MeshSnapshot {
         &self.inventory.authorization_policies
     }
 
-    /// The AuthorizationPolicies for a workload of `namespace` with these labels: the mesh's, then the namespace's, each oldest first.
-    /// Some of them may have been refused (see [`crate::build`]).
+    /// The AuthorizationPolicies for a workload of `namespace` with these labels: the mesh's, then
+    /// the namespace's, each oldest first. Some of them may have been refused (see
+    /// [`crate::build`]).
     pub fn authorization_policies_for<'a>(
         &'a self,
         namespace: &'a str,
@@ -327,7 +332,8 @@ impl MeshSnapshot {
         authorization::policies_for(all, &self.settings.root_namespace, namespace, labels)
     }
 
-    /// The resource behind a config path (see [`Meta::config_path`]): from a trace back to `file:line`.
+    /// The resource behind a config path (see [`Meta::config_path`]): from a trace back to
+    /// `file:line`.
     pub fn find(&self, config_path: &str) -> Option<&Meta> {
         self.inventory.by_path.get(config_path).map(AnyResource::meta)
     }

@@ -1,7 +1,8 @@
 //! Does a resource make sense: on its own ([`resource`]), and beside the others ([`references`]).
 //!
-//! An error refuses the resource, a warning does not. A value that Istio's own validation refuses is an error; a
-//! reference that leads nowhere but that Istio would apply all the same is a warning.
+//! An error refuses the resource, a warning does not. A value that Istio's own validation refuses
+//! is an error; a reference that leads nowhere but that Istio would apply all the same is a
+//! warning.
 
 mod authorization;
 mod checker;

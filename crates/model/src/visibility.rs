@@ -16,7 +16,8 @@ impl ExportTo {
         ExportTo::Everyone
     }
 
-    /// Reads a resource's list; the default where it is empty. `*` wins over all, then `~` over namespaces.
+    /// Reads a resource's list; the default where it is empty. `*` wins over all, then `~` over
+    /// namespaces.
     pub fn parse<'a>(values: impl IntoIterator<Item = &'a str>, default: &ExportTo) -> ExportTo {
         let values: BTreeSet<String> = values
             .into_iter()

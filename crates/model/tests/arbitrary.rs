@@ -1,4 +1,5 @@
-//! Whatever is typed, the parser answers: with resources, with diagnostics at real places, never with a panic.
+//! Whatever is typed, the parser answers: with resources, with diagnostics at real places, never
+//! with a panic.
 
 // A failing unwrap here is a failing test.
 #![allow(clippy::unwrap_used)]

@@ -1,4 +1,5 @@
-//! Choosing one host of a cluster: priorities by health, then round robin, least request, random, or by hash.
+//! Choosing one host of a cluster: priorities by health, then round robin, least request, random,
+//! or by hash.
 //!
 //! It must not know how to connect to what it chose.
 
@@ -24,7 +25,8 @@ pub struct Balancer {
     turn: AtomicU64,
 }
 
-/// A priority is filled beyond its share of healthy hosts by this factor (Envoy docs, "Overprovisioning factor").
+/// A priority is filled beyond its share of healthy hosts by this factor (Envoy docs,
+/// "Overprovisioning factor").
 const OVERPROVISIONING: f64 = 1.4;
 
 /// How often another host is drawn if the drawn one is to be skipped.
@@ -36,7 +38,8 @@ impl Balancer {
         Self { policy, panic_percent, turn: AtomicU64::new(rand::rng().random_range(0..1 << 32)) }
     }
 
-    /// A host not among `skip` if a few draws find one; `None` only if there are no usable hosts at all.
+    /// A host not among `skip` if a few draws find one; `None` only if there are no usable hosts at
+    /// all.
     pub fn pick(&self, set: &EndpointSet, hash: Option<u64>, skip: &[Address]) -> Option<Arc<Endpoint>> {
         let mut found = None;
         for attempt in 0..=SKIP_ATTEMPTS {
@@ -56,7 +59,8 @@ impl Balancer {
         matches!(self.policy, Policy::RingHash { .. } | Policy::Maglev { .. })
     }
 
-    /// The hosts of one priority, by the priorities' loads: the hash decides, so that it always decides alike.
+    /// The hosts of one priority, by the priorities' loads: the hash decides, so that it always
+    /// decides alike.
     fn hosts<'a>(&self, set: &'a EndpointSet, hash: u64) -> Option<&'a Hosts> {
         let priorities = &set.priorities;
         if let [only] = priorities.as_slice() {
@@ -113,8 +117,9 @@ fn busier(a: &Endpoint, b: &Endpoint) -> bool {
         > u64::from(b.counters.active()) * u64::from(a.weight)
 }
 
-/// The host whose turn it is. With unequal weights every host gets exactly its weight's share of each cycle, interleaved:
-/// stepping by a number coprime to the cycle's length visits every slot once.
+/// The host whose turn it is. With unequal weights every host gets exactly its weight's share of
+/// each cycle, interleaved: stepping by a number coprime to the cycle's length visits every slot
+/// once.
 fn round_robin(hosts: &Hosts, turn: u64) -> usize {
     let Some(total) = hosts.cumulative.last().copied() else {
         return (turn % hosts.len() as u64) as usize;
@@ -150,8 +155,8 @@ fn health(priority: &Priority) -> f64 {
     (OVERPROVISIONING * 100.0 * priority.healthy.len() as f64 / priority.all.len() as f64).min(100.0)
 }
 
-/// Percent of the traffic for each priority: a priority takes as much as its health allows of what those before it left
-/// (Envoy docs, "Priority levels"). Sums to 100 unless nothing is healthy.
+/// Percent of the traffic for each priority: a priority takes as much as its health allows of what
+/// those before it left (Envoy docs, "Priority levels"). Sums to 100 unless nothing is healthy.
 fn loads(priorities: &[Priority]) -> Vec<f64> {
     let total: f64 = priorities.iter().map(health).sum::<f64>().min(100.0);
     let mut left = 100.0;

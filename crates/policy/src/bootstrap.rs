@@ -20,7 +20,8 @@ use crate::config::socket::SocketSettings;
 use crate::config::source::{Fetch, GrpcSource, Source};
 use crate::config::{address, unknown};
 
-/// A bootstrap that was read and whose own fields are implemented. Its resources are judged when they are loaded.
+/// A bootstrap that was read and whose own fields are implemented. Its resources are judged when
+/// they are loaded.
 #[derive(Debug, Clone)]
 pub struct Bootstrap {
     pub message: Arc<BootstrapPb>,
@@ -30,7 +31,8 @@ pub struct Bootstrap {
     /// Listeners, and clusters, come from ADS.
     pub dynamic_listeners: bool,
     pub dynamic_clusters: bool,
-    /// How long the first listeners wait for the first clusters (`cds_config.initial_fetch_timeout`); `None`: for ever.
+    /// How long the first listeners wait for the first clusters
+    /// (`cds_config.initial_fetch_timeout`); `None`: for ever.
     pub first_clusters: Option<Duration>,
     pub default_sockets: SocketSettings,
 }
@@ -75,7 +77,8 @@ impl Bootstrap {
             cluster_manager,
             admin,
             typed_dns_resolver_config,
-            // About statistics, threads, memory and watchdogs of Envoy, where this proxy has its own.
+            // About statistics, threads, memory and watchdogs of Envoy, where this proxy has its
+            // own.
             stats_config: _,
             stats_flush_interval: _,
             stats_flush: _,
@@ -87,7 +90,8 @@ impl Bootstrap {
             enable_worker_cpu_affinity: _,
             grpc_async_client_manager_config: _,
             application_log_config: _,
-            // Nothing here can be switched by runtime keys, and there is one engine of regular expressions.
+            // Nothing here can be switched by runtime keys, and there is one engine of regular
+            // expressions.
             layered_runtime: _,
             default_regex_engine: _,
             // The names of headers are Envoy's own, and resources are asked for by name alone.
@@ -168,7 +172,8 @@ impl Bootstrap {
         })
     }
 
-    /// The static resources in the order in which they can be loaded, with their names and their places in the file.
+    /// The static resources in the order in which they can be loaded, with their names and their
+    /// places in the file.
     pub fn static_resources(&self) -> Vec<(ResourceType, String, Any, String)> {
         let resources = self.message.static_resources.clone().unwrap_or_default();
         let place = |field: &str, n: usize| format!("static_resources.{field}[{n}]");

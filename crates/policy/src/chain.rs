@@ -1,9 +1,11 @@
-//! Which filter chain a connection gets: Envoy's precedence, one criterion after the other, without going back.
+//! Which filter chain a connection gets: Envoy's precedence, one criterion after the other, without
+//! going back.
 //!
 //! Pure: it knows rules and facts, no sockets and nothing of what chains do.
 //!
-//! At each criterion the most specific value that any remaining chain asks for decides, and the others are out, even if a later
-//! criterion then finds nothing (Envoy docs, `FilterChainMatch`; `FilterChainManagerImpl::findFilterChain`).
+//! At each criterion the most specific value that any remaining chain asks for decides, and the
+//! others are out, even if a later criterion then finds nothing (Envoy docs, `FilterChainMatch`;
+//! `FilterChainManagerImpl::findFilterChain`).
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -69,7 +71,8 @@ pub struct Ambiguous {
 }
 
 impl ChainTable {
-    /// Chains are numbered in the order given. Two that ask for the same are refused, as there is no telling them apart.
+    /// Chains are numbered in the order given. Two that ask for the same are refused, as there is
+    /// no telling them apart.
     pub fn new<'a>(matches: impl IntoIterator<Item = &'a ChainMatch>) -> Result<Self, Ambiguous> {
         let mut table = Self::default();
         for (index, asked) in matches.into_iter().enumerate() {

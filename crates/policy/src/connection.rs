@@ -1,4 +1,5 @@
-//! What is known of one downstream or upstream connection: addresses, TLS facts, identities, ClientHello.random.
+//! What is known of one downstream or upstream connection: addresses, TLS facts, identities,
+//! ClientHello.random.
 //!
 //! Facts only: it must not know what is done with the connection.
 
@@ -9,10 +10,12 @@ use std::time::SystemTime;
 /// The TLS ClientHello's facts, as far as a party that cannot decrypt may see them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClientHello {
-    /// Lower-cased, no trailing dot; `None` when absent. Never an IP literal, never empty, never with a NUL.
+    /// Lower-cased, no trailing dot; `None` when absent. Never an IP literal, never empty, never
+    /// with a NUL.
     pub server_name: Option<String>,
     pub alpn: Vec<String>,
-    /// RFC 8446 §4.1.2 `random`; both gateways of a path see it and both ends know it, so it joins their records.
+    /// RFC 8446 §4.1.2 `random`; both gateways of a path see it and both ends know it, so it joins
+    /// their records.
     pub random: [u8; 32],
 }
 
@@ -53,7 +56,8 @@ pub struct ConnectionInfo {
     pub rule: Option<String>,
     /// The socket's peer (or PROXY protocol source).
     pub remote: SocketAddr,
-    /// The address the client dialled: the original destination where captured, else the socket's own.
+    /// The address the client dialled: the original destination where captured, else the socket's
+    /// own.
     pub local: SocketAddr,
     /// Where the listener that accepted this connection is bound.
     pub listener_address: Option<SocketAddr>,
@@ -68,7 +72,8 @@ pub struct ConnectionInfo {
 }
 
 impl ConnectionInfo {
-    /// Stands for the downstream side where there is none: connections that the proxy makes for itself.
+    /// Stands for the downstream side where there is none: connections that the proxy makes for
+    /// itself.
     pub fn own(started: SystemTime) -> Self {
         let nowhere = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
         Self {

@@ -44,7 +44,8 @@ pub fn is_grpc(headers: &HeaderMap) -> bool {
     }
 }
 
-/// The HTTP status that stands for the gRPC status of a response without messages (Envoy docs, "gRPC status to HTTP status").
+/// The HTTP status that stands for the gRPC status of a response without messages (Envoy docs,
+/// "gRPC status to HTTP status").
 pub fn grpc_as_http(headers: &HeaderMap) -> Option<u16> {
     if !is_grpc(headers) {
         return None;

@@ -1,6 +1,7 @@
 //! Envoy's matchers of strings, headers and query parameters.
 //!
-//! They work on bytes, because header values need not be UTF-8. They must not know what a match leads to.
+//! They work on bytes, because header values need not be UTF-8. They must not know what a match
+//! leads to.
 
 use carrick_xds::FieldError;
 use carrick_xds::pb::envoy::config::route::v3 as pb;
@@ -57,8 +58,9 @@ impl Case {
 
 impl StringMatcher {
     /// # Errors
-    /// The field of a pattern that Envoy refuses too: a prefix, suffix, part or expression that is empty would match every text
-    /// (`validate.rules` of `envoy/type/matcher/v3/string.proto`). Only an exact match with the empty text has a meaning.
+    /// The field of a pattern that Envoy refuses too: a prefix, suffix, part or expression that is
+    /// empty would match every text (`validate.rules` of `envoy/type/matcher/v3/string.proto`).
+    /// Only an exact match with the empty text has a meaning.
     pub fn from_proto(pb: &pb_matcher::StringMatcher) -> Result<Self, FieldError> {
         let pb_matcher::StringMatcher { ignore_case, match_pattern } = pb;
         let case = if *ignore_case { Case::Ignored } else { Case::Sensitive };
@@ -190,7 +192,8 @@ impl HeaderMatcher {
         })
     }
 
-    /// Of several headers of one name it is enough that one matches, as in Envoy since 1.35 (`match_headers_individually`).
+    /// Of several headers of one name it is enough that one matches, as in Envoy since 1.35
+    /// (`match_headers_individually`).
     pub fn matches(&self, head: &RequestHead<'_>) -> bool {
         match &self.subject {
             Subject::Method => self.test_values([head.method.as_str().as_bytes()].into_iter()),
@@ -209,7 +212,8 @@ impl HeaderMatcher {
         if let HeaderTest::Present(wanted) = self.test {
             return (first.is_some() == wanted) != self.invert;
         }
-        // A missing header never matches, not even an inverted matcher (Envoy docs, HeaderMatcher.invert_match).
+        // A missing header never matches, not even an inverted matcher (Envoy docs,
+        // HeaderMatcher.invert_match).
         let Some(first) = first else { return false };
         std::iter::once(first).chain(values).any(|value| self.test_value(value)) != self.invert
     }

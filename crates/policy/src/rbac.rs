@@ -1,7 +1,8 @@
-//! Role-based access control: whether a connection or a request is let through, and by which policy.
+//! Role-based access control: whether a connection or a request is let through, and by which
+//! policy.
 //!
-//! Pure: facts go in, a verdict comes out. It must not know who asks, nor what is done with the verdict. Rules: Envoy docs,
-//! "RBAC" of `config.rbac.v3`.
+//! Pure: facts go in, a verdict comes out. It must not know who asks, nor what is done with the
+//! verdict. Rules: Envoy docs, "RBAC" of `config.rbac.v3`.
 
 mod condition;
 mod convert;
@@ -46,7 +47,8 @@ struct Policy {
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
     pub connection: &'a ConnectionInfo,
-    /// The client as the proxy understands it: from x-forwarded-for where that is trusted, else the socket's peer.
+    /// The client as the proxy understands it: from x-forwarded-for where that is trusted, else the
+    /// socket's peer.
     pub client: SocketAddr,
     /// For HTTP: the head after normalisation, before the route changes it.
     pub head: Option<&'a RequestHead<'a>>,

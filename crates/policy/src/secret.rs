@@ -171,7 +171,8 @@ impl Validation {
         })
     }
 
-    /// Both together: `other`'s roots if it has any, and the names and digests of either (as Envoy merges messages).
+    /// Both together: `other`'s roots if it has any, and the names and digests of either (as Envoy
+    /// merges messages).
     pub fn merged(&self, other: &Self) -> Self {
         let mut merged = self.clone();
         merged.roots = other.roots.clone().or(merged.roots);
@@ -206,7 +207,8 @@ impl NameMatcher {
     }
 }
 
-/// The content of a data source. Files are read at once, so that a broken one refuses the resource that names it.
+/// The content of a data source. Files are read at once, so that a broken one refuses the resource
+/// that names it.
 fn read(source: Option<&DataSource>) -> Result<Vec<u8>, FieldError> {
     let Some(DataSource { watched_directory, specifier }) = source else {
         return Err(FieldError::new("", "is required"));

@@ -29,7 +29,8 @@ pub struct TcpProxyConfig {
     /// Hosts are chosen by the client's address, where the cluster chooses by hash.
     pub hash_source_ip: bool,
     pub access_log: Vec<Arc<AccessLog>>,
-    /// The access log has a line for the connection as soon as it is established, and another one when it is over.
+    /// The access log has a line for the connection as soon as it is established, and another one
+    /// when it is over.
     pub log_on_connect: bool,
 }
 

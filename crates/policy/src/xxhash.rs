@@ -1,4 +1,5 @@
-//! XXH64, the hash that Envoy places requests and hosts by: with the same one, Carrick and Envoy choose the same host.
+//! XXH64, the hash that Envoy places requests and hosts by: with the same one, Carrick and Envoy
+//! choose the same host.
 //!
 //! Written after "xxHash fast digest algorithm", the specification of version 0.1.1.
 

@@ -1,5 +1,6 @@
-//! The decisions of the data plane, asked from outside with the messages that a control plane sends: which listener and chain a
-//! connection gets, what the access rules say, and where it goes, or its requests.
+//! The decisions of the data plane, asked from outside with the messages that a control plane
+//! sends: which listener and chain a connection gets, what the access rules say, and where it goes,
+//! or its requests.
 
 // A failing unwrap or a panic here is a failing test.
 #![allow(clippy::unwrap_used, clippy::panic)]

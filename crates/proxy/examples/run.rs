@@ -1,4 +1,5 @@
-//! Runs the proxy alone: `cargo run -p carrick-proxy --example run -- bootstrap.yaml [workers] [drain seconds]`.
+//! Runs the proxy alone: `cargo run -p carrick-proxy --example run -- bootstrap.yaml [workers]
+//! [drain seconds]`.
 
 use std::path::Path;
 use std::time::Duration;

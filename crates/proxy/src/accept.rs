@@ -1,6 +1,7 @@
 //! What this proxy would say to a resource, without taking it.
 //!
-//! It must not know who asks: tests of what a control plane sends, for one, or who wants a bootstrap validated.
+//! It must not know who asks: tests of what a control plane sends, for one, or who wants a
+//! bootstrap validated.
 
 use carrick_policy::bootstrap::Bootstrap;
 use carrick_policy::config::cluster::ClusterConfig;

@@ -1,4 +1,5 @@
-//! The signal "finish what you are doing and take nothing new": for the whole process, or for one listener that was replaced.
+//! The signal "finish what you are doing and take nothing new": for the whole process, or for one
+//! listener that was replaced.
 //!
 //! It must not know what is being drained.
 

@@ -1,6 +1,8 @@
-//! What every connection of this process shares: clusters, secrets, records, counters, and the drain signal.
+//! What every connection of this process shares: clusters, secrets, records, counters, and the
+//! drain signal.
 //!
-//! Readers only: configuration is written by `store` alone. It must not know how any of the parts works.
+//! Readers only: configuration is written by `store` alone. It must not know how any of the parts
+//! works.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -23,7 +25,8 @@ pub struct ProxyEnv {
     pub secrets: Secrets,
     pub flows: FlowRing,
     pub stats: Stats,
-    /// Begins when the process is asked to stop. Connections look at that of their filter chain, which follows this one.
+    /// Begins when the process is asked to stop. Connections look at that of their filter chain,
+    /// which follows this one.
     pub drain: Drain,
     /// Downstream connections, which the process lets finish before it ends.
     pub connections: TaskTracker,

@@ -1,6 +1,8 @@
-//! Flow records: what this proxy did with each recent connection or request, kept in a bounded ring.
+//! Flow records: what this proxy did with each recent connection or request, kept in a bounded
+//! ring.
 //!
-//! `carrick trace` joins the records of all proxies on a path by ClientHello.random. Only measured facts belong here.
+//! `carrick trace` joins the records of all proxies on a path by ClientHello.random. Only measured
+//! facts belong here.
 
 mod ring;
 
@@ -13,13 +15,15 @@ use serde::{Deserialize, Serialize};
 
 pub use ring::{FlowRing, Slot};
 
-/// One TCP connection, HTTP request, or refused attempt, as this proxy saw it. Times are microseconds.
+/// One TCP connection, HTTP request, or refused attempt, as this proxy saw it. Times are
+/// microseconds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct FlowRecord {
     /// Rises by one per record in this process; `/flows?since=N` gives the later ones.
     pub sequence: u64,
-    /// Microseconds since the Unix epoch when the connection was accepted (TCP) or the request's head arrived (HTTP).
+    /// Microseconds since the Unix epoch when the connection was accepted (TCP) or the request's
+    /// head arrived (HTTP).
     pub started_micros: u64,
     /// `http`, `tcp`, or `refused` (no filter chain matched, handshake failed, parse failed).
     pub kind: String,
@@ -31,7 +35,8 @@ pub struct FlowRecord {
     pub downstream_local: String,
     pub downstream: Option<FlowTls>,
     pub upstream: Option<FlowTls>,
-    /// `/apis/…` path of the resource behind the filter chain, route, and cluster: see `metadata.filter_metadata.istio.config`.
+    /// `/apis/…` path of the resource behind the filter chain, route, and cluster: see
+    /// `metadata.filter_metadata.istio.config`.
     pub chain_rule: Option<String>,
     pub route_rule: Option<String>,
     pub cluster_rule: Option<String>,
@@ -50,8 +55,8 @@ pub struct FlowRecord {
     pub details: String,
     pub bytes_received: u64,
     pub bytes_sent: u64,
-    /// Time for: the downstream TLS handshake; TCP connect plus TLS handshake upstream (absent on a reused connection);
-    /// the first upstream byte after the request was sent; the whole.
+    /// Time for: the downstream TLS handshake; TCP connect plus TLS handshake upstream (absent on a
+    /// reused connection); the first upstream byte after the request was sent; the whole.
     pub downstream_handshake_micros: Option<u64>,
     pub upstream_connect_micros: Option<u64>,
     pub upstream_first_byte_micros: Option<u64>,

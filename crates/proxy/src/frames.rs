@@ -1,7 +1,8 @@
-//! HTTP/2 frames in passing: where each begins, and whether a stream that is reset had come to its end.
+//! HTTP/2 frames in passing: where each begins, and whether a stream that is reset had come to its
+//! end.
 //!
-//! It reads headers of frames as bytes go by (RFC 9113 §4.1), below the codec. It must not know requests, nor
-//! what becomes of a connection.
+//! It reads headers of frames as bytes go by (RFC 9113 §4.1), below the codec. It must not know
+//! requests, nor what becomes of a connection.
 
 use std::collections::HashSet;
 use std::io;
@@ -47,8 +48,8 @@ impl FrameReader {
         Self { skip: preface, header: [0; HEADER], have: 0 }
     }
 
-    /// The next header that is complete in `bytes[*at..]`; its payload begins at `*at` then. Call it until it
-    /// returns nothing: all bytes have been looked at then.
+    /// The next header that is complete in `bytes[*at..]`; its payload begins at `*at` then. Call
+    /// it until it returns nothing: all bytes have been looked at then.
     pub(crate) fn next(&mut self, bytes: &[u8], at: &mut usize) -> Option<FrameHeader> {
         let skipped = self.skip.min(bytes.len() - *at);
         self.skip -= skipped;
@@ -71,17 +72,17 @@ impl FrameReader {
 
 /// Tells a stream that was broken off from one that ended.
 ///
-/// A peer may reset a stream with NO_ERROR once it has sent all of its message (RFC 9113 §8.1), and codecs take
-/// such a reset for the end of the message without asking whether there was one. Here a reset with NO_ERROR of a
-/// stream whose message has begun and did not end (END_STREAM) becomes a reset with CANCEL, which no codec takes
-/// for an end.
+/// A peer may reset a stream with NO_ERROR once it has sent all of its message (RFC 9113 §8.1), and
+/// codecs take such a reset for the end of the message without asking whether there was one. Here a
+/// reset with NO_ERROR of a stream whose message has begun and did not end (END_STREAM) becomes a
+/// reset with CANCEL, which no codec takes for an end.
 #[derive(Debug)]
 pub(crate) struct EndCheck<S> {
     stream: S,
     incoming: FrameReader,
     outgoing: FrameReader,
-    /// Streams on which the peer's message has begun and not ended. Their number is bounded by the codec, which
-    /// resets streams beyond its limit.
+    /// Streams on which the peer's message has begun and not ended. Their number is bounded by the
+    /// codec, which resets streams beyond its limit.
     open: HashSet<u32>,
     /// The error code of a reset of such a stream is passing by.
     code: Option<Code>,

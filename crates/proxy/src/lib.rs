@@ -1,11 +1,14 @@
 //! Carrick's data plane: a proxy that takes Envoy's configuration and nothing else.
 //!
-//! It must not know Istio's resources or YAML of any kind but Envoy's bootstrap; it is one more xDS client.
+//! It must not know Istio's resources or YAML of any kind but Envoy's bootstrap; it is one more xDS
+//! client.
 //!
-//! What to do is decided in `carrick-policy`; here it is done. Modules import downward only, and a test keeps it so. From the top:
-//! [`runtime`] (everything is put together there, top to bottom); [`session`], [`accept`], [`store`] and [`registry`] (configuration
-//! in), [`admin`] (what is told about it); [`listener`] (a connection arrives); [`tcp`] and [`http`] (what is done with it); [`env`] (what
-//! connections share); [`cluster`] (its way out); [`tls`], [`secrets`], [`resolver`], [`access_log`] and [`stats`].
+//! What to do is decided in `carrick-policy`; here it is done. Modules import downward only, and a
+//! test keeps it so. From the top: [`runtime`] (everything is put together there, top to bottom);
+//! [`session`], [`accept`], [`store`] and [`registry`] (configuration in), [`admin`] (what is told
+//! about it); [`listener`] (a connection arrives); [`tcp`] and [`http`] (what is done with it);
+//! [`env`] (what connections share); [`cluster`] (its way out); [`tls`], [`secrets`], [`resolver`],
+//! [`access_log`] and [`stats`].
 
 pub use carrick_policy::bootstrap;
 

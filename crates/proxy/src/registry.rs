@@ -1,7 +1,8 @@
-//! The configuration in use, as its owner sees it: what connections share, and the listeners, route tables and resources that
-//! they come by.
+//! The configuration in use, as its owner sees it: what connections share, and the listeners, route
+//! tables and resources that they come by.
 //!
-//! Connections must not know it: each holds what its filter chain holds. It must not know how configuration arrives.
+//! Connections must not know it: each holds what its filter chain holds. It must not know how
+//! configuration arrives.
 
 use std::sync::Arc;
 use std::time::SystemTime;

@@ -1,5 +1,5 @@
-//! Host names to addresses, for DNS clusters: `/etc/hosts` and the name servers of `/etc/resolv.conf`, both as they were at the
-//! start, so that a pod's own files count.
+//! Host names to addresses, for DNS clusters: `/etc/hosts` and the name servers of
+//! `/etc/resolv.conf`, both as they were at the start, so that a pod's own files count.
 //!
 //! One question, one answer: it keeps no cache, and must not know how often it is asked.
 
@@ -40,8 +40,8 @@ pub enum ResolveError {
 /// Each server is asked this often before giving up.
 const ROUNDS: usize = 2;
 
-/// So many questions may be under way: each has a socket of its own, and descriptors are what connections are made of. The others wait
-/// for their turn.
+/// So many questions may be under way: each has a socket of its own, and descriptors are what
+/// connections are made of. The others wait for their turn.
 const QUESTIONS: usize = 256;
 
 /// Asks for names. Cheap to clone; all clones together keep the limit.
@@ -62,7 +62,8 @@ impl Resolver {
         Self { files: Arc::new(files), turns: Arc::new(Semaphore::new(QUESTIONS)) }
     }
 
-    /// All addresses of `name` in the wanted family. `servers` replaces the machine's own, if there are any.
+    /// All addresses of `name` in the wanted family. `servers` replaces the machine's own, if there
+    /// are any.
     pub async fn resolve(
         &self,
         name: &str,

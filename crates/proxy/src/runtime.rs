@@ -1,4 +1,5 @@
-//! Where the proxy is put together, from the bootstrap to the end of the last connection. Read it top to bottom.
+//! Where the proxy is put together, from the bootstrap to the end of the last connection. Read it
+//! top to bottom.
 
 use std::future::Future;
 use std::io;
@@ -26,11 +27,13 @@ pub struct ProxyOptions {
     pub bootstrap: Bootstrap,
     /// Worker threads; `None`: as many as the machine has cores.
     pub concurrency: Option<usize>,
-    /// How long connections may go on after the process was asked to stop, and those of a listener after it was replaced.
+    /// How long connections may go on after the process was asked to stop, and those of a listener
+    /// after it was replaced.
     pub drain_time: Duration,
 }
 
-/// How long a stopping process goes on to accept connections, so that clients can learn that it is going: each answer says so.
+/// How long a stopping process goes on to accept connections, so that clients can learn that it is
+/// going: each answer says so.
 const LAST_CALL: Duration = Duration::from_millis(500);
 
 /// Envoy's numbers for the state of a server (`admin.v3.ServerInfo.State`).
@@ -79,9 +82,11 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Connections are served on the caller's runtime; configuration and operators have a thread of their own.
+    /// Connections are served on the caller's runtime; configuration and operators have a thread of
+    /// their own.
     ///
-    /// Returns when all that the bootstrap itself has is in use; what comes from servers arrives later, see [`ready`](Self::ready).
+    /// Returns when all that the bootstrap itself has is in use; what comes from servers arrives
+    /// later, see [`ready`](Self::ready).
     pub async fn start(options: ProxyOptions) -> Result<Self, StartError> {
         raise_descriptor_limit();
         let bootstrap = options.bootstrap;
@@ -147,8 +152,8 @@ impl Proxy {
         settled(&self.store).await;
     }
 
-    /// Lets connections end by themselves: HTTP is told to go, nothing new is begun, and what takes longer than the time to drain is
-    /// cut.
+    /// Lets connections end by themselves: HTTP is told to go, nothing new is begun, and what takes
+    /// longer than the time to drain is cut.
     pub async fn drain(self) {
         let env = &self.registry.env;
         env.stats.server.state.set(DRAINING);
@@ -204,7 +209,8 @@ async fn settled(store: &Store) {
     }
 }
 
-/// A proxy needs two descriptors per connection; the soft limit is often a tenth of what is allowed.
+/// A proxy needs two descriptors per connection; the soft limit is often a tenth of what is
+/// allowed.
 fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
     // Where it is not allowed, what is there must do.

@@ -1,5 +1,6 @@
-//! Secrets in use: certificates with keys, and what peers are verified against. Each has a slot that its users hold, and that
-//! follows every update, so that new handshakes use the new secret while connections in flight go on.
+//! Secrets in use: certificates with keys, and what peers are verified against. Each has a slot
+//! that its users hold, and that follows every update, so that new handshakes use the new secret
+//! while connections in flight go on.
 //!
 //! It must not know how secrets are fetched, nor how TLS uses them. Nothing here prints a key.
 
@@ -44,7 +45,8 @@ impl SecretSlot {
 }
 
 impl Secrets {
-    /// The slot for this secret, shared with everyone who uses it. When the last user is gone it is no longer fetched.
+    /// The slot for this secret, shared with everyone who uses it. When the last user is gone it is
+    /// no longer fetched.
     pub(crate) fn slot(&self, named: &NamedSecret) -> Arc<SecretSlot> {
         let source = named.fetch.as_ref().map(|fetch| fetch.source.clone());
         self.slot_of((source, named.name.clone()))

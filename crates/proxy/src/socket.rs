@@ -30,7 +30,8 @@ impl Socket {
         }
     }
 
-    /// Makes the coming close a reset instead of an orderly end, so that the peer learns that data was lost.
+    /// Makes the coming close a reset instead of an orderly end, so that the peer learns that data
+    /// was lost.
     pub fn reset_on_close(&self) {
         if let Self::Tcp(stream) = self {
             // A socket that is already gone needs no reset.
@@ -39,7 +40,8 @@ impl Socket {
     }
 }
 
-/// A connection's bytes, after listener filters and TLS. Plain TCP, TLS, or bytes that were read ahead and are given back first.
+/// A connection's bytes, after listener filters and TLS. Plain TCP, TLS, or bytes that were read
+/// ahead and are given back first.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 pub type Stream = Box<dyn Io>;

@@ -1,9 +1,11 @@
-//! Counters, gauges and histograms with Envoy's names, and their exposition for `/stats` and `/stats/prometheus`.
+//! Counters, gauges and histograms with Envoy's names, and their exposition for `/stats` and
+//! `/stats/prometheus`.
 //!
-//! Series come from configuration (clusters, listeners, stat prefixes), never from what clients send, and their number is
-//! capped. It must not know what the numbers are about.
+//! Series come from configuration (clusters, listeners, stat prefixes), never from what clients
+//! send, and their number is capped. It must not know what the numbers are about.
 //!
-//! Reading order: [`groups`] (which numbers exist), [`metric`] (one number), [`text`] (how they are shown).
+//! Reading order: [`groups`] (which numbers exist), [`metric`] (one number), [`text`] (how they are
+//! shown).
 
 mod groups;
 mod metric;
@@ -15,10 +17,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use groups::{ClusterStats, HttpStats, ListenerStats, ServerStats, TcpStats};
 pub use metric::{Counter, Gauge, Histogram};
 
-/// At most this many clusters, listeners, or prefixes have numbers of their own; later ones share the series `overflow`.
+/// At most this many clusters, listeners, or prefixes have numbers of their own; later ones share
+/// the series `overflow`.
 const SERIES_LIMIT: usize = 10_000;
 
-/// All numbers of the process. The groups are fetched when listeners and clusters are built, not by connections.
+/// All numbers of the process. The groups are fetched when listeners and clusters are built, not by
+/// connections.
 #[derive(Debug, Default)]
 pub struct Stats {
     pub server: ServerStats,

@@ -1,8 +1,9 @@
-//! The configuration in use, and the only place that changes it: resources come in, are judged, wait for what they name, and take
-//! over from their predecessors without a gap.
+//! The configuration in use, and the only place that changes it: resources come in, are judged,
+//! wait for what they name, and take over from their predecessors without a gap.
 //!
-//! It must not know how resources travel. Make before break: a resource that is bad, or not complete yet, leaves its predecessor as
-//! it is (Envoy docs, "Cluster warming", "Listener discovery service").
+//! It must not know how resources travel. Make before break: a resource that is bad, or not
+//! complete yet, leaves its predecessor as it is (Envoy docs, "Cluster warming", "Listener
+//! discovery service").
 
 mod clusters;
 mod listeners;
@@ -34,7 +35,8 @@ use crate::threads::Threads;
 use clusters::Clusters;
 use listeners::Listeners;
 
-/// Shared between those who bring resources; each change is made under one lock, which no connection ever takes.
+/// Shared between those who bring resources; each change is made under one lock, which no
+/// connection ever takes.
 #[derive(Clone)]
 pub(crate) struct Store {
     inner: Arc<Inner>,
@@ -60,8 +62,8 @@ struct State {
     /// By the name that clusters ask for.
     assignments: BTreeMap<String, Assignment>,
     wake: Arc<Notify>,
-    /// Clusters come from ADS and did not arrive yet. Listeners wait for them until this time, so that the first connections find
-    /// their clusters.
+    /// Clusters come from ADS and did not arrive yet. Listeners wait for them until this time, so
+    /// that the first connections find their clusters.
     awaits_clusters: Option<Instant>,
     awaits_listeners: bool,
 }
@@ -95,15 +97,16 @@ impl Store {
         Self { inner: Arc::new(Inner { state: Mutex::new(state), wake, interest }) }
     }
 
-    /// To be called before static resources are loaded, if more will come from ADS. The first listeners wait for the first clusters, but
-    /// not longer than `patience`; `None`: for ever.
+    /// To be called before static resources are loaded, if more will come from ADS. The first
+    /// listeners wait for the first clusters, but not longer than `patience`; `None`: for ever.
     pub fn expect(&self, clusters: bool, listeners: bool, patience: Option<Duration>) {
         let mut state = self.lock();
         state.awaits_clusters = clusters.then(|| Instant::now() + patience.unwrap_or(A_LIFETIME));
         state.awaits_listeners = listeners;
     }
 
-    /// Takes a new or changed resource. An error means that its predecessor, if there was one, goes on.
+    /// Takes a new or changed resource. An error means that its predecessor, if there was one, goes
+    /// on.
     pub fn apply(
         &self,
         kind: ResourceType,
@@ -125,8 +128,8 @@ impl Store {
         outcome
     }
 
-    /// A resource is gone from its server. Only listeners and clusters are removed by that; for the others, what names them decides,
-    /// as in Envoy.
+    /// A resource is gone from its server. Only listeners and clusters are removed by that; for the
+    /// others, what names them decides, as in Envoy.
     pub fn remove(&self, kind: ResourceType, name: &str) {
         let mut state = self.lock();
         match kind {
@@ -148,7 +151,8 @@ impl Store {
             _ => {}
         }
         drop(state);
-        // Once for the whole response, by whoever keeps settling: deadlines may have come with it, too.
+        // Once for the whole response, by whoever keeps settling: deadlines may have come with it,
+        // too.
         self.inner.wake.notify_one();
         self.inner.interest.send_modify(|n| *n += 1);
     }
@@ -175,7 +179,8 @@ impl Store {
         !state.awaits_listeners && state.awaits_clusters.is_none() && state.listeners.warming.is_empty()
     }
 
-    /// Lets warming resources take over when what they wait for comes, or does not come in time. Runs until the process ends.
+    /// Lets warming resources take over when what they wait for comes, or does not come in time.
+    /// Runs until the process ends.
     pub async fn keep_settling(self) {
         let mut secrets = self.lock().registry.env.secrets.changes();
         loop {
@@ -274,7 +279,8 @@ impl State {
         }
     }
 
-    /// Lets the first listeners go on if the first clusters are complete, or are not waited for any longer.
+    /// Lets the first listeners go on if the first clusters are complete, or are not waited for any
+    /// longer.
     fn settle_first(&mut self, now: Instant) {
         let Some(deadline) = self.awaits_clusters else { return };
         if (self.clusters.received && self.clusters.warming.is_empty()) || now >= deadline {
@@ -303,7 +309,8 @@ struct Warming<T> {
     deadline: Option<Instant>,
 }
 
-/// What may be written down of a version: of a secret not its body, good or bad, because it has a key in it.
+/// What may be written down of a version: of a secret not its body, good or bad, because it has a
+/// key in it.
 fn shown(kind: ResourceType, version: LoadedVersion) -> LoadedVersion {
     match kind {
         ResourceType::Secret => {

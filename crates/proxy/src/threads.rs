@@ -1,5 +1,6 @@
-//! Two kinds of threads: workers, which serve connections, and one for what must never wait for them: configuration, and answers to
-//! operators (as ztunnel has it). However many connections there are, `/ready` answers and configuration arrives.
+//! Two kinds of threads: workers, which serve connections, and one for what must never wait for
+//! them: configuration, and answers to operators (as ztunnel has it). However many connections
+//! there are, `/ready` answers and configuration arrives.
 //!
 //! It must not know what runs on them.
 
@@ -18,7 +19,8 @@ pub(crate) struct Threads {
     pub(crate) control: Handle,
 }
 
-/// The thread for configuration and operators. It ends when this is dropped, and with it all that runs on it.
+/// The thread for configuration and operators. It ends when this is dropped, and with it all that
+/// runs on it.
 #[derive(Debug)]
 pub(crate) struct ControlThread {
     handle: Handle,

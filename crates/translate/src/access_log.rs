@@ -12,7 +12,8 @@ use crate::envoy::core::{DataSource, SubstitutionFormatString, data_source};
 use crate::rule::string;
 use carrick_xds::pb::envoy::extensions::access_loggers::file::v3::{FileAccessLog, file_access_log};
 
-/// Istio's default line (`pilot/pkg/model/telemetry_logging.go`, `EnvoyTextLogFormat`; Istio docs, "Envoy Access Logs").
+/// Istio's default line (`pilot/pkg/model/telemetry_logging.go`, `EnvoyTextLogFormat`; Istio docs,
+/// "Envoy Access Logs").
 const ISTIO_TEXT_FORMAT: &str = concat!(
     "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" %RESPONSE_CODE% ",
     "%RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% ",
@@ -111,7 +112,8 @@ fn json_fields(own: &[(String, String)]) -> Struct {
     Struct { fields }
 }
 
-/// The same for listeners: only connections that found no chain (`NR`), because chains log the others themselves.
+/// The same for listeners: only connections that found no chain (`NR`), because chains log the
+/// others themselves.
 pub(crate) fn unmatched_only(log: &AccessLog) -> AccessLog {
     let no_route = ResponseFlagFilter { flags: vec!["NR".into()] };
     AccessLog {

@@ -1,6 +1,8 @@
-//! Which proxies get the same configuration of the mesh around them. A control plane makes their outbound configuration once.
+//! Which proxies get the same configuration of the mesh around them. A control plane makes their
+//! outbound configuration once.
 //!
-//! It must not know what that configuration is: outbound translation is given this instead of a node, so it cannot depend on more.
+//! It must not know what that configuration is: outbound translation is given this instead of a
+//! node, so it cannot depend on more.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -8,8 +10,9 @@ use carrick_model::snapshot::{EndpointAddress, MeshSnapshot};
 
 use crate::node::ProxyNode;
 
-/// A sidecar without what does not matter to its outbound side: two of one namespace are equal unless a rule tells their labels apart,
-/// or they serve a headless service (whose members each leave themselves out).
+/// A sidecar without what does not matter to its outbound side: two of one namespace are equal
+/// unless a rule tells their labels apart, or they serve a headless service (whose members each
+/// leave themselves out).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Audience(ProxyNode);
 

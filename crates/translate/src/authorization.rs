@@ -1,8 +1,10 @@
-//! AuthorizationPolicies as Envoy's RBAC filters: who may do what here (`pilot/pkg/security/authz/builder`, `authz/model`; semantics
-//! document, section 11). It must not know where the filters stand; inbound chains and gateways put them in front.
+//! AuthorizationPolicies as Envoy's RBAC filters: who may do what here
+//! (`pilot/pkg/security/authz/builder`, `authz/model`; semantics document, section 11). It must not
+//! know where the filters stand; inbound chains and gateways put them in front.
 //!
-//! A request passes the filters in this order: what is logged, what is denied, what is allowed. What Carrick cannot express never opens
-//! anything: an ALLOW rule with it allows nothing, a DENY rule without it denies more, CUSTOM denies everything.
+//! A request passes the filters in this order: what is logged, what is denied, what is allowed.
+//! What Carrick cannot express never opens anything: an ALLOW rule with it allows nothing, a DENY
+//! rule without it denies more, CUSTOM denies everything.
 
 mod clause;
 mod matchers;
@@ -62,7 +64,8 @@ pub(crate) fn guards(snapshot: &MeshSnapshot, node: &ProxyNode) -> Guards {
     }
 }
 
-/// Istio's names for the statistics of policies on trial (`authz/model`, `RBACShadowRules...StatPrefix`).
+/// Istio's names for the statistics of policies on trial (`authz/model`,
+/// `RBACShadowRules...StatPrefix`).
 fn trial_prefix(action: AuthorizationAction) -> &'static str {
     match action {
         AuthorizationAction::Allow => "istio_dry_run_allow_",

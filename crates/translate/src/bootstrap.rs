@@ -1,5 +1,6 @@
 //! The file that a proxy starts from: who it is, and where its control plane and its agent are
-//! (`tools/packaging/common/envoy_bootstrap.json`; semantics document, section 15). It must not know any mesh resource.
+//! (`tools/packaging/common/envoy_bootstrap.json`; semantics document, section 15). It must not
+//! know any mesh resource.
 //!
 //! The same file starts Envoy and Carrick's own proxy.
 
@@ -24,7 +25,8 @@ use crate::node::ProxyNode;
 /// Where Envoy's admin interface listens, on loopback only.
 pub const ADMIN_PORT: u16 = 15000;
 
-/// The mark on a sidecar's own connections. Capture rules let marked packets pass, or a sidecar would capture itself.
+/// The mark on a sidecar's own connections. Capture rules let marked packets pass, or a sidecar
+/// would capture itself.
 pub const OWN_TRAFFIC_MARK: u32 = 1337;
 
 /// Linux: `SOL_SOCKET` and `SO_MARK`.
@@ -42,7 +44,8 @@ pub struct BootstrapPlan {
     pub admin_port: u16,
     /// The mark on every connection that the proxy opens; none where traffic is not captured.
     pub own_traffic_mark: Option<u32>,
-    /// Whether to serve `/healthz/ready` on 15021 and `/stats/prometheus` on 15090, on all addresses, as Istio's proxies do.
+    /// Whether to serve `/healthz/ready` on 15021 and `/stats/prometheus` on 15090, on all
+    /// addresses, as Istio's proxies do.
     pub probes: bool,
 }
 

@@ -1,4 +1,5 @@
-//! Filter chains: when they apply, and what they lead to. It must not know why a listener needs one.
+//! Filter chains: when they apply, and what they lead to. It must not know why a listener needs
+//! one.
 
 use crate::context::Context;
 use crate::envoy::core::{CidrRange, Metadata, TransportSocket};
@@ -75,7 +76,8 @@ pub(crate) fn guarded(context: &Context<'_>, mut chain: FilterChain) -> FilterCh
     chain
 }
 
-/// Where a listener sends what none of its chains takes: on, or nowhere, as the mesh's outbound policy says.
+/// Where a listener sends what none of its chains takes: on, or nowhere, as the mesh's outbound
+/// policy says.
 pub(crate) fn fall_through(context: &Context<'_>) -> FilterChain {
     let filter = filters::tcp::to_cluster(context.unknown_destination(), &context.access_log);
     chain(names::PASSTHROUGH_CHAIN, When::default(), filter)

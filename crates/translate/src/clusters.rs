@@ -1,4 +1,5 @@
-//! Upstream clusters: the mesh's services as this proxy calls them, and the fixed ones. Nothing here knows who routes to them.
+//! Upstream clusters: the mesh's services as this proxy calls them, and the fixed ones. Nothing
+//! here knows who routes to them.
 
 mod destination;
 mod endpoints;
@@ -15,7 +16,8 @@ pub(crate) use tls::speaks_mesh_tls;
 use crate::envoy::cluster::CircuitBreakers;
 use crate::envoy::cluster::circuit_breakers::Thresholds;
 
-/// Istio's defaults: no limit, but the remaining room is tracked (`getDefaultCircuitBreakerThresholds`).
+/// Istio's defaults: no limit, but the remaining room is tracked
+/// (`getDefaultCircuitBreakerThresholds`).
 pub(crate) fn circuit_breakers() -> CircuitBreakers {
     let thresholds = Thresholds {
         max_connections: Some(u32::MAX),

@@ -1,5 +1,6 @@
-//! What every part of a translation looks at: the mesh, the proxy, and what this proxy may see. It must not know any of Envoy's
-//! resources except the access log, which every filter carries, and the guards at every door.
+//! What every part of a translation looks at: the mesh, the proxy, and what this proxy may see. It
+//! must not know any of Envoy's resources except the access log, which every filter carries, and
+//! the guards at every door.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,5 +1,6 @@
-//! Kubernetes Secrets as the secrets that listeners and clusters name (`pilot/pkg/xds/sds.go`). A proxy gets only those of its own
-//! namespace: who can read them there is Kubernetes' business, and nobody reads further with Carrick's help.
+//! Kubernetes Secrets as the secrets that listeners and clusters name (`pilot/pkg/xds/sds.go`). A
+//! proxy gets only those of its own namespace: who can read them there is Kubernetes' business, and
+//! nobody reads further with Carrick's help.
 
 use carrick_model::resources::{Secret as Written, ServerTlsSettings};
 use carrick_xds::ProxyResources;

@@ -1,12 +1,14 @@
-//! From the destination that a VirtualService names to the name of a cluster (`pilot/pkg/networking/core/route/route.go`,
-//! `GetDestinationCluster`). It must not know what kind of route asks.
+//! From the destination that a VirtualService names to the name of a cluster
+//! (`pilot/pkg/networking/core/route/route.go`, `GetDestinationCluster`). It must not know what
+//! kind of route asks.
 
 use carrick_model::resources::Destination;
 
 use crate::context::Context;
 use crate::names::outbound_cluster;
 
-/// The port of a destination: the explicit one, else the only one that the service has, else the one that was called.
+/// The port of a destination: the explicit one, else the only one that the service has, else the
+/// one that was called.
 pub(crate) fn port(context: &Context<'_>, destination: &Destination, called: u16) -> u16 {
     if let Some(port) = destination.port {
         return port.number;
@@ -17,7 +19,8 @@ pub(crate) fn port(context: &Context<'_>, destination: &Destination, called: u16
     }
 }
 
-/// The cluster's name. The cluster itself may be missing (no such host or subset); requests are then answered with 503 NC.
+/// The cluster's name. The cluster itself may be missing (no such host or subset); requests are
+/// then answered with 503 NC.
 pub(crate) fn cluster(context: &Context<'_>, destination: &Destination, called: u16) -> String {
     outbound_cluster(port(context, destination, called), &destination.subset, &destination.host)
 }

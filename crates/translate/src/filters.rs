@@ -1,6 +1,8 @@
-//! Envoy's stock filters with the settings that Istio gives them. It must not know why a chain needs one.
+//! Envoy's stock filters with the settings that Istio gives them. It must not know why a chain
+//! needs one.
 //!
-//! Stock means: nothing here is an Istio extension, so the same bytes load in Envoy from anywhere (semantics document, section 0).
+//! Stock means: nothing here is an Istio extension, so the same bytes load in Envoy from anywhere
+//! (semantics document, section 0).
 
 pub(crate) mod http;
 pub(crate) mod listener;
@@ -12,7 +14,8 @@ use prost::Name;
 use crate::envoy::listener::{Filter, filter::ConfigType};
 use crate::envoy::{any, core};
 
-/// The resources of one kind come over the same stream as everything else; the first answer is waited for without limit.
+/// The resources of one kind come over the same stream as everything else; the first answer is
+/// waited for without limit.
 pub(crate) fn ads() -> core::ConfigSource {
     core::ConfigSource {
         initial_fetch_timeout: Some(Default::default()),

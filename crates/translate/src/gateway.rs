@@ -1,5 +1,6 @@
-//! A gateway: listeners from `Gateway` servers, filled by the VirtualServices that are bound to them
-//! (`pilot/pkg/networking/core/gateway.go`; semantics document, section 8). Which servers and routes these are, the model decides.
+//! A gateway: listeners from `Gateway` servers, filled by the VirtualServices that are bound to
+//! them (`pilot/pkg/networking/core/gateway.go`; semantics document, section 8). Which servers and
+//! routes these are, the model decides.
 
 mod auto_passthrough;
 mod http;
@@ -23,8 +24,9 @@ use crate::envoy::listener::{FilterChain, Listener};
 use crate::filters::listener::tls_inspector;
 use crate::names;
 
-/// How long a client may take to say where it wants to go. Envoy's default is 15 s and Istio leaves it at that; half-open
-/// connections cost an edge memory, and a ClientHello is the first thing that an honest client sends.
+/// How long a client may take to say where it wants to go. Envoy's default is 15 s and Istio leaves
+/// it at that; half-open connections cost an edge memory, and a ClientHello is the first thing that
+/// an honest client sends.
 const CLIENT_HELLO_SECONDS: i64 = 5;
 
 pub(crate) fn add(context: &Context<'_>, resources: &mut ProxyResources) {

@@ -1,5 +1,6 @@
-//! A sidecar's inbound side: who may call the application, and how (`pilot/pkg/networking/core/listener_inbound.go`,
-//! `filterchain_options.go`; semantics document, section 7).
+//! A sidecar's inbound side: who may call the application, and how
+//! (`pilot/pkg/networking/core/listener_inbound.go`, `filterchain_options.go`; semantics document,
+//! section 7).
 
 mod chain_specs;
 mod clusters;
@@ -44,8 +45,8 @@ pub(crate) fn add(context: &Context<'_>, resources: &mut ProxyResources) {
     resources.add_listener(&virtual_inbound(context, &ports));
 }
 
-/// Every captured inbound connection arrives here. Chains are told apart by the port that the client dialled, and then by what its
-/// first bytes are.
+/// Every captured inbound connection arrives here. Chains are told apart by the port that the
+/// client dialled, and then by what its first bytes are.
 fn virtual_inbound(context: &Context<'_>, ports: &[InboundPort]) -> Listener {
     let capture = names::INBOUND_CAPTURE_PORT;
     let mut filter_chains = vec![chains::black_hole(context, names::VIRTUAL_INBOUND_BLACK_HOLE, capture)];

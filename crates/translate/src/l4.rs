@@ -1,5 +1,6 @@
-//! TLS and TCP routes of VirtualServices: which bytes go where, without a look inside (`pilot/pkg/networking/core/tls.go`,
-//! `networkfilter.go`; semantics document, section 9). It must not know whether a sidecar or a gateway asks.
+//! TLS and TCP routes of VirtualServices: which bytes go where, without a look inside
+//! (`pilot/pkg/networking/core/tls.go`, `networkfilter.go`; semantics document, section 9). It must
+//! not know whether a sidecar or a gateway asks.
 
 use carrick_model::resources::{L4MatchAttributes, RouteDestination, TcpRoute, VirtualService};
 use carrick_model::snapshot::{MatchContext, Service, ServicePort};
@@ -14,7 +15,8 @@ use crate::filters;
 use crate::filters::tcp::Options;
 use crate::names::outbound_cluster;
 
-/// Sends bytes to a route's destinations. Statistics are named after the only cluster, or after the rule.
+/// Sends bytes to a route's destinations. Statistics are named after the only cluster, or after the
+/// rule.
 pub(crate) fn to_destinations(
     context: &Context<'_>,
     resource: &Resource<VirtualService>,
@@ -53,7 +55,8 @@ fn options(context: &Context<'_>, service: &Service, port: u16, subset: &str) ->
     }
 }
 
-/// The alternatives of a TCP route that hold on this side; `None` stands for a route that has none and so always holds.
+/// The alternatives of a TCP route that hold on this side; `None` stands for a route that has none
+/// and so always holds.
 pub(crate) fn tcp_matches<'a>(
     route: &'a TcpRoute,
     side: MatchContext<'_>,

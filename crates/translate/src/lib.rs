@@ -1,11 +1,13 @@
 //! `(MeshSnapshot, ProxyNode) -> ProxyResources`: what Istio's resources mean in Envoy's words.
 //!
-//! Pure: no I/O, no clock, no async runtime. The only crate that knows both vocabularies, and only stock Envoy filters leave it.
+//! Pure: no I/O, no clock, no async runtime. The only crate that knows both vocabularies, and only
+//! stock Envoy filters leave it.
 //!
-//! Reading order: [`node`] (who asks), `audience` (who gets the same), `context` and `scope` (what it sees), `authorization` (who may
-//! call it), then the three sides of a proxy: `outbound`, `inbound`, `gateway`.
-//! They are made of `clusters`, `routes`, `l4`, `chains`, `filters`, `tls`; `names` and `rule` are Istio's conventions.
-//! [`bootstrap`](mod@bootstrap) is the file that a proxy starts from; [`unsupported`] finds what none of this says.
+//! Reading order: [`node`] (who asks), `audience` (who gets the same), `context` and `scope` (what
+//! it sees), `authorization` (who may call it), then the three sides of a proxy: `outbound`,
+//! `inbound`, `gateway`. They are made of `clusters`, `routes`, `l4`, `chains`, `filters`, `tls`;
+//! `names` and `rule` are Istio's conventions. [`bootstrap`](mod@bootstrap) is the file that a
+//! proxy starts from; [`unsupported`] finds what none of this says.
 
 #![warn(unreachable_pub)]
 

@@ -1,7 +1,9 @@
-//! Istio's names for clusters, listeners, routes and virtual hosts. It must not know what the named things contain.
+//! Istio's names for clusters, listeners, routes and virtual hosts. It must not know what the named
+//! things contain.
 //!
-//! Other systems (dashboards, `istioctl`, access-log readers) parse these, so they are Istio's to the letter: `pilot/pkg/model/service.go`
-//! (clusters), `model/listener.go` (listeners and chains), `model/gateway.go` (gateway routes).
+//! Other systems (dashboards, `istioctl`, access-log readers) parse these, so they are Istio's to
+//! the letter: `pilot/pkg/model/service.go` (clusters), `model/listener.go` (listeners and chains),
+//! `model/gateway.go` (gateway routes).
 
 use std::fmt::Display;
 
@@ -92,7 +94,8 @@ pub(crate) fn gateway_misdirected(port: u16) -> String {
     format!("misdirected:{port}")
 }
 
-/// Statistics of a cluster or listener: a `;` ends the name, so that Prometheus rules can tell where it stops.
+/// Statistics of a cluster or listener: a `;` ends the name, so that Prometheus rules can tell
+/// where it stops.
 pub(crate) fn stat_name(name: &str) -> String {
     format!("{name};")
 }

@@ -1,5 +1,5 @@
-//! Who a proxy is: Istio's node id and metadata (`pkg/model/proxy.go`; semantics document, section 15).
-//! It must not know how the caller proved it; that is the server's business.
+//! Who a proxy is: Istio's node id and metadata (`pkg/model/proxy.go`; semantics document, section
+//! 15). It must not know how the caller proved it; that is the server's business.
 
 mod metadata;
 
@@ -64,8 +64,8 @@ pub enum NodeError {
 }
 
 impl ProxyNode {
-    /// Reads `sidecar|router~IP~pod.ns~domain` and Istio's metadata. Addresses in metadata `INSTANCE_IPS` come first, and the
-    /// namespace there must not contradict the id.
+    /// Reads `sidecar|router~IP~pod.ns~domain` and Istio's metadata. Addresses in metadata
+    /// `INSTANCE_IPS` come first, and the namespace there must not contradict the id.
     pub fn from_envoy_node(node: &Node) -> Result<ProxyNode, NodeError> {
         let id = &node.id;
         let parts: Vec<&str> = id.split('~').collect();
@@ -113,8 +113,8 @@ impl ProxyNode {
         })
     }
 
-    /// The proxy of a workload, by the control plane's own record of it: what the proxy itself claims has no part in this. `None`: the
-    /// workload has no IPv4 address.
+    /// The proxy of a workload, by the control plane's own record of it: what the proxy itself
+    /// claims has no part in this. `None`: the workload has no IPv4 address.
     pub fn of_workload(workload: &Workload, cluster_domain: &str) -> Option<ProxyNode> {
         let mut addresses = workload.addresses.iter();
         let ip = addresses.find_map(|address| match address {

@@ -1,5 +1,6 @@
-//! A sidecar's outbound side: what the application may call (`pilot/pkg/networking/core/listener.go`, `listener_builder.go`,
-//! `httproute.go`; semantics document, section 6).
+//! A sidecar's outbound side: what the application may call
+//! (`pilot/pkg/networking/core/listener.go`, `listener_builder.go`, `httproute.go`; semantics
+//! document, section 6).
 
 mod listeners;
 mod plan;
@@ -34,8 +35,8 @@ pub(crate) fn add(context: &Context<'_>, resources: &mut ProxyResources) {
     }
 }
 
-/// Every captured connection arrives here, and is handed to the listener that stands for its original destination. What remains
-/// belongs to no service.
+/// Every captured connection arrives here, and is handed to the listener that stands for its
+/// original destination. What remains belongs to no service.
 fn virtual_outbound(context: &Context<'_>) -> Listener {
     let port = names::OUTBOUND_CAPTURE_PORT;
     let to_unknown = filters::tcp::to_cluster(context.unknown_destination(), &context.access_log);

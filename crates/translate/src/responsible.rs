@@ -1,4 +1,5 @@
-//! The way back: which of the operator's resources an xDS resource was made of, by the metadata that [`rule`] writes into it.
+//! The way back: which of the operator's resources an xDS resource was made of, by the metadata
+//! that [`rule`] writes into it.
 //!
 //! It must not know where those are written.
 
@@ -16,7 +17,8 @@ use crate::envoy::listener::{FilterChain, Listener};
 use crate::envoy::route::RouteConfiguration;
 use crate::rule;
 
-/// The config paths (`/apis/networking.istio.io/…`) in a resource. A resource that nobody in particular asked for has none.
+/// The config paths (`/apis/networking.istio.io/…`) in a resource. A resource that nobody in
+/// particular asked for has none.
 pub fn responsible(resource: &Resource) -> BTreeSet<String> {
     let bytes = resource.body.value.as_slice();
     let found = match ResourceType::from_type_url(&resource.body.type_url) {

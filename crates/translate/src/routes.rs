@@ -1,5 +1,6 @@
-//! HTTP routes: a VirtualService's rules, and the one route that a service has without any (`pilot/pkg/networking/core/route/route.go`;
-//! semantics document, sections 6 and 9). It must not know listeners.
+//! HTTP routes: a VirtualService's rules, and the one route that a service has without any
+//! (`pilot/pkg/networking/core/route/route.go`; semantics document, sections 6 and 9). It must not
+//! know listeners.
 
 mod action;
 mod cors;
@@ -149,8 +150,8 @@ pub(crate) fn everything() -> RouteMatch {
     RouteMatch { path_specifier: Some(PathSpecifier::Prefix("/".into())), ..Default::default() }
 }
 
-/// A route configuration with Istio's settings: hosts match whatever the port, clusters may come later, bodies of direct responses may
-/// be up to 1 MiB.
+/// A route configuration with Istio's settings: hosts match whatever the port, clusters may come
+/// later, bodies of direct responses may be up to 1 MiB.
 pub(crate) fn configuration(name: String, virtual_hosts: Vec<VirtualHost>) -> RouteConfiguration {
     RouteConfiguration {
         name,

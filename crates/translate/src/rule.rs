@@ -1,6 +1,8 @@
-//! Which resource is responsible for a chain, route or cluster: Istio's `metadata.filter_metadata.istio`.
+//! Which resource is responsible for a chain, route or cluster: Istio's
+//! `metadata.filter_metadata.istio`.
 //!
-//! `carrick trace` follows `config` back to a file and a line. It must not know how the resource was translated.
+//! `carrick trace` follows `config` back to a file and a line. It must not know how the resource
+//! was translated.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +11,8 @@ use prost_types::{ListValue, Struct, Value};
 
 use crate::envoy::core::Metadata;
 
-/// The key under which Istio keeps its own metadata (`pilot/pkg/networking/util`, `IstioMetadataKey`).
+/// The key under which Istio keeps its own metadata (`pilot/pkg/networking/util`,
+/// `IstioMetadataKey`).
 const ISTIO: &str = "istio";
 
 /// Metadata with only `istio.config`.

@@ -1,5 +1,5 @@
-//! What of the mesh a proxy sees: what is exported to its namespace and imported by its Sidecar resource (`pilot/pkg/model/sidecar.go`).
-//! Gateways see everything that is exported to them.
+//! What of the mesh a proxy sees: what is exported to its namespace and imported by its Sidecar
+//! resource (`pilot/pkg/model/sidecar.go`). Gateways see everything that is exported to them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,7 +22,8 @@ pub(crate) struct Scope {
     virtual_services: Vec<Arc<Resource<VirtualService>>>,
     /// The places of rules among them by their hosts.
     rules_by_host: BTreeMap<String, Vec<usize>>,
-    /// Hosts that are there only because a rule leads to them, with the ports that it names; `None`: all.
+    /// Hosts that are there only because a rule leads to them, with the ports that it names;
+    /// `None`: all.
     led_to: BTreeMap<String, BTreeSet<Option<u16>>>,
 }
 
@@ -85,7 +86,8 @@ impl Scope {
             .filter(move |rule| self.sidecar.as_ref().is_none_or(|sidecar| sidecar.imports_rule(rule, port)))
     }
 
-    /// The rule for calls to one port of a host: that of the exact name, else of the longest wildcard; the oldest of equals.
+    /// The rule for calls to one port of a host: that of the exact name, else of the longest
+    /// wildcard; the oldest of equals.
     pub(crate) fn rule_for(&self, host: &str, port: u16) -> Option<&Arc<Resource<VirtualService>>> {
         let holds = |rule: &&Arc<Resource<VirtualService>>| {
             self.sidecar.as_ref().is_none_or(|sidecar| sidecar.imports_rule(rule, port))
@@ -125,7 +127,8 @@ fn aliases(services: &[Arc<Service>]) -> BTreeMap<String, Vec<usize>> {
     aliases
 }
 
-/// The imported services by host; of several with one host the namespace's own, else Kubernetes', else the oldest.
+/// The imported services by host; of several with one host the namespace's own, else Kubernetes',
+/// else the oldest.
 fn imported<'a>(
     snapshot: &'a MeshSnapshot,
     namespace: &str,

@@ -1,5 +1,5 @@
-//! TLS contexts for both directions. Keys and roots are only ever named (SDS); nothing here holds one.
-//! It must not know which policy asked for TLS.
+//! TLS contexts for both directions. Keys and roots are only ever named (SDS); nothing here holds
+//! one. It must not know which policy asked for TLS.
 
 mod downstream;
 pub(crate) mod secrets;
@@ -18,11 +18,13 @@ use crate::envoy::tls::{CertificateValidationContext, SubjectAltNameMatcher, Tls
 pub(crate) use downstream::{ServerTls, server_parameters, server_socket};
 pub(crate) use upstream::{ClientTls, client_socket};
 
-/// The protocols that tell a mesh peer from any other TLS peer (`pilot/pkg/networking/util`, `ALPNInMesh...`).
+/// The protocols that tell a mesh peer from any other TLS peer (`pilot/pkg/networking/util`,
+/// `ALPNInMesh...`).
 pub(crate) const ALPN_IN_MESH: [&str; 2] = ["istio-peer-exchange", "istio"];
 /// ... those by which Istio's own ALPN filter marks HTTP inside of mutual TLS.
 pub(crate) const ALPN_MESH_HTTP: [&str; 3] = ["istio-http/1.0", "istio-http/1.1", "istio-h2"];
-/// ... and all five (`mtlsHTTPALPNs` and friends in `pilot/pkg/networking/core/listener_inbound.go`).
+/// ... and all five (`mtlsHTTPALPNs` and friends in
+/// `pilot/pkg/networking/core/listener_inbound.go`).
 pub(crate) const ALPN_MESH_ALL: [&str; 5] =
     ["istio", "istio-peer-exchange", "istio-http/1.0", "istio-http/1.1", "istio-h2"];
 /// What a sidecar answers for HTTP.
@@ -32,8 +34,8 @@ pub(crate) const ALPN_TCP: [&str; 3] = ["istio-peer-exchange", "h2", "http/1.1"]
 /// Plain-text HTTP as the http_inspector reports it.
 pub(crate) const ALPN_PLAIN_HTTP: [&str; 2] = ["http/1.1", "h2c"];
 
-/// Preferred first: the hybrid post-quantum group, so that what is recorded today stays secret, then the classical ones for peers
-/// that lack it.
+/// Preferred first: the hybrid post-quantum group, so that what is recorded today stays secret,
+/// then the classical ones for peers that lack it.
 const KEY_EXCHANGE_GROUPS: [&str; 3] = ["X25519MLKEM768", "X25519", "P-256"];
 
 /// How a peer's certificate is judged.
@@ -43,7 +45,8 @@ pub(crate) enum PeerCheck {
     Nothing,
     /// It must chain to the roots of this secret.
     Roots { secret: String },
-    /// ... and to what is pinned: subject alternative names, of which one must match, keys or digests.
+    /// ... and to what is pinned: subject alternative names, of which one must match, keys or
+    /// digests.
     Pinned { secret: String, pins: Box<CertificateValidationContext> },
 }
 
@@ -80,7 +83,8 @@ impl PeerCheck {
     }
 }
 
-/// A subject alternative name as users write it: a URI such as a SPIFFE ID, an IP address, or a DNS name.
+/// A subject alternative name as users write it: a URI such as a SPIFFE ID, an IP address, or a DNS
+/// name.
 pub(crate) fn exact_name(name: &str) -> SubjectAltNameMatcher {
     let kind = match name {
         uri if uri.contains("://") => SanType::Uri,

@@ -1,5 +1,6 @@
-//! What operators may write, and what this crate cannot say in stock Envoy yet: each such field is a finding, so that nothing is passed
-//! over in silence. It must not know what is wrong in itself; the model says that.
+//! What operators may write, and what this crate cannot say in stock Envoy yet: each such field is
+//! a finding, so that nothing is passed over in silence. It must not know what is wrong in itself;
+//! the model says that.
 
 use carrick_model::diagnostic::codes;
 use carrick_model::resources::{

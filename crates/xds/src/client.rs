@@ -1,8 +1,9 @@
 //! The client's side of delta ADS, without sockets or time: requests come out, responses go in.
 //! [`SotwClient`] is its sibling for state-of-the-world streams of one kind.
 //!
-//! The owner connects, sends what it is given, hands in what arrives, and tells what became of each [`Delivery`].
-//! It must not know what a resource means, nor keep its content: only which versions the owner has accepted.
+//! The owner connects, sends what it is given, hands in what arrives, and tells what became of each
+//! [`Delivery`]. It must not know what a resource means, nor keep its content: only which versions
+//! the owner has accepted.
 //!
 //! Rules: Envoy docs, "xDS REST and gRPC protocol", incremental variants; `discovery.proto`.
 
@@ -31,7 +32,8 @@ const INTERNAL: i32 = 13;
 pub struct Client {
     node: Node,
     kinds: BTreeMap<ResourceType, Interest>,
-    /// Counts streams, so that an answer to a response of a dead stream is not sent on the next one.
+    /// Counts streams, so that an answer to a response of a dead stream is not sent on the next
+    /// one.
     stream: u64,
     connected: bool,
     node_sent: bool,
@@ -42,8 +44,8 @@ impl Client {
         Self { node, kinds: BTreeMap::new(), stream: 0, connected: false, node_sent: false }
     }
 
-    /// A new stream is up: the first requests to send on it, in order. They name every subscription and the accepted
-    /// versions, so that the server sends only what differs.
+    /// A new stream is up: the first requests to send on it, in order. They name every subscription
+    /// and the accepted versions, so that the server sends only what differs.
     pub fn connected(&mut self) -> Vec<DeltaDiscoveryRequest> {
         self.stream += 1;
         self.connected = true;
@@ -59,8 +61,9 @@ impl Client {
         self.connected = false;
     }
 
-    /// Asks for resources by name, or for all of a kind with [`WILDCARD`](crate::WILDCARD). Names that are already subscribed
-    /// are left out; nothing is to be sent if none is left or there is no stream.
+    /// Asks for resources by name, or for all of a kind with [`WILDCARD`](crate::WILDCARD). Names
+    /// that are already subscribed are left out; nothing is to be sent if none is left or there is
+    /// no stream.
     pub fn subscribe<S: Into<String>>(
         &mut self,
         kind: ResourceType,
@@ -71,7 +74,8 @@ impl Client {
         if added.is_empty() { None } else { self.request(kind, added, Vec::new()) }
     }
 
-    /// Takes subscriptions back. What was held under these names is forgotten, unless a wildcard covers it too.
+    /// Takes subscriptions back. What was held under these names is forgotten, unless a wildcard
+    /// covers it too.
     pub fn unsubscribe<S: AsRef<str>>(
         &mut self,
         kind: ResourceType,
@@ -81,8 +85,8 @@ impl Client {
         if removed.is_empty() { None } else { self.request(kind, Vec::new(), removed) }
     }
 
-    /// Sorts out a response. What was not asked for is left out; a response that breaks the protocol is an error, with
-    /// the NACK to send if one is due.
+    /// Sorts out a response. What was not asked for is left out; a response that breaks the
+    /// protocol is an error, with the NACK to send if one is due.
     pub fn on_response(&mut self, response: DeltaDiscoveryResponse) -> Result<Delivery, BadResponse> {
         let nonce = response.nonce.clone();
         let Some(kind) = ResourceType::from_type_url(&response.type_url) else {
@@ -96,14 +100,15 @@ impl Client {
         })
     }
 
-    /// Everything in the delivery is in use now. Returns the ACK; none is due when its stream is gone.
+    /// Everything in the delivery is in use now. Returns the ACK; none is due when its stream is
+    /// gone.
     pub fn accept(&mut self, delivery: Delivery) -> Option<DeltaDiscoveryRequest> {
         self.accept_except(delivery, &[])
     }
 
-    /// Everything is in use except what is named here, for which the last good version stays. Returns the answer, a NACK if
-    /// anything was refused. A server must not be made to believe in a version that is not in use, so refused versions
-    /// are not reported when reconnecting.
+    /// Everything is in use except what is named here, for which the last good version stays.
+    /// Returns the answer, a NACK if anything was refused. A server must not be made to believe in
+    /// a version that is not in use, so refused versions are not reported when reconnecting.
     pub fn accept_except(
         &mut self,
         delivery: Delivery,
@@ -147,8 +152,8 @@ impl Client {
         Some(request)
     }
 
-    /// A request of this kind. The first one of a kind on a stream says all that the client wants and has; the first of
-    /// all carries the node.
+    /// A request of this kind. The first one of a kind on a stream says all that the client wants
+    /// and has; the first of all carries the node.
     fn request(
         &mut self,
         kind: ResourceType,

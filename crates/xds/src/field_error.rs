@@ -1,13 +1,16 @@
-//! An error that knows which field of a message it is about: the reason a proxy gives when it refuses a resource.
+//! An error that knows which field of a message it is about: the reason a proxy gives when it
+//! refuses a resource.
 //!
 //! It must not know any message; each level of a conversion adds its own step of the path.
 
 use std::fmt;
 
-/// What is wrong with one field, and the field's path from the outermost message that was looked at.
+/// What is wrong with one field, and the field's path from the outermost message that was looked
+/// at.
 ///
 /// A conversion reports the innermost field and every caller puts its own step in front with
-/// [`within`](Self::within), so that the operator reads `filter_chains[2].filters[0].typed_config.cluster: ...`.
+/// [`within`](Self::within), so that the operator reads
+/// `filter_chains[2].filters[0].typed_config.cluster: ...`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
     path: String,

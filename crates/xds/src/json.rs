@@ -29,8 +29,8 @@ impl fmt::Display for Place {
     }
 }
 
-/// A message could not be read from, or shown as, JSON. The text starts with the place, if it is known, so that a file name and a
-/// colon can be put in front.
+/// A message could not be read from, or shown as, JSON. The text starts with the place, if it is
+/// known, so that a file name and a colon can be put in front.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
     /// The text is neither YAML nor JSON, or is larger or deeper than any honest one.
@@ -62,8 +62,9 @@ pub fn descriptors() -> &'static DescriptorPool {
     &POOL
 }
 
-/// Reads a message from YAML or JSON text (JSON is YAML), by protobuf's JSON rules: both `lowerCamel` and original field names,
-/// `@type` for `Any`. A field that does not exist is an error that says where it is.
+/// Reads a message from YAML or JSON text (JSON is YAML), by protobuf's JSON rules: both
+/// `lowerCamel` and original field names, `@type` for `Any`. A field that does not exist is an
+/// error that says where it is.
 pub fn from_yaml<M: Message + Name + Default>(text: &str) -> Result<M, JsonError> {
     stack::with_room(|| {
         let document = text::read(text)?;
@@ -98,8 +99,8 @@ fn read<M: Message + Name + Default>(
     })
 }
 
-/// Shows a message as JSON in Envoy's style: original field names, default values left out, `Any` unfolded. Equal messages
-/// give equal JSON, entries of maps in the order of their keys.
+/// Shows a message as JSON in Envoy's style: original field names, default values left out, `Any`
+/// unfolded. Equal messages give equal JSON, entries of maps in the order of their keys.
 pub fn to_json<M: Message + Name>(message: &M) -> Result<Value, JsonError> {
     stack::with_room(|| show(message))
 }

@@ -1,11 +1,14 @@
-//! What the text of a NACK says, and how to write one: which resources were refused, and whether the rest was applied.
+//! What the text of a NACK says, and how to write one: which resources were refused, and whether
+//! the rest was applied.
 //!
-//! xDS has no field for this; the text that Envoy writes is the only convention there is. It must not know sessions.
+//! xDS has no field for this; the text that Envoy writes is the only convention there is. It must
+//! not know sessions.
 
 use crate::resource::ResourceType;
 
-/// Envoy begins its LDS and CDS refusals with these words (`LdsApiImpl`, `CdsApiImpl`), and only when it has applied
-/// every other resource of the response. Any other text means that the response as a whole was dropped.
+/// Envoy begins its LDS and CDS refusals with these words (`LdsApiImpl`, `CdsApiImpl`), and only
+/// when it has applied every other resource of the response. Any other text means that the response
+/// as a whole was dropped.
 const PARTIAL: &str = "Error adding/updating ";
 
 /// One resource that a client refuses, and why.
@@ -21,7 +24,8 @@ impl Refusal {
     }
 }
 
-/// Says which resources were refused, in the form that tells the server that all others were applied.
+/// Says which resources were refused, in the form that tells the server that all others were
+/// applied.
 pub(crate) fn compose(kind: ResourceType, refused: &[Refusal]) -> String {
     let lines: Vec<String> =
         refused.iter().map(|refusal| format!("{}: {}", refusal.name, refusal.reason)).collect();
@@ -33,7 +37,8 @@ pub(crate) fn rest_was_applied(message: &str) -> bool {
     message.starts_with(PARTIAL)
 }
 
-/// Which of `names` the text speaks of. Names are looked for as whole words, so that `80` is not found in `8080`.
+/// Which of `names` the text speaks of. Names are looked for as whole words, so that `80` is not
+/// found in `8080`.
 pub(crate) fn named<'a>(message: &str, names: impl Iterator<Item = &'a String>) -> Vec<String> {
     names.filter(|name| mentions(message, name)).cloned().collect()
 }

@@ -17,11 +17,13 @@ use crate::pb::envoy::config::listener::v3::Listener;
 use crate::pb::envoy::config::route::v3::RouteConfiguration;
 use crate::pb::envoy::extensions::transport_sockets::tls::v3::Secret;
 
-/// The name that subscribes to everything of a kind (Envoy docs, "How the client specifies what resources to return").
+/// The name that subscribes to everything of a kind (Envoy docs, "How the client specifies what
+/// resources to return").
 pub const WILDCARD: &str = "*";
 
-/// The five kinds of resource that Carrick speaks, in make-before-break order: a resource only ever names resources of
-/// kinds that come before it here, except that listeners name routes (Envoy docs, "Eventual consistency considerations").
+/// The five kinds of resource that Carrick speaks, in make-before-break order: a resource only ever
+/// names resources of kinds that come before it here, except that listeners name routes (Envoy
+/// docs, "Eventual consistency considerations").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ResourceType {
     Secret,
@@ -49,8 +51,8 @@ impl ResourceType {
         Self::ALL.into_iter().find(|kind| kind.type_url() == url)
     }
 
-    /// Whether a proxy may ask for "everything of this kind" without naming resources (only LDS and CDS, xDS protocol,
-    /// "How the client specifies what resources to return").
+    /// Whether a proxy may ask for "everything of this kind" without naming resources (only LDS and
+    /// CDS, xDS protocol, "How the client specifies what resources to return").
     pub fn allows_wildcard(self) -> bool {
         matches!(self, Self::Listener | Self::Cluster)
     }
@@ -68,8 +70,9 @@ impl fmt::Display for ResourceType {
     }
 }
 
-/// One encoded resource. Its version is a digest of its bytes, so that equal content has an equal version on every
-/// control plane and after every restart, and a proxy that reconnects is sent only what differs.
+/// One encoded resource. Its version is a digest of its bytes, so that equal content has an equal
+/// version on every control plane and after every restart, and a proxy that reconnects is sent only
+/// what differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource {
     pub name: String,
@@ -111,7 +114,8 @@ pub fn any<M: Message + Name>(message: &M) -> prost_types::Any {
 
 /// Everything that one proxy should run, by kind and name.
 ///
-/// Resources are shared, and so are all those of one kind, so that a copy of the set costs next to nothing.
+/// Resources are shared, and so are all those of one kind, so that a copy of the set costs next to
+/// nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProxyResources {
     kinds: BTreeMap<ResourceType, Arc<ByName>>,
@@ -160,7 +164,8 @@ impl ProxyResources {
         }
     }
 
-    /// Takes from an earlier set whatever is equal, so that both hold it once and are quickly compared.
+    /// Takes from an earlier set whatever is equal, so that both hold it once and are quickly
+    /// compared.
     pub fn share_with(&mut self, earlier: &Self) {
         for (kind, ours) in &mut self.kinds {
             let Some(theirs) = earlier.kinds.get(kind) else { continue };

@@ -1,11 +1,13 @@
-//! The server's side of one ADS stream, without sockets or time: requests go in, responses come out.
+//! The server's side of one ADS stream, without sockets or time: requests go in, responses come
+//! out.
 //!
-//! [`DeltaSession`] and [`SotwSession`] are two codecs over one [`stream`]: what the proxy subscribed, what it was told,
-//! what it has not answered yet, and in which order news may go out. It must not know where resources come from, nor
-//! who the proxy is: the owner authenticates the stream and hands in the set of resources of that one proxy.
+//! [`DeltaSession`] and [`SotwSession`] are two codecs over one [`stream`]: what the proxy
+//! subscribed, what it was told, what it has not answered yet, and in which order news may go out.
+//! It must not know where resources come from, nor who the proxy is: the owner authenticates the
+//! stream and hands in the set of resources of that one proxy.
 //!
-//! Rules: Envoy docs, "xDS REST and gRPC protocol"; `discovery.proto`. What Envoy does beyond the text is noted where
-//! it matters.
+//! Rules: Envoy docs, "xDS REST and gRPC protocol"; `discovery.proto`. What Envoy does beyond the
+//! text is noted where it matters.
 
 mod delta;
 mod flight;
@@ -25,19 +27,20 @@ pub use sotw::SotwSession;
 
 /// How long the owner of a session should let it wait for an answer before it calls `stop_waiting`.
 ///
-/// A session holds back what must come later while a response is unanswered. Envoy does not answer a CDS
-/// response while a cluster of it still warms, which for a name that does not resolve can be for ever; the correction of that
-/// very cluster must still get through.
+/// A session holds back what must come later while a response is unanswered. Envoy does not answer
+/// a CDS response while a cluster of it still warms, which for a name that does not resolve can be
+/// for ever; the correction of that very cluster must still get through.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A longer resource name is an error (the longest that Istio's conventions make are `file-cert:PATH~PATH`).
+/// A longer resource name is an error (the longest that Istio's conventions make are
+/// `file-cert:PATH~PATH`).
 pub const MAX_NAME_BYTES: usize = 16 * 1024;
 
 /// A stream may name this many resources of one kind: a hundred thousand hosts with ten ports each.
 pub const MAX_NAMES: usize = 1_000_000;
 
-/// The longest request that the owner of a session should take, in bytes: a proxy that comes back names all of its resources with
-/// their versions in one.
+/// The longest request that the owner of a session should take, in bytes: a proxy that comes back
+/// names all of its resources with their versions in one.
 pub const MAX_REQUEST_BYTES: usize = 256 << 20;
 
 /// What came of a request.
@@ -53,14 +56,17 @@ pub struct Outcome<Response> {
 pub enum Event {
     /// The proxy runs what it was sent under this nonce: it has taken over, or given up, `names`.
     Acked { kind: ResourceType, nonce: String, names: Vec<String> },
-    /// The proxy refused at least one of `names`, in its own words `reason`; they are not sent again until they change.
+    /// The proxy refused at least one of `names`, in its own words `reason`; they are not sent
+    /// again until they change.
     ///
-    /// If the proxy dropped the whole response and it is not clear whose fault that is, the session offers the resources again in
-    /// smaller groups; later events then name fewer. The last event for a resource tells.
+    /// If the proxy dropped the whole response and it is not clear whose fault that is, the session
+    /// offers the resources again in smaller groups; later events then name fewer. The last event
+    /// for a resource tells.
     Nacked { kind: ResourceType, nonce: String, names: Vec<String>, reason: String },
     /// An answer to a response that was never sent, or was answered before. It changes nothing.
     StaleNonce { kind: ResourceType, nonce: String },
-    /// A kind of resource that Carrick does not serve. It is never answered, as if no such resource existed.
+    /// A kind of resource that Carrick does not serve. It is never answered, as if no such resource
+    /// existed.
     UnknownType { type_url: String },
 }
 

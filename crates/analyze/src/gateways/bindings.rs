@@ -105,7 +105,8 @@ fn exports(
     }
 }
 
-/// Hosts that nobody serves. Where no host at all is admitted, validation says so for each gateway (CRK305).
+/// Hosts that nobody serves. Where no host at all is admitted, validation says so for each gateway
+/// (CRK305).
 fn hosts(resource: &Resource<VirtualService>, named: &[&Arc<Resource<Gateway>>], findings: &mut Findings) {
     let VirtualService { http, tls, tcp, gateways, .. } = &resource.spec;
     // For TLS and TCP one host that a server admits is enough: `sniHosts` and ports decide.

@@ -64,7 +64,8 @@ fn called(destination: &Destination, service: &Service, declared: u16) -> u16 {
     }
 }
 
-/// Somebody of this cluster behind the port who takes callers without a certificate. Who has no sidecar is in no mesh.
+/// Somebody of this cluster behind the port who takes callers without a certificate. Who has no
+/// sidecar is in no mesh.
 fn first_open(cluster: &Cluster<'_>, service: &Service, port: u16) -> Option<(String, ServerMtls)> {
     let snapshot = cluster.snapshot;
     let reached = snapshot.reached(service, port);

@@ -1,4 +1,5 @@
-//! What passthrough servers let through: more names than the Gateway says, or bytes that are encrypted once more.
+//! What passthrough servers let through: more names than the Gateway says, or bytes that are
+//! encrypted once more.
 
 use std::sync::Arc;
 

@@ -107,7 +107,8 @@ fn taken(listener: &Listener, claim: &SniClaim, findings: &mut Findings) {
                 format!("`{name}` is taken on port {} by {owner}; this match is skipped", server.port);
             findings.add(&SNI_TAKEN, meta, &field, reason, "name each SNI once for each port");
         }
-        // Such names hold `_`, which no written host may: only another server for the same service can have them.
+        // Such names hold `_`, which no written host may: only another server for the same service
+        // can have them.
         SniTarget::Service { .. } => {}
         SniTarget::Terminated => {
             let reason = format!(

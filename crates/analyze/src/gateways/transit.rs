@@ -1,4 +1,5 @@
-//! AUTO_PASSTHROUGH servers that open more than anybody chose to: by a wildcard, and to what lies beyond this cluster.
+//! AUTO_PASSTHROUGH servers that open more than anybody chose to: by a wildcard, and to what lies
+//! beyond this cluster.
 
 use crate::cluster::{Cluster, GatewayPod, Listener};
 use crate::rule::{Findings, Rule};

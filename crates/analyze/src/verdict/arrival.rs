@@ -1,4 +1,5 @@
-//! A call that comes to a workload: will its sidecar take the connection, and is it whom the client expects?
+//! A call that comes to a workload: will its sidecar take the connection, and is it whom the client
+//! expects?
 
 use super::{
     IDENTITY_NOBODY_HAS, NO_CLIENT_CERTIFICATE, NO_MESH_PROTOCOL, NOBODY_ENDS_TLS, ONE_SIDE_PLAIN,

@@ -1,4 +1,5 @@
-//! Findings as SARIF 2.1.0 (OASIS, "Static Analysis Results Interchange Format"), which code hosts show beside the lines.
+//! Findings as SARIF 2.1.0 (OASIS, "Static Analysis Results Interchange Format"), which code hosts
+//! show beside the lines.
 
 use carrick_analyze::{RULES, Rule};
 use carrick_model::diagnostic::explanations;
@@ -91,7 +92,8 @@ fn result(finding: &Diagnostic, rules: &[Value]) -> Value {
     })
 }
 
-/// A relative path as a URI reference (RFC 3986, section 3.3): what is neither unreserved nor `/` is percent-encoded.
+/// A relative path as a URI reference (RFC 3986, section 3.3): what is neither unreserved nor `/`
+/// is percent-encoded.
 fn uri(path: &str) -> String {
     let mut uri = String::new();
     for byte in path.bytes() {

@@ -1,4 +1,5 @@
-//! `carrick analyze FOLDER`: findings on standard output, a summary on standard error, and an exit code for pipelines.
+//! `carrick analyze FOLDER`: findings on standard output, a summary on standard error, and an exit
+//! code for pipelines.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,5 @@
-//! `carrick bootstrap`: the file that a proxy starts with, for a pod that runs or for a node that is described.
+//! `carrick bootstrap`: the file that a proxy starts with, for a pod that runs or for a node that
+//! is described.
 
 use std::path::Path;
 use std::process::ExitCode;

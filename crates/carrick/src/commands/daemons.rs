@@ -1,4 +1,5 @@
-//! The long-running parts: proxy, control plane, agent, supervisor. Each ends on SIGTERM and on Ctrl-C.
+//! The long-running parts: proxy, control plane, agent, supervisor. Each ends on SIGTERM and on
+//! Ctrl-C.
 
 use std::process::ExitCode;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! `carrick logs POD`: what its processes have printed; also of control planes, the root CA and `up` in the background.
+//! `carrick logs POD`: what its processes have printed; also of control planes, the root CA and
+//! `up` in the background.
 
 use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
@@ -41,7 +42,8 @@ pub async fn run(args: LogsArgs) -> Result<ExitCode> {
     }
 }
 
-/// The log of a process that is in no pod of the operator's, by the name that `ps` has for it, or of `up` in the background.
+/// The log of a process that is in no pod of the operator's, by the name that `ps` has for it, or
+/// of `up` in the background.
 async fn system_log(federation: &Federation, name: &str) -> Result<Option<PathBuf>> {
     if name == "up" && federation.run.outer_log().exists() {
         return Ok(Some(federation.run.outer_log()));

@@ -1,4 +1,5 @@
-//! Where this user's federations live, by the XDG base directory specification, and which Envoy there is.
+//! Where this user's federations live, by the XDG base directory specification, and which Envoy
+//! there is.
 
 use std::path::PathBuf;
 
@@ -10,11 +11,12 @@ use crate::fleet::envoy::{Envoy, EnvoyHop};
 use crate::fleet::layout::RunDir;
 use crate::fleet::outer::UserPaths;
 
-/// `$XDG_RUNTIME_DIR/carrick` (else one below /tmp) and `$XDG_STATE_HOME/carrick` (else below the home folder).
+/// `$XDG_RUNTIME_DIR/carrick` (else one below /tmp) and `$XDG_STATE_HOME/carrick` (else below the
+/// home folder).
 ///
 /// # Errors
-/// If one of them is there and is not this user's alone: whoever made it could answer for federations that do not run, and have folders
-/// purged.
+/// If one of them is there and is not this user's alone: whoever made it could answer for
+/// federations that do not run, and have folders purged.
 pub fn of_user() -> Result<UserPaths> {
     let environment = Environment::read();
     let run = match environment.runtime_dir {
@@ -59,7 +61,8 @@ pub fn any_runs() -> Result<bool> {
     Ok(!running(&of_user()?.run).is_empty())
 }
 
-/// What is kept of federations of that name (or of any), as names and state folders; see [`UserPaths::state_of`].
+/// What is kept of federations of that name (or of any), as names and state folders; see
+/// [`UserPaths::state_of`].
 pub fn kept(name: Option<&str>) -> Result<Vec<(String, PathBuf)>> {
     let entries = match std::fs::read_dir(of_user()?.state) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

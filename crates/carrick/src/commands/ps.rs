@@ -1,4 +1,5 @@
-//! `carrick ps`: what runs, whether every proxy has its configuration, and what is wrong with the operator's files.
+//! `carrick ps`: what runs, whether every proxy has its configuration, and what is wrong with the
+//! operator's files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

@@ -1,4 +1,5 @@
-//! `carrick up FOLDER`: starts a federation and keeps it running, telling what the operator's edits do.
+//! `carrick up FOLDER`: starts a federation and keeps it running, telling what the operator's edits
+//! do.
 
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -83,7 +84,8 @@ pub async fn stay(running: Running, stop: &CancellationToken) -> Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-/// Completes when the supervisor's socket is gone. One that is there and says nothing is still there.
+/// Completes when the supervisor's socket is gone. One that is there and says nothing is still
+/// there.
 async fn gone(federation: &Federation) {
     while federation.ps().await.map_or_else(|error| error.is::<Silent>(), |_| true) {
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -160,7 +162,8 @@ async fn detach(args: &UpArgs, name: &str, run: &RunDir, log: &str) -> Result<Ex
     }
 }
 
-/// What the background process prints, beside the run directory that does not exist yet; removed unless it was moved away.
+/// What the background process prints, beside the run directory that does not exist yet; removed
+/// unless it was moved away.
 struct Draft(PathBuf);
 
 impl Draft {

@@ -1,5 +1,5 @@
-//! What must not be possible, each tried for real. A refusal proves something only because the same attempt with everything right
-//! succeeds: that is tried first.
+//! What must not be possible, each tried for real. A refusal proves something only because the same
+//! attempt with everything right succeeds: that is tried first.
 //!
 //! It must not know how proxies refuse.
 

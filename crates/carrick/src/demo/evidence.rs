@@ -47,8 +47,9 @@ impl Evidence {
         Ok(Self { proxies })
     }
 
-    /// What was refused since; of several, by the last proxy on the way: whoever stands farthest made the decision. If the attempt was
-    /// a TLS connection, only records of that connection count.
+    /// What was refused since; of several, by the last proxy on the way: whoever stands farthest
+    /// made the decision. If the attempt was a TLS connection, only records of that connection
+    /// count.
     pub async fn refusal(&self, federation: &Federation, random: Option<&str>) -> Result<Option<Refusal>> {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {

@@ -1,4 +1,5 @@
-//! The example that `carrick demo` runs: the files of `examples/two-clusters`, carried in the program.
+//! The example that `carrick demo` runs: the files of `examples/two-clusters`, carried in the
+//! program.
 
 use std::io;
 use std::path::Path;

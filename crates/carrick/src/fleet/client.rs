@@ -34,7 +34,8 @@ impl Federation {
     /// An answer of a proxy's admin interface.
     pub async fn fetch(&self, pod: &PodName, path: &str) -> Result<String> {
         let query = query(pod)?;
-        // The supervisor bounds the proxy's part; a large dump takes its time on the way through it.
+        // The supervisor bounds the proxy's part; a large dump takes its time on the way through
+        // it.
         let path = format!("/fetch?{query}&path={}", escape(path));
         get(&self.run.supervisor(), &path, LONG_PATIENCE).await
     }
@@ -89,7 +90,8 @@ impl Federation {
             Ok(found) => Ok(Rule { resource: found.resource, place: Some(found.place) }),
             Err(error) => match error.downcast::<Silent>() {
                 Ok(silent) => Err(silent),
-                // What the control plane does not know any more keeps the name that the proxy knows.
+                // What the control plane does not know any more keeps the name that the proxy
+                // knows.
                 Err(_) => Ok(Rule { resource: path.to_owned(), place: None }),
             },
         }

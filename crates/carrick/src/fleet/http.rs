@@ -31,7 +31,8 @@ pub fn escape(text: &str) -> String {
 /// How long a process may take to begin its answer to an operator, and again for each part of it.
 /// Two seconds are the most that a command takes, whatever hangs.
 pub const PATIENCE: Duration = Duration::from_millis(1_500);
-/// For answers that wait for something, or that somebody else bounds; longer than any of them waits.
+/// For answers that wait for something, or that somebody else bounds; longer than any of them
+/// waits.
 pub const LONG_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A process that is there, and says nothing: stopped, or stuck.

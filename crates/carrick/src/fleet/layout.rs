@@ -4,7 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
-/// The folder in a pod under which it finds its own files and its socket to the control plane; control planes and the root CA theirs.
+/// The folder in a pod under which it finds its own files and its socket to the control plane;
+/// control planes and the root CA theirs.
 pub const IN_POD: &str = "/run/carrick";
 
 /// A federation's run directory: sockets, logs and facts, gone when it stops.
@@ -34,8 +35,9 @@ impl RunDir {
         self.0.join("clusters").join(cluster)
     }
 
-    /// The folder with the control plane's socket for one pod, which alone it is shown to. `socket` is new for every pod that is made, also
-    /// under an old name, so that what is left of one pod never speaks for the next.
+    /// The folder with the control plane's socket for one pod, which alone it is shown to. `socket`
+    /// is new for every pod that is made, also under an old name, so that what is left of one pod
+    /// never speaks for the next.
     pub fn pod_socket(&self, cluster: &str, socket: &str) -> PathBuf {
         self.cluster(cluster).join("proxies").join(socket)
     }

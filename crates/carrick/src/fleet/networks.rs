@@ -86,8 +86,8 @@ pub fn pod(
     Pod::create(&plan, &networks.of(cluster)).with_context(|| format!("cannot make the pod {}", spec.name))
 }
 
-/// The control plane's pod. It sees the machine's files, since it reads the operator's in `folder`; of the federation's own files its
-/// cluster's and the root CA's socket.
+/// The control plane's pod. It sees the machine's files, since it reads the operator's in `folder`;
+/// of the federation's own files its cluster's and the root CA's socket.
 pub fn control_plane(
     networks: &Networks,
     cluster: &str,

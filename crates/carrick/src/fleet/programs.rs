@@ -70,7 +70,8 @@ pub fn control(run: &RunDir, folder: &Path, cluster: &str) -> ProcessPlan {
     own("control", &words, Privileges::App, run.system_log(&format!("{cluster}.control")))
 }
 
-/// The resolver of a cluster's pods, apart from the control plane: names must not go when that one does.
+/// The resolver of a cluster's pods, apart from the control plane: names must not go when that one
+/// does.
 pub fn name_server(run: &RunDir, cluster: &str, address: Ipv4Addr) -> ProcessPlan {
     let names = in_pod(&format!("state/{NAMES_FILE}"));
     let listen = SocketAddr::from((address, DNS_PORT)).to_string();

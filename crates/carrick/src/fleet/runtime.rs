@@ -136,7 +136,8 @@ impl Runtime {
         for pod in pods {
             let address = self.addresses.get(network, cluster, pod)?;
             let dir = self.run.pod(cluster, &pod.namespace, &pod.name);
-            // An earlier pod of this name could write there, also a link that would have us write elsewhere.
+            // An earlier pod of this name could write there, also a link that would have us write
+            // elsewhere.
             remove_if_there(&dir)?;
             private_dir(&dir)?;
             private_dir(self.run.log(cluster, &pod.namespace, &pod.name, "x").parent().unwrap_or(&dir))?;

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::pods::{PodSpec, Role};
 
-/// A pod, its address, and the socket by which its processes call the control plane. What a proxy says of
-/// itself counts for nothing beside this.
+/// A pod, its address, and the socket by which its processes call the control plane. What a proxy
+/// says of itself counts for nothing beside this.
 pub fn pod(spec: &PodSpec, address: Ipv4Addr, socket: &str) -> Value {
     let mut labels = spec.labels.clone();
     if spec.role.has_proxy() {

@@ -1,5 +1,5 @@
-//! A TLS client that believes any server: what matters is whether the server believes it. It notes ClientHello.random, by which every
-//! proxy on the way knows the connection.
+//! A TLS client that believes any server: what matters is whether the server believes it. It notes
+//! ClientHello.random, by which every proxy on the way knows the connection.
 //!
 //! It must not be used where a server has to be authenticated.
 
@@ -20,7 +20,8 @@ use super::{Outcome, TlsOrder};
 /// What sidecars offer to each other (Istio `pkg/util/constants.go`).
 const ALPN: [&[u8]; 3] = [b"istio-http/1.1", b"istio", b"http/1.1"];
 
-/// A ClientHello in its record: 5 bytes of record header, 4 of handshake header, 2 of version, then the random (RFC 8446 §4.1.2).
+/// A ClientHello in its record: 5 bytes of record header, 4 of handshake header, 2 of version, then
+/// the random (RFC 8446 §4.1.2).
 const RANDOM: std::ops::Range<usize> = 11..43;
 
 pub fn handshake(

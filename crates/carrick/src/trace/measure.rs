@@ -89,7 +89,8 @@ pub async fn request(federation: &Federation, pod: &Pod, url: &str) -> Result<Tr
     })
 }
 
-/// What each of these proxies recorded. All are asked at once: several that do not answer cost the time of one.
+/// What each of these proxies recorded. All are asked at once: several that do not answer cost the
+/// time of one.
 async fn flows<'a>(
     federation: &Federation,
     rows: &[&'a Pod],

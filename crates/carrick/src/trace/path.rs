@@ -1,6 +1,7 @@
-//! Joins flow records into a path: the client's sidecar knows the ClientHello.random of the connection it opened, every gateway
-//! reads it in passing, and the server's sidecar took part in the handshake. Envoy does not record it; what came to Envoy, or came from
-//! it, is joined by the addresses of the connection between the two.
+//! Joins flow records into a path: the client's sidecar knows the ClientHello.random of the
+//! connection it opened, every gateway reads it in passing, and the server's sidecar took part in
+//! the handshake. Envoy does not record it; what came to Envoy, or came from it, is joined by the
+//! addresses of the connection between the two.
 //!
 //! Pure. It must not know how records are fetched, nor what the configuration says.
 
@@ -19,12 +20,14 @@ pub struct Observation {
     pub record: FlowRecord,
 }
 
-/// Builds the path that starts with `first`, the client sidecar's record of the request, out of everybody's records.
-/// `rule` turns a resource's path (`/apis/…`) into its name and place, in the given cluster.
+/// Builds the path that starts with `first`, the client sidecar's record of the request, out of
+/// everybody's records. `rule` turns a resource's path (`/apis/…`) into its name and place, in the
+/// given cluster.
 pub fn join(first: &Observation, all: &[Observation], rule: impl Fn(&str, &str) -> Rule) -> Path {
     let mut way = vec![(first, None)];
     let mut random = first.record.upstream.as_ref().and_then(random_of);
-    // Without TLS to the next hop there is nothing that would tell one connection's bytes from another's.
+    // Without TLS to the next hop there is nothing that would tell one connection's bytes from
+    // another's.
     while let Some((current, _)) = way.last().filter(|_| first.record.upstream.is_some()) {
         // Whoever terminated the connection is its end.
         if way.len() > 1 && terminated(current) {
@@ -55,8 +58,8 @@ fn next<'a>(
         Some(random) => rest.iter().copied().filter(|seen| saw(seen, random)).collect(),
         None => Vec::new(),
     };
-    // Proxies on the way accept one after the other, so the time of acceptance orders them; the one that terminated the connection is
-    // the last by nature.
+    // Proxies on the way accept one after the other, so the time of acceptance orders them; the one
+    // that terminated the connection is the last by nature.
     same.sort_by_key(|seen| (terminated(seen), seen.record.started_micros));
     if let Some(nearest) = same.first().copied() {
         return Some((pick_request(first, nearest, &same), JoinedBy::ClientHelloRandom));
@@ -86,8 +89,8 @@ fn same_proxy(a: &Observation, b: &Observation) -> bool {
     (&a.cluster, &a.pod) == (&b.cluster, &b.pod)
 }
 
-/// A connection carries many requests: of those at the proxy that terminates it, the request id that the client's sidecar made tells
-/// ours.
+/// A connection carries many requests: of those at the proxy that terminates it, the request id
+/// that the client's sidecar made tells ours.
 fn pick_request<'a>(
     first: &Observation,
     nearest: &'a Observation,

@@ -8,7 +8,8 @@ use carrick_api::trace::{Hop, JoinedBy, Path, Tls};
 
 use crate::style::Style;
 
-/// The path, hop by hop, each with the rule that sent it there, who was seen, how it was encrypted and what it cost.
+/// The path, hop by hop, each with the rule that sent it there, who was seen, how it was encrypted
+/// and what it cost.
 pub fn render(path: &Path, style: Style) -> String {
     let mut text = String::new();
     for (index, hop) in path.hops.iter().enumerate() {

@@ -1,4 +1,5 @@
-//! What the analysis says will fail fails, on real proxies; and what it has no word against is answered.
+//! What the analysis says will fail fails, on real proxies; and what it has no word against is
+//! answered.
 
 use std::path::Path;
 
@@ -53,7 +54,8 @@ fn statuses(case: &str, url: &str) -> [String; 2] {
 
 const GLOBAL: &str = "http://server.ns2.svc.cluster.global/";
 
-/// Where Istio's sidecar refuses it: by the SNI of a passthrough route nothing but mutual TLS comes in, and that needs no mark.
+/// Where Istio's sidecar refuses it: by the SNI of a passthrough route nothing but mutual TLS comes
+/// in, and that needs no mark.
 #[test]
 fn mutual_tls_without_istio_s_alpn_is_taken_from_outside_by_a_permissive_server() {
     assert_eq!(statuses("CRK103-no-mesh-protocol", GLOBAL), ["200", "200"]);

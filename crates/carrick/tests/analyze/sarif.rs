@@ -1,4 +1,5 @@
-//! SARIF as the standard wants it (SARIF 2.1.0, OASIS; sections in the assertions), read back from the program's output.
+//! SARIF as the standard wants it (SARIF 2.1.0, OASIS; sections in the assertions), read back from
+//! the program's output.
 
 use std::path::Path;
 
@@ -25,7 +26,8 @@ fn number(value: &Value, pointer: &str) -> u64 {
         .unwrap_or_else(|| panic!("{pointer} is no number in {value:#}"))
 }
 
-/// What sections 3.13 to 3.52 of the standard require of the objects that we write, and what code hosts ask beyond it.
+/// What sections 3.13 to 3.52 of the standard require of the objects that we write, and what code
+/// hosts ask beyond it.
 fn check(log: &Value) -> usize {
     assert_eq!(text(log, "/version"), "2.1.0", "3.13.2");
     assert!(text(log, "/$schema").ends_with("sarif-schema-2.1.0.json"), "3.13.3");

@@ -1,4 +1,5 @@
-//! `docs/analyze.md` says what `carrick explain` says: its list of rules is written from the same texts.
+//! `docs/analyze.md` says what `carrick explain` says: its list of rules is written from the same
+//! texts.
 
 use std::fmt::Write as _;
 use std::fs;

@@ -1,4 +1,5 @@
-//! `docs/json.md` and `docs/schema/` say what the types of `carrick-api` say: both are written from them.
+//! `docs/json.md` and `docs/schema/` say what the types of `carrick-api` say: both are written from
+//! them.
 
 use std::fmt::Write as _;
 use std::fs;

@@ -1,5 +1,5 @@
-//! Carrick's own proxy against everything that translate's golden cases become: each resource is one that it obeys in full.
-//! (Envoy is asked the same in `crates/translate/tests`.)
+//! Carrick's own proxy against everything that translate's golden cases become: each resource is
+//! one that it obeys in full. (Envoy is asked the same in `crates/translate/tests`.)
 
 // A failing unwrap or a panic here is a failing test.
 #![allow(clippy::unwrap_used, clippy::panic)]

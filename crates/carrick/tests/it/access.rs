@@ -1,4 +1,5 @@
-//! Who may do what: an AuthorizationPolicy of the far cluster, asked by curl, and enforced by whoever runs the server's sidecar.
+//! Who may do what: an AuthorizationPolicy of the far cluster, asked by curl, and enforced by
+//! whoever runs the server's sidecar.
 
 use crate::fixtures::{PATIENCE, Running, Told, URL, until};
 

@@ -15,7 +15,8 @@ struct Traces {
 }
 
 impl Traces {
-    /// Of a federation whose outer process is this one: all its descendants' namespaces that are not ours.
+    /// Of a federation whose outer process is this one: all its descendants' namespaces that are
+    /// not ours.
     fn of(outer: u32) -> Self {
         let family = family(outer);
         let ours = namespaces(std::process::id());
@@ -55,7 +56,8 @@ fn processes() -> Vec<u32> {
 /// Zero for a process that has just ended, which is nobody's number.
 fn parent(pid: u32) -> u32 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // The name of the program may contain anything, but it is the last thing in parentheses (man 5 proc_pid_stat).
+    // The name of the program may contain anything, but it is the last thing in parentheses (man 5
+    // proc_pid_stat).
     stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse().ok()).unwrap_or(0)
 }
 

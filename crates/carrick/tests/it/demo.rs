@@ -1,7 +1,9 @@
-//! The main job, whole: two clusters out of Istio YAML, one request through four proxies, then everything that must be refused.
+//! The main job, whole: two clusters out of Istio YAML, one request through four proxies, then
+//! everything that must be refused.
 //!
-//! This is the fourth of the files that show the whole way; ARCHITECTURE.md names the others. The program under test is the built
-//! binary, the request is made by an unmodified curl, and every fact below was recorded by a proxy on the way.
+//! This is the fourth of the files that show the whole way; ARCHITECTURE.md names the others. The
+//! program under test is the built binary, the request is made by an unmodified curl, and every
+//! fact below was recorded by a proxy on the way.
 
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
@@ -25,7 +27,8 @@ fn a_request_leaves_curl_in_cluster1_and_is_answered_in_cluster2_through_four_pr
     assert_eq!(told.code, Some(0), "{told:#?}");
     let report = told.json();
 
-    // The server saw a plain request that names the host by which it was called, and the caller's identity: its sidecar vouches for it.
+    // The server saw a plain request that names the host by which it was called, and the caller's
+    // identity: its sidecar vouches for it.
     is_document::<DemoReport>(&report, "DemoReport");
     let request = &report["request"];
     let answer = request["answer"].as_str().unwrap();
@@ -37,7 +40,8 @@ fn a_request_leaves_curl_in_cluster1_and_is_answered_in_cluster2_through_four_pr
         "{answer}"
     );
 
-    // Four proxies recorded it. Each says which of the operator's resources made it decide as it did, and where that is written.
+    // Four proxies recorded it. Each says which of the operator's resources made it decide as it
+    // did, and where that is written.
     assert_eq!(request["url"], URL);
     let [sidecar, egress, ingress, far_sidecar] = hops(&report)[..] else { panic!("four hops: {request:#}") };
     is_hop(sidecar, "cluster1", "sidecar", "DestinationRule default/server-ns2");
@@ -45,8 +49,9 @@ fn a_request_leaves_curl_in_cluster1_and_is_answered_in_cluster2_through_four_pr
     is_hop(ingress, "cluster2", "ingress gateway", "VirtualService ns2/ingress-server-ns2");
     is_hop(far_sidecar, "cluster2", "sidecar", "Service ns2/server");
 
-    // One TLS connection from the first sidecar to the last: both ends know each other's identity, and all four saw the same random
-    // bytes in its ClientHello. The gateways saw its SNI and nothing else.
+    // One TLS connection from the first sidecar to the last: both ends know each other's identity,
+    // and all four saw the same random bytes in its ClientHello. The gateways saw its SNI and
+    // nothing else.
     let random = request["path"]["client_hello_random"].as_str().unwrap();
     assert_eq!(random.len(), 64, "32 bytes in hex");
     is_end(&sidecar["upstream"], random, CLIENT, SERVER);

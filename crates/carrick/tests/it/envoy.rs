@@ -1,4 +1,5 @@
-//! Envoy at any hop: the same resources, the same answers, the same refusals, whoever runs which hop.
+//! Envoy at any hop: the same resources, the same answers, the same refusals, whoever runs which
+//! hop.
 
 use std::process::Command;
 

@@ -1,4 +1,5 @@
-//! What every story needs: a home of its own for the program, folders to break, federations that run, and patience.
+//! What every story needs: a home of its own for the program, folders to break, federations that
+//! run, and patience.
 //!
 //! It must not know what any story is about.
 
@@ -78,7 +79,8 @@ impl Home {
         folder
     }
 
-    /// Nothing of a federation is left among this home's files, but for its certificates and addresses.
+    /// Nothing of a federation is left among this home's files, but for its certificates and
+    /// addresses.
     pub fn assert_no_files_left(&self) {
         let left: Vec<_> = match fs::read_dir(self.runs()) {
             Ok(entries) => entries.map(|entry| entry.unwrap().path()).collect(),
@@ -111,7 +113,8 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// A federation that `carrick up` keeps running, in the foreground, so that what it says can be read.
+/// A federation that `carrick up` keeps running, in the foreground, so that what it says can be
+/// read.
 pub struct Running {
     pub home: Home,
     pub folder: PathBuf,
@@ -212,7 +215,8 @@ pub fn curl(home: &Home, url: &str) -> Told {
     exec(home, "cluster1/client", &["curl", "-sS", "--max-time", "20", "-w", "\n%{http_code}", url])
 }
 
-/// The example's two clusters, for stories that change nothing. Those that run at the same time share one federation.
+/// The example's two clusters, for stories that change nothing. Those that run at the same time
+/// share one federation.
 pub fn two_clusters() -> Arc<Running> {
     static SHARED: Mutex<Weak<Running>> = Mutex::new(Weak::new());
     // A story that failed to start it has told why; the next one tries for itself.

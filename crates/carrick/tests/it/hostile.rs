@@ -1,4 +1,5 @@
-//! Strange and hostile input on the real path: served where it is only strange, refused where it is wrong, and nobody else notices.
+//! Strange and hostile input on the real path: served where it is only strange, refused where it is
+//! wrong, and nobody else notices.
 
 use std::io::{self, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};

@@ -1,4 +1,5 @@
-//! A pod is what the kernel says it is: it gets its own configuration and certificate, and nobody else's.
+//! A pod is what the kernel says it is: it gets its own configuration and certificate, and nobody
+//! else's.
 
 use std::process::{Child, Stdio};
 
@@ -22,7 +23,8 @@ fn a_pod_that_poses_as_a_gateway_gets_neither_its_configuration_nor_its_certific
     std::fs::create_dir(&dir).unwrap();
     std::fs::write(dir.join("node.json"), node.to_string()).unwrap();
 
-    // In the client's pod, an agent that claims the gateway's node has itself certified and writes the bootstrap.
+    // In the client's pod, an agent that claims the gateway's node has itself certified and writes
+    // the bootstrap.
     let (at, program) = (dir.to_str().unwrap(), env!("CARGO_BIN_EXE_carrick"));
     let bootstrap = dir.join("agent/bootstrap.json");
     let (node, agent_dir) = (format!("{at}/node.json"), format!("{at}/agent"));
@@ -45,7 +47,8 @@ fn a_pod_that_poses_as_a_gateway_gets_neither_its_configuration_nor_its_certific
     let agent = Ended(running.home.carrick(&agent).spawn().unwrap());
     assert!(until(PATIENCE, || bootstrap.exists()));
 
-    // With that bootstrap a proxy asks for the gateway's configuration, and serves the agent's certificate.
+    // With that bootstrap a proxy asks for the gateway's configuration, and serves the agent's
+    // certificate.
     let mut claims: Value = serde_json::from_str(&std::fs::read_to_string(&bootstrap).unwrap()).unwrap();
     assert!(claims["node"]["id"].as_str().unwrap().starts_with("router~"), "{claims:#}");
     claims["admin"]["address"]["socket_address"]["port_value"] = ADMIN.into();

@@ -1,5 +1,6 @@
-//! Modules import downward only: among the modules of each folder of a crate's source there is no cycle. A parent may use its
-//! children and they may use it, as a facade; what a path reaches through a re-export counts as reached itself.
+//! Modules import downward only: among the modules of each folder of a crate's source there is no
+//! cycle. A parent may use its children and they may use it, as a facade; what a path reaches
+//! through a re-export counts as reached itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,4 +1,5 @@
-//! The original demo's files from 2018, unmodified. `original-demo/federation.yaml` says which goes to which cluster.
+//! The original demo's files from 2018, unmodified. `original-demo/federation.yaml` says which goes
+//! to which cluster.
 
 use carrick_testing::needs::original_demo;
 
@@ -20,7 +21,8 @@ fn start() -> Option<Running> {
 fn they_join_two_clusters_as_they_did_with_istio() {
     let Some(running) = start() else { return };
 
-    // Every name under the suffix has the one address; it is never on a wire, since the sidecar captures the connection.
+    // Every name under the suffix has the one address; it is never on a wire, since the sidecar
+    // captures the connection.
     let address = running.exec("cluster1/client", &["getent", "ahostsv4", "server.ns2.svc.cluster.global"]);
     assert!(address.out.starts_with("1.1.1.1 "), "{address:#?}");
 
@@ -50,7 +52,8 @@ fn they_join_two_clusters_as_they_did_with_istio() {
             ("sidecar", "Service default/server"),
         ]
     );
-    // The DestinationRule names certificates as files under /etc/certs; no such file exists, the agent has the secrets.
+    // The DestinationRule names certificates as files under /etc/certs; no such file exists, the
+    // agent has the secrets.
     assert_eq!(hops[0]["upstream"]["local_identity"], client);
     assert_eq!(hops[0]["upstream"]["sni"], "server.ns2.svc.cluster.global");
     assert_eq!(hops[3]["downstream"]["peer_identity"], client);
@@ -74,7 +77,8 @@ fn permissive_still_means_tls_or_not_whatever_the_alpn() {
         plain.out.contains("ServiceVersion=v1\n") && !plain.out.contains("x-forwarded-client-cert: By="),
         "{plain:#?}"
     );
-    // TLS with an ALPN that no sidecar offers is still mutual TLS: the server asks for a certificate.
+    // TLS with an ALPN that no sidecar offers is still mutual TLS: the server asks for a
+    // certificate.
     let target = format!("{server}:80");
     let tls = running.exec(
         "cluster2/istio-ingressgateway",

@@ -1,5 +1,6 @@
-//! Outsiders at a cluster's door: what a passthrough gateway cannot ask, the sidecar behind it asks, whatever the port's mode; and nobody
-//! is answered in another server's name. With Carrick's proxy there, and with Envoy.
+//! Outsiders at a cluster's door: what a passthrough gateway cannot ask, the sidecar behind it
+//! asks, whatever the port's mode; and nobody is answered in another server's name. With Carrick's
+//! proxy there, and with Envoy.
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -21,7 +22,8 @@ const BYTES: &str = "bytes.server.ns2.svc.cluster.global";
 const CLAIM: &str =
     "By=spiffe://cluster2.example/ns/ns2/sa/server;URI=spiffe://cluster2.example/ns/ns2/sa/admin";
 
-/// Istio's default where nobody writes a PeerAuthentication, and a second exposed port, of which is only known that it is TCP.
+/// Istio's default where nobody writes a PeerAuthentication, and a second exposed port, of which is
+/// only known that it is TCP.
 fn lenient(folder: &Path) {
     let edit = |file: &str, from: &str, to: &str| {
         let path = folder.join("cluster2").join(file);
@@ -85,8 +87,8 @@ fn a_certificate_is_asked_for_and_claims_end(options: &[&str]) {
             let (answer, ended) = asked(&running, own.clone(), sni, "");
             assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{sni} {alpn}: {answer} {ended:?}");
         }
-        // A sidecar that passes TLS on gives these bytes to the application, which answers them in plain text. One that ends it says
-        // ServerHello, and then asks.
+        // A sidecar that passes TLS on gives these bytes to the application, which answers them in
+        // plain text. One that ends it says ServerHello, and then asks.
         assert_eq!(answer_starts(&running, sni.as_bytes()), Some(0x16), "{sni}");
         for alpn in [&[][..], &["http/1.1"], &["istio"], &["istio-http/1.1", "istio"]] {
             let (answer, ended) = asked(&running, nobody(alpn), sni, "");
@@ -96,7 +98,8 @@ fn a_certificate_is_asked_for_and_claims_end(options: &[&str]) {
         }
     }
 
-    // Who the client is, the application learns; whom the client says that it speaks for, it does not.
+    // Who the client is, the application learns; whom the client says that it speaks for, it does
+    // not.
     let header = format!("x-forwarded-client-cert: {CLAIM}\r\n");
     let (answer, _) = asked(&running, client(&running), HTTP, &header);
     assert!(answer.contains("URI=spiffe://cluster1.example/ns/default/sa/client"), "{answer}");

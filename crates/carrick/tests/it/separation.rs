@@ -1,4 +1,5 @@
-//! What an application can do to those who hold keys, and to other pods: nothing, by whatever way it tries.
+//! What an application can do to those who hold keys, and to other pods: nothing, by whatever way
+//! it tries.
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -36,7 +37,8 @@ fn an_application_reads_no_key_by_a_path_nor_through_any_process() {
     for key in keys {
         let name = key.display();
         assert!(fs::read_to_string(&key).unwrap().contains("PRIVATE KEY"));
-        // Process numbers of the pod, and those that the machine has for the federation's processes.
+        // Process numbers of the pod, and those that the machine has for the federation's
+        // processes.
         let script = format!(
             "cat {name}
             for p in $(seq 1 300) $(seq {outer} {}) self thread-self; do
@@ -61,7 +63,8 @@ fn an_application_sees_its_own_pods_processes_and_no_other() {
     for other in ["root-ca", " control ", "supervise", "local-init"] {
         assert!(!seen.contains(other), "{other}: {seen}");
     }
-    // Among them there is no debugging either: the sidecar has privileges that the application lacks.
+    // Among them there is no debugging either: the sidecar has privileges that the application
+    // lacks.
     let script = "for p in /proc/[0-9]*; do
             case $(tr '\\0' ' ' < $p/cmdline) in
                 '/proc/self/exe agent'*|'/proc/self/exe proxy'*)
@@ -122,7 +125,8 @@ fn an_application_cannot_put_itself_in_the_place_of_the_control_plane() {
     assert!(ours.iter().all(|socket| allowed.contains(socket)), "{told}");
 }
 
-/// Starts a command where nothing forbids core dumps, waits until `ready`, and ends it as one that has found itself at fault.
+/// Starts a command where nothing forbids core dumps, waits until `ready`, and ends it as one that
+/// has found itself at fault.
 fn crash(home: &Home, words: &[&str], ready: impl Fn() -> bool) -> (ExitStatus, String) {
     let mut command = Command::new("sh");
     let program = home.carrick(words);

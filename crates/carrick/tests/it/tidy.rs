@@ -80,7 +80,6 @@ fn no_file_is_too_long_to_see_at_a_glance() {
 }
 
 #[test]
-#[ignore = "until comments are rewrapped"]
 fn comments_are_narrow_enough_to_read() {
     let mut wide = Vec::new();
     for path in sources() {

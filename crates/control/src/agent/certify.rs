@@ -48,14 +48,15 @@ pub async fn keep_fresh(control: PathBuf, ttl_seconds: i64, publish: watch::Send
                     continue;
                 }
                 clock_backoff.reset();
-                // From now on, not from the certificate's beginning, which CAs put back a little for
-                // clocks that are late: half of a short life could be over already (Istio:
+                // From now on, not from the certificate's beginning, which CAs put back a little
+                // for clocks that are late: half of a short life could be over already (Istio:
                 // `CreatedTime` in `security/pkg/nodeagent/cache`).
                 let jitter = renewal::random_jitter().unwrap_or(0.0);
                 wait_until(renewal::renew_at(now, validity.not_after, jitter)).await;
             }
             Err(error) => {
-                // All agents lose their CA at one moment; they must not come back at one moment too.
+                // All agents lose their CA at one moment; they must not come back at one moment
+                // too.
                 let pause = backoff.next_pause();
                 let at_hand = describe(publish.borrow().as_deref(), SystemTime::now());
                 tracing::warn!(retry_in = ?pause, "no new certificate: {error}; {at_hand}");
@@ -94,7 +95,8 @@ fn describe(at_hand: Option<&Svid>, now: SystemTime) -> String {
     }
 }
 
-/// Sleeps by the wall clock, in slices, so that a clock that was set or a machine that slept is noticed.
+/// Sleeps by the wall clock, in slices, so that a clock that was set or a machine that slept is
+/// noticed.
 async fn wait_until(due: SystemTime) {
     while let Ok(left) = due.duration_since(SystemTime::now()) {
         tokio::time::sleep(left.min(Duration::from_secs(30))).await;

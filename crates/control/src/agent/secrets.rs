@@ -1,7 +1,7 @@
 //! SDS secrets by Istio's names: `default`, `ROOTCA`, `file-cert:CHAIN~KEY`, `file-root:ROOTS`.
 //!
-//! Files under `/etc/certs` stand for the workload's own certificate, since that is what Istio mounted there. It must not know how
-//! secrets reach the proxy.
+//! Files under `/etc/certs` stand for the workload's own certificate, since that is what Istio
+//! mounted there. It must not know how secrets reach the proxy.
 
 use std::path::Path;
 

@@ -38,7 +38,8 @@ pub enum SvidError {
 }
 
 impl Svid {
-    /// Reads the CA's answer: leaf, intermediates, and last all roots as one element (Istio's `CreateCertificate`).
+    /// Reads the CA's answer: leaf, intermediates, and last all roots as one element (Istio's
+    /// `CreateCertificate`).
     pub fn from_answer(key: &carrick_identity::PrivateKey, answer: &[String]) -> Result<Self, SvidError> {
         let [leaf_pem, intermediates @ .., roots_pem] = answer else {
             return Err(SvidError::TooShort(answer.len()));

@@ -16,8 +16,8 @@ use crate::channel;
 /// The root CA may start later than the cluster; connecting is tried for this long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A root that has accepted a request and does not answer it for so long is taken for gone. The same
-/// request later gets the answer that was lost.
+/// A root that has accepted a request and does not answer it for so long is taken for gone. The
+/// same request later gets the answer that was lost.
 const DEADLINE: Duration = Duration::from_secs(15);
 
 /// A client of the root CA on this machine.

@@ -54,12 +54,13 @@ pub(super) fn is_for(certs: &CaCerts, wanted: &TrustDomain) -> bool {
     certs.authority.trust_domain() == Some(wanted)
 }
 
-/// Opens the CA, or, if there is none, enrols a new one at the root and stores it. One that names another trust
-/// domain is enrolled anew too, and kept beside: its operator has edited the domain, and the token for the new
-/// one allows it.
+/// Opens the CA, or, if there is none, enrols a new one at the root and stores it. One that names
+/// another trust domain is enrolled anew too, and kept beside: its operator has edited the domain,
+/// and the token for the new one allows it.
 ///
 /// # Errors
-/// A damaged, partial or expired set of files: it is never replaced silently, since workloads may trust it.
+/// A damaged, partial or expired set of files: it is never replaced silently, since workloads may
+/// trust it.
 pub async fn load_or_enrol(enrolment: &Enrolment, trust_domain: &TrustDomain) -> Result<CaCerts, CaError> {
     let Some(certs) = load(&enrolment.dir)? else { return enrolment.enrol(trust_domain).await };
     match certs.authority.trust_domain().cloned() {
@@ -86,7 +87,8 @@ fn beside(dir: &Path, former: &TrustDomain) -> PathBuf {
     dir.with_file_name(format!("{name}.{former}"))
 }
 
-/// A CA of the user's own need not name a trust domain; then the federation file alone says which it is for.
+/// A CA of the user's own need not name a trust domain; then the federation file alone says which
+/// it is for.
 fn bind(certs: CaCerts, dir: &Path, trust_domain: &TrustDomain) -> Result<CaCerts, CaError> {
     let bound = certs.bound_to(trust_domain, SystemTime::now()).map_err(|reason| CaError::Foreign {
         dir: dir.to_owned(),
@@ -120,7 +122,8 @@ impl Enrolment {
     /// Enrols a new CA and stores it.
     async fn enrol(&self, trust_domain: &TrustDomain) -> Result<CaCerts, CaError> {
         let token = self.read_token()?;
-        // On disk before it is asked for: killed after the root has answered, we ask the same again.
+        // On disk before it is asked for: killed after the root has answered, we ask the same
+        // again.
         let pending = Pending::load_or_make(&self.dir, trust_domain)?;
         let certs = request(trust_domain, &self.root, &token, &pending).await?;
         store(&self.dir, &certs)?;

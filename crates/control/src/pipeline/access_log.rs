@@ -5,7 +5,8 @@
 use carrick_model::AccessLog;
 use carrick_model::mesh::AccessLogEncoding;
 
-/// Fields from which a flow record can be made: what Envoy knows of a request or connection. ClientHello.random is not among it.
+/// Fields from which a flow record can be made: what Envoy knows of a request or connection.
+/// ClientHello.random is not among it.
 pub const FLOW_FIELDS: [(&str, &str); 31] = [
     ("flow", "v1"),
     ("start", "%START_TIME(%s.%6f)%"),
@@ -40,8 +41,8 @@ pub const FLOW_FIELDS: [(&str, &str); 31] = [
     ("duration", "%DURATION%"),
 ];
 
-/// The log with these fields, to the proxy's own output, where `carrick logs` finds it. It takes the place of what the federation file
-/// asks for.
+/// The log with these fields, to the proxy's own output, where `carrick logs` finds it. It takes
+/// the place of what the federation file asks for.
 pub fn flow() -> AccessLog {
     AccessLog {
         path: "/dev/stdout".into(),

@@ -1,6 +1,7 @@
 //! A broken edit changes nothing: a file whose newest text brings errors stays in force as it was.
 //!
-//! The last good texts are on disk too: a control plane that starts among broken files must not open what was closed.
+//! The last good texts are on disk too: a control plane that starts among broken files must not
+//! open what was closed.
 //!
 //! It must not know what errors mean, nor where files come from.
 

@@ -12,7 +12,8 @@ use notify::{Event, EventKind, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// Editors write in bursts (truncate, write, rename); the burst is over when nothing has happened for this long.
+/// Editors write in bursts (truncate, write, rename); the burst is over when nothing has happened
+/// for this long.
 const QUIET: Duration = Duration::from_millis(15);
 /// A burst that does not end is acted upon after this long all the same.
 const LONGEST: Duration = Duration::from_millis(500);

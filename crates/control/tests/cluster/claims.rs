@@ -1,4 +1,5 @@
-//! What a proxy says of itself beyond its name counts for nothing: it gets the configuration of the pod that it is.
+//! What a proxy says of itself beyond its name counts for nothing: it gets the configuration of the
+//! pod that it is.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;

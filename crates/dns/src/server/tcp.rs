@@ -1,5 +1,5 @@
-//! The TCP side (RFC 7766): messages with their length before them, pipelined, replies in the order in which
-//! they are ready.
+//! The TCP side (RFC 7766): messages with their length before them, pipelined, replies in the order
+//! in which they are ready.
 
 use std::io;
 use std::pin::pin;
@@ -19,7 +19,8 @@ use crate::query::Transport;
 use crate::relay::framed;
 use crate::settings::Settings;
 
-/// Relayed questions and unsent replies of one connection; a client with more waits before it is read again.
+/// Relayed questions and unsent replies of one connection; a client with more waits before it is
+/// read again.
 const PIPELINE: usize = 32;
 
 /// Accepts until dropped; open connections are dropped with it.
@@ -64,7 +65,8 @@ async fn converse(stream: TcpStream, service: Arc<Service>, idle: Duration) {
     }
 }
 
-/// Ends when there are no more questions and all relays have ended; dropping `replies` then ends the sender.
+/// Ends when there are no more questions and all relays have ended; dropping `replies` then ends
+/// the sender.
 async fn read_questions(
     mut reader: OwnedReadHalf,
     replies: mpsc::Sender<Vec<u8>>,

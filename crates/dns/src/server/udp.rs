@@ -1,4 +1,5 @@
-//! The UDP side: one loop that answers from the table at once, and a task for each relayed question.
+//! The UDP side: one loop that answers from the table at once, and a task for each relayed
+//! question.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,8 @@ pub(super) async fn run(socket: UdpSocket, service: &Arc<Service>) {
             Ok(received) => received,
             Err(error) => {
                 debug!(%error, "cannot receive a DNS packet");
-                // Errors of a datagram socket are passing ones; the pause keeps a lasting one from spinning.
+                // Errors of a datagram socket are passing ones; the pause keeps a lasting one from
+                // spinning.
                 tokio::time::sleep(Duration::from_millis(10)).await;
                 continue;
             }

@@ -1,5 +1,5 @@
-//! What `dig`, which we did not write, makes of the server. Where it is not installed the tests say so and
-//! check nothing.
+//! What `dig`, which we did not write, makes of the server. Where it is not installed the tests say
+//! so and check nothing.
 
 use std::net::SocketAddr;
 use std::process::{Command, Output};

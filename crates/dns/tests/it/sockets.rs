@@ -55,7 +55,8 @@ async fn garbage_between_questions_costs_nobody_an_answer() {
         let mut garbage = vec![0; usize::from(id) % 90];
         garbage.iter_mut().for_each(|octet| *octet = rand::random());
         if let Some(flags) = garbage.get_mut(2) {
-            // As a response it must be met with silence, so that what comes back is the answer below.
+            // As a response it must be met with silence, so that what comes back is the answer
+            // below.
             *flags |= 0x80;
         }
         client.send(&garbage).await.unwrap();
@@ -130,7 +131,8 @@ async fn idle_connections_are_closed_and_make_room() {
     let mut refused = TcpStream::connect(server.address).await.unwrap();
     closed(&mut refused).await;
     closed(&mut idle).await;
-    // The place is free once the server has dropped the connection, which is at most a moment later.
+    // The place is free once the server has dropped the connection, which is at most a moment
+    // later.
     let answered = async {
         loop {
             let mut next = TcpStream::connect(server.address).await.unwrap();

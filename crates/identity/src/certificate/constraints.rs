@@ -1,7 +1,8 @@
-//! The nameConstraints extension of a CA's certificate: what those below it may be called (RFC 5280 section 4.2.1.10).
+//! The nameConstraints extension of a CA's certificate: what those below it may be called (RFC 5280
+//! section 4.2.1.10).
 //!
-//! Read strictly, and judged so that doubt refuses: a name of a constrained kind that cannot be compared is not
-//! permitted. Must not know which certificates are below.
+//! Read strictly, and judged so that doubt refuses: a name of a constrained kind that cannot be
+//! compared is not permitted. Must not know which certificates are below.
 
 #[cfg(test)]
 mod tests;
@@ -10,7 +11,8 @@ use super::SubjectAltNames;
 use std::net::IpAddr;
 use x509_parser::asn1_rs::{Any, Class, FromDer};
 
-/// Subtrees of names. A kind of name that `permitted` does not speak of is free, unless `excluded` does.
+/// Subtrees of names. A kind of name that `permitted` does not speak of is free, unless `excluded`
+/// does.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NameConstraints {
     permitted: Vec<Subtree>,
@@ -42,7 +44,8 @@ enum Name<'a> {
 const DIRECTORY_NAME: u8 = 4;
 
 impl NameConstraints {
-    /// Reads the extension's value. `minimum` and `maximum`, which RFC 5280 does not use, are refused.
+    /// Reads the extension's value. `minimum` and `maximum`, which RFC 5280 does not use, are
+    /// refused.
     pub(super) fn from_der(der: &[u8]) -> Result<Self, String> {
         read(der).ok_or_else(|| "its nameConstraints cannot be read".to_owned())
     }
@@ -57,7 +60,8 @@ impl NameConstraints {
         self.permitted.iter().any(|subtree| matches!(subtree, Subtree::Uri(_)))
     }
 
-    /// Whether a certificate with these names may stand below. `has_subject`: whether its subject is more than empty.
+    /// Whether a certificate with these names may stand below. `has_subject`: whether its subject
+    /// is more than empty.
     pub(crate) fn check(&self, names: &SubjectAltNames, has_subject: bool) -> Result<(), String> {
         let subject = has_subject.then_some(Name::Unknown(DIRECTORY_NAME));
         let all = (names.emails.iter().map(|name| Name::Email(name)))
@@ -93,7 +97,8 @@ impl Subtree {
         }
     }
 
-    /// Whether the whole of what the name stands for lies in this subtree; `None` if that cannot be told.
+    /// Whether the whole of what the name stands for lies in this subtree; `None` if that cannot be
+    /// told.
     fn holds(&self, name: Name<'_>) -> Option<bool> {
         match (self, name) {
             (Self::Uri(base), Name::Uri(uri)) => {
@@ -144,7 +149,8 @@ fn host_holds(base: &str, host: &str) -> bool {
     if base.starts_with('.') { ends_with(host, base) } else { host.eq_ignore_ascii_case(base) }
 }
 
-/// A DNS name and all below it; the empty one is above all. A leading dot leaves out the name itself.
+/// A DNS name and all below it; the empty one is above all. A leading dot leaves out the name
+/// itself.
 fn dns_holds(base: &str, name: &str) -> bool {
     let below = |base: &str| ends_with(name, base);
     match base.strip_prefix('.') {
@@ -159,8 +165,8 @@ fn ends_with(text: &str, ending: &str) -> bool {
         && text.get(text.len() - ending.len()..).is_some_and(|end| end.eq_ignore_ascii_case(ending))
 }
 
-/// The host of a URI, if it has one that is a name (RFC 3986 section 3.2). What could be read in two ways (user names,
-/// percent signs, brackets, addresses) has none.
+/// The host of a URI, if it has one that is a name (RFC 3986 section 3.2). What could be read in
+/// two ways (user names, percent signs, brackets, addresses) has none.
 fn uri_host(uri: &str) -> Option<&str> {
     let (_, rest) = uri.split_once(':')?;
     let authority = rest.strip_prefix("//")?.split(['/', '?', '#']).next()?;

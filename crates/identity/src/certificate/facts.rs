@@ -25,7 +25,8 @@ pub(super) struct Facts {
     pub(super) unknown_critical: Option<String>,
 }
 
-/// The extensions that decide what is believed. One of the others that cannot be read is no reason to refuse.
+/// The extensions that decide what is believed. One of the others that cannot be read is no reason
+/// to refuse.
 const DECISIVE: [Oid<'static>; 5] = [
     OID_X509_EXT_SUBJECT_ALT_NAME,
     OID_X509_EXT_BASIC_CONSTRAINTS,
@@ -82,7 +83,8 @@ impl Facts {
 
 /// What x509-parser lets pass and RFC 5280 does not.
 fn check_shape(x509: &X509Certificate<'_>) -> Result<(), String> {
-    // x509-parser answers "no basicConstraints" for one that it could not read; so look for that first.
+    // x509-parser answers "no basicConstraints" for one that it could not read; so look for that
+    // first.
     for extension in x509.extensions().iter().filter(|extension| DECISIVE.contains(&extension.oid)) {
         if let ParsedExtension::ParseError { error } = extension.parsed_extension() {
             return Err(format!("its extension {} cannot be read: {error}", extension.oid));
@@ -130,7 +132,8 @@ fn read_names(general: &[GeneralName<'_>]) -> Result<SubjectAltNames, String> {
     Ok(names)
 }
 
-/// A name with NUL, a control character or a byte beyond ASCII has been used to pass as another name.
+/// A name with NUL, a control character or a byte beyond ASCII has been used to pass as another
+/// name.
 fn plain(kind: &str, text: &str) -> Result<String, String> {
     if text.bytes().all(|b| (0x20..0x7f).contains(&b)) {
         Ok(text.to_owned())
@@ -139,8 +142,9 @@ fn plain(kind: &str, text: &str) -> Result<String, String> {
     }
 }
 
-/// A DNS name is a host name, of which the first label may be `*` (RFC 5280 section 4.2.1.6, RFC 6125 section 6.4.3).
-/// Any other text there could pass for a name of another kind, such as a URI. Underscores are in use and harmless.
+/// A DNS name is a host name, of which the first label may be `*` (RFC 5280 section 4.2.1.6, RFC
+/// 6125 section 6.4.3). Any other text there could pass for a name of another kind, such as a URI.
+/// Underscores are in use and harmless.
 fn host_name(name: String) -> Result<String, String> {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())

@@ -108,7 +108,8 @@ static REQUEST: LazyLock<Vec<u8>> = LazyLock::new(|| {
 });
 
 proptest! {
-    /// What is signed cannot be changed. (In the unsigned wrapping the parser overlooks some oddities.)
+    /// What is signed cannot be changed. (In the unsigned wrapping the parser overlooks some
+    /// oddities.)
     #[test]
     fn a_request_changed_in_any_byte_is_refused_or_says_the_same(at in any::<prop::sample::Index>(), flip in 1u8..) {
         let mut der = REQUEST.clone();

@@ -1,6 +1,8 @@
-//! The name constraints of a cluster CA: URIs of its trust domain, and nothing else (RFC 5280 section 4.2.1.10).
+//! The name constraints of a cluster CA: URIs of its trust domain, and nothing else (RFC 5280
+//! section 4.2.1.10).
 //!
-//! Written by hand, since rcgen knows no URI constraints. Must not know what else stands in the certificate.
+//! Written by hand, since rcgen knows no URI constraints. Must not know what else stands in the
+//! certificate.
 
 use super::IssueError;
 use crate::spiffe::TrustDomain;
@@ -17,8 +19,8 @@ pub(super) fn only(trust_domain: &TrustDomain) -> Result<CustomExtension, IssueE
         return Err(IssueError::Unconstrainable { trust_domain: trust_domain.clone() });
     }
     let subtree = |tag: u8, base: &[u8]| element(0x30, &element(0x80 | tag, base));
-    // Mail is forbidden by permitting none that exists (RFC 2606 section 2): what excludes all of it, the empty host, is read
-    // by BoringSSL as no host.
+    // Mail is forbidden by permitting none that exists (RFC 2606 section 2): what excludes all of
+    // it, the empty host, is read by BoringSSL as no host.
     let permitted = [subtree(6, host.as_bytes()), subtree(1, b".invalid")].concat();
     // Every DNS name, every IPv4 and every IPv6 address.
     let excluded = [subtree(2, b""), subtree(7, &[0; 8]), subtree(7, &[0; 32])].concat();

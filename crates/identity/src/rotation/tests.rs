@@ -96,8 +96,8 @@ fn the_state_survives_a_restart_and_damage_is_noticed() {
 }
 
 proptest! {
-    /// However irregularly the clock is looked at, doing what is asked always ends in waiting, with a CA that
-    /// can sign, and never with more than one prepared.
+    /// However irregularly the clock is looked at, doing what is asked always ends in waiting, with
+    /// a CA that can sign, and never with more than one prepared.
     #[test]
     fn following_the_steps_always_reaches_rest(hours in prop::collection::vec(0u32..400, 1..40)) {
         let mut slots = CaSlots::start(life(now()));

@@ -112,8 +112,9 @@ impl VerifyError {
         }
     }
 
-    /// Of the refusals of several paths, the one to show: the first of those that say most. A wrong signature may only mean two
-    /// CAs of one name, an unknown issuer that the path leads elsewhere.
+    /// Of the refusals of several paths, the one to show: the first of those that say most. A wrong
+    /// signature may only mean two CAs of one name, an unknown issuer that the path leads
+    /// elsewhere.
     pub(super) fn keep_the_more_telling(kept: &mut Option<Self>, other: Self) {
         let says = |e: &Self| match e {
             Self::UnknownIssuer { .. } => 0,

@@ -1,5 +1,5 @@
-//! What the certificates of a path may be called: the SPIFFE rules (X509-SVID.md sections 2 to 4), and what each CA's name
-//! constraints say of those below it (RFC 5280 section 4.2.1.10).
+//! What the certificates of a path may be called: the SPIFFE rules (X509-SVID.md sections 2 to 4),
+//! and what each CA's name constraints say of those below it (RFC 5280 section 4.2.1.10).
 //!
 //! Must not know how the path was found.
 
@@ -9,8 +9,9 @@ use crate::spiffe::SpiffeId;
 
 /// The leaf's SPIFFE ID, if it has one. `signers` go from the leaf's issuer to the root.
 ///
-/// A signer that names a trust domain vouches for workloads of that trust domain and nothing else: the leaf has one URI
-/// name, of that domain, and no name of another kind, for that could be matched where a SPIFFE ID is expected.
+/// A signer that names a trust domain vouches for workloads of that trust domain and nothing else:
+/// the leaf has one URI name, of that domain, and no name of another kind, for that could be
+/// matched where a SPIFFE ID is expected.
 pub(super) fn check(leaf: &Certificate, signers: &[&Certificate]) -> Result<Option<SpiffeId>, VerifyError> {
     let id = identity(leaf)?;
     if let Some(id) = &id {
@@ -61,7 +62,8 @@ fn check_constraints(leaf: &Certificate, signers: &[&Certificate]) -> Result<(),
     Ok(())
 }
 
-/// X509-SVID sections 4.1 and 4.3: a leaf has a path, may sign messages, and may not sign certificates or CRLs.
+/// X509-SVID sections 4.1 and 4.3: a leaf has a path, may sign messages, and may not sign
+/// certificates or CRLs.
 fn check_svid_leaf(leaf: &Certificate, id: &SpiffeId) -> Result<(), VerifyError> {
     let bad =
         |reason: &str| VerifyError::BadIdentity { certificate: leaf.to_string(), reason: reason.to_owned() };

@@ -1,7 +1,9 @@
-//! The path from a peer's own certificate up to one root: each link is looked for by name and then judged.
+//! The path from a peer's own certificate up to one root: each link is looked for by name and then
+//! judged.
 //!
-//! webpki judges the lowest link, between the peer's certificate and its issuer. The links between CAs are judged here by the
-//! rules of RFC 5280 section 6.1. Must not know what the names of the certificates mean.
+//! webpki judges the lowest link, between the peer's certificate and its issuer. The links between
+//! CAs are judged here by the rules of RFC 5280 section 6.1. Must not know what the names of the
+//! certificates mean.
 
 use super::names;
 use super::signature::is_signed_by;
@@ -13,7 +15,8 @@ use rustls_pki_types::{TrustAnchor, UnixTime};
 use std::time::{Duration, SystemTime};
 use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage};
 
-/// The most signatures that are checked for one peer: a chain has one or two, and only a hostile one leads astray.
+/// The most signatures that are checked for one peer: a chain has one or two, and only a hostile
+/// one leads astray.
 const MAX_SIGNATURES: u32 = 32;
 
 /// A search over all that a peer has sent.
@@ -35,7 +38,8 @@ impl<'a> Search<'a> {
         self.climb(&mut Vec::new(), root)
     }
 
-    /// Goes on from the last of these CAs, or from the leaf. Each of them has been judged, and signed the one before.
+    /// Goes on from the last of these CAs, or from the leaf. Each of them has been judged, and
+    /// signed the one before.
     fn climb(&mut self, path: &mut Vec<&'a Certificate>, root: &Root) -> Result<VerifiedPeer, VerifyError> {
         let head = *path.last().unwrap_or(&self.leaf);
         let mut refusal = None;

@@ -12,7 +12,8 @@ pub(super) fn is_signed_by(certificate: &Certificate, signer: &Certificate) -> b
 }
 
 fn verify(der: &[u8], spki: &[u8]) -> Option<()> {
-    // Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signature } (RFC 5280 section 4.1)
+    // Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signature } (RFC 5280 section
+    // 4.1)
     let body = element(der)?.1.data;
     let (after, _) = element(body)?;
     let signed = &body[..body.len() - after.len()];

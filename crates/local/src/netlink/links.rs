@@ -26,7 +26,8 @@ const NDTPA_IFINDEX: u16 = 1;
 const NDTPA_RETRANS_TIME: u16 = 5;
 const RTA_OIF: u16 = 4;
 const RTA_GATEWAY: u16 = 5;
-/// "The gateway is on this link, believe me": pods have /32 addresses (include/uapi/linux/rtnetlink.h).
+/// "The gateway is on this link, believe me": pods have /32 addresses
+/// (include/uapi/linux/rtnetlink.h).
 const RTNH_F_ONLINK: u32 = 4;
 const NEW: i32 = libc::NLM_F_CREATE | libc::NLM_F_EXCL;
 
@@ -39,8 +40,8 @@ pub(crate) struct Wire<'a> {
     pub(crate) bridge: u32,
     pub(crate) far_name: &'a str,
     pub(crate) far_namespace: BorrowedFd<'a>,
-    /// Derived from the address, so that a pod that is replaced under its old address keeps its neighbours' ARP
-    /// entries true.
+    /// Derived from the address, so that a pod that is replaced under its old address keeps its
+    /// neighbours' ARP entries true.
     pub(crate) far_hardware_address: [u8; 6],
 }
 
@@ -50,8 +51,9 @@ impl Conversation {
         self.request(libc::RTM_NEWLINK, 0, ifinfo(index, libc::IFF_UP))
     }
 
-    /// Makes a bridge that is up, and returns its index. Its hardware address is given, because else it would change
-    /// with every wire that comes or goes, and the neighbours would not notice for a while.
+    /// Makes a bridge that is up, and returns its index. Its hardware address is given, because
+    /// else it would change with every wire that comes or goes, and the neighbours would not notice
+    /// for a while.
     pub(crate) fn add_bridge(&mut self, name: &str, hardware_address: [u8; 6]) -> io::Result<u32> {
         let info = Attributes::default().bytes(IFLA_INFO_KIND, b"bridge");
         let bridge = ifinfo(0, libc::IFF_UP)
@@ -62,7 +64,8 @@ impl Conversation {
         self.index_of(name)
     }
 
-    /// Lays a wire whose near end is up. The far end cannot be switched on yet: the kernel makes it before the near one.
+    /// Lays a wire whose near end is up. The far end cannot be switched on yet: the kernel makes it
+    /// before the near one.
     pub(crate) fn add_wire(&mut self, wire: &Wire<'_>) -> io::Result<()> {
         let far_end = ifinfo(0, 0)
             .text(IFLA_IFNAME, wire.far_name)
@@ -78,8 +81,9 @@ impl Conversation {
         self.request(libc::RTM_NEWLINK, NEW, near_end)
     }
 
-    /// How long a neighbour on this interface may take to answer "who has this address?" before it is asked again (three
-    /// times, then it is unreachable). The sysctl of that name is not to be had in a user namespace.
+    /// How long a neighbour on this interface may take to answer "who has this address?" before it
+    /// is asked again (three times, then it is unreachable). The sysctl of that name is not to be
+    /// had in a user namespace.
     pub(crate) fn set_neighbour_patience(&mut self, index: u32, patience: Duration) -> io::Result<()> {
         let milliseconds = patience.as_millis() as u64;
         let parameters = Attributes::default()
@@ -115,7 +119,8 @@ impl Conversation {
         self.request(libc::RTM_NEWADDR, NEW, body)
     }
 
-    /// The default route: all that has no nearer route goes to `gateway` over the interface `index`.
+    /// The default route: all that has no nearer route goes to `gateway` over the interface
+    /// `index`.
     pub(crate) fn add_default_route(&mut self, index: u32, gateway: Ipv4Addr) -> io::Result<()> {
         // struct rtmsg: family, dst_len, src_len, tos, table, protocol, scope, type, flags (u32)
         let mut fixed = vec![libc::AF_INET as u8, 0, 0, 0];
@@ -130,7 +135,8 @@ impl Conversation {
     }
 }
 
-/// struct ifinfomsg: family, padding, type (u16), index (i32), flags (u32), which flags to change (u32).
+/// struct ifinfomsg: family, padding, type (u16), index (i32), flags (u32), which flags to change
+/// (u32).
 fn ifinfo(index: u32, flags: i32) -> Attributes {
     let mut fixed = vec![libc::AF_UNSPEC as u8, 0, 0, 0];
     fixed.extend(index.to_ne_bytes());

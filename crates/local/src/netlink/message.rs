@@ -1,5 +1,5 @@
-//! Netlink's bytes: a header, a fixed part, and nested attributes padded to four bytes (man 7 netlink).
-//! Knows no message type by name.
+//! Netlink's bytes: a header, a fixed part, and nested attributes padded to four bytes (man 7
+//! netlink). Knows no message type by name.
 
 use nix::libc::{NLM_F_ACK, NLM_F_REQUEST, NLMSG_ERROR};
 
@@ -67,8 +67,8 @@ impl Message {
         Self { kind, flags: (NLM_F_REQUEST | NLM_F_ACK | flags) as u16, body }
     }
 
-    /// Within a transaction one acknowledgement is enough, and many could overflow the socket. Refusals are always
-    /// told.
+    /// Within a transaction one acknowledgement is enough, and many could overflow the socket.
+    /// Refusals are always told.
     pub(crate) fn without_acknowledgement(mut self) -> Self {
         self.flags &= !(NLM_F_ACK as u16);
         self

@@ -1,9 +1,10 @@
-//! A synchronous conversation with the kernel over a netlink socket (man 7 netlink). Knows messages and their
-//! acknowledgements, not what they mean: [`links`] and `crate::nft` do.
+//! A synchronous conversation with the kernel over a netlink socket (man 7 netlink). Knows messages
+//! and their acknowledgements, not what they mean: [`links`] and `crate::nft` do.
 //!
-//! The kernel handles a netlink request inside `send` itself, so when `send` returns every answer is already queued
-//! and nothing here has to wait. That is also why this is not asynchronous: a whole pod is wired in under a
-//! millisecond, inside a thread that lives in the right network namespace.
+//! The kernel handles a netlink request inside `send` itself, so when `send` returns every answer
+//! is already queued and nothing here has to wait. That is also why this is not asynchronous: a
+//! whole pod is wired in under a millisecond, inside a thread that lives in the right network
+//! namespace.
 
 pub(crate) mod links;
 mod message;
@@ -28,14 +29,16 @@ pub(crate) enum Family {
     Netfilter,
 }
 
-/// A netlink socket. It belongs for ever to the network namespace in which [`Conversation::open`] was called.
+/// A netlink socket. It belongs for ever to the network namespace in which [`Conversation::open`]
+/// was called.
 #[derive(Debug)]
 pub(crate) struct Conversation {
     socket: OwnedFd,
     sequence: u32,
 }
 
-/// Large enough for several hundred rules in one transaction; the kernel caps it at `net.core.wmem_max`.
+/// Large enough for several hundred rules in one transaction; the kernel caps it at
+/// `net.core.wmem_max`.
 const SEND_BUFFER: usize = 4 << 20;
 
 impl Conversation {
@@ -52,7 +55,8 @@ impl Conversation {
 
     /// Sends the messages in one datagram and returns what came back, or the first refusal.
     ///
-    /// Answers other than acknowledgements (what a "get" asked for) are returned as raw payloads, in order.
+    /// Answers other than acknowledgements (what a "get" asked for) are returned as raw payloads,
+    /// in order.
     pub(crate) fn exchange(&mut self, messages: Vec<Message>) -> io::Result<Vec<Vec<u8>>> {
         let mut datagram = Vec::new();
         let mut last_acknowledged = self.sequence;

@@ -1,8 +1,9 @@
-//! nf_tables without the `nft` program: tables, chains and rules as netlink messages, applied as one transaction
-//! (include/uapi/linux/netfilter/nf_tables.h). Knows expressions, not what the rules are for: `crate::rules` does.
+//! nf_tables without the `nft` program: tables, chains and rules as netlink messages, applied as
+//! one transaction (include/uapi/linux/netfilter/nf_tables.h). Knows expressions, not what the
+//! rules are for: `crate::rules` does.
 //!
-//! Our own encoder, because the crates that offer this are either very large or lack redirect and masquerade; what
-//! pods need is these two files.
+//! Our own encoder, because the crates that offer this are either very large or lack redirect and
+//! masquerade; what pods need is these two files.
 
 mod rule;
 
@@ -14,7 +15,8 @@ use nix::libc;
 
 use crate::netlink::{Attributes, Conversation, Family, Message};
 
-/// Where a chain hangs in the path of a packet, what kind it is, and its place among the chains there (man 8 nft).
+/// Where a chain hangs in the path of a packet, what kind it is, and its place among the chains
+/// there (man 8 nft).
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Hook {
     /// nat: translate the destination of packets that arrive.
@@ -57,8 +59,8 @@ pub(crate) struct Table {
 impl Table {
     pub(crate) fn new(name: &'static str) -> Self {
         let named = |kind| table_message(kind, name);
-        // Deleting a table that is not there is an error, so it is made (or found) first, then deleted with all that
-        // is in it, then made anew: three steps of one transaction.
+        // Deleting a table that is not there is an error, so it is made (or found) first, then
+        // deleted with all that is in it, then made anew: three steps of one transaction.
         let messages =
             vec![named(libc::NFT_MSG_NEWTABLE), named(libc::NFT_MSG_DELTABLE), named(libc::NFT_MSG_NEWTABLE)];
         Self { name, messages }
@@ -98,7 +100,8 @@ impl Table {
 
     /// Applies the table in the network namespace of the calling thread.
     pub(crate) fn apply(self) -> io::Result<()> {
-        // The fixed part of a batch's two ends names the subsystem (include/uapi/linux/netfilter/nfnetlink.h).
+        // The fixed part of a batch's two ends names the subsystem
+        // (include/uapi/linux/netfilter/nfnetlink.h).
         let end = |kind: i32| {
             let body = generic_header(libc::AF_UNSPEC as u8, libc::NFNL_SUBSYS_NFTABLES as u16);
             Message::new(kind as u16, 0, body).without_acknowledgement()

@@ -1,5 +1,6 @@
-//! One nf_tables rule: conditions first, then what happens. Each method appends the expressions that the kernel's
-//! small register machine needs: load something into a register, compare it (include/uapi/linux/netfilter/nf_tables.h).
+//! One nf_tables rule: conditions first, then what happens. Each method appends the expressions
+//! that the kernel's small register machine needs: load something into a register, compare it
+//! (include/uapi/linux/netfilter/nf_tables.h).
 
 use std::net::Ipv4Addr;
 
@@ -29,7 +30,8 @@ const DESTINATION_PORT_OFFSET: u32 = 2;
 /// Bits of `ct state` (include/net/netfilter/nf_conntrack.h): established, related.
 const ESTABLISHED_OR_RELATED: u32 = 2 | 4;
 
-/// A rule under construction. A packet passes the conditions in call order; the last call says what happens to it.
+/// A rule under construction. A packet passes the conditions in call order; the last call says what
+/// happens to it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rule(Attributes);
 
@@ -89,7 +91,8 @@ impl Rule {
         self.load_header(TRANSPORT_HEADER, DESTINATION_PORT_OFFSET, 2).compare(EQUAL, &port.to_be_bytes())
     }
 
-    /// The packet belongs to a connection that was let through before, or is an error message about one.
+    /// The packet belongs to a connection that was let through before, or is an error message about
+    /// one.
     pub(crate) fn answers_known_connection(self) -> Self {
         const NFTA_CT_DREG: u16 = 1;
         const NFTA_CT_KEY: u16 = 2;
@@ -124,7 +127,8 @@ impl Rule {
         self.verdict(libc::NF_DROP)
     }
 
-    /// The destination becomes this machine (127.0.0.1, or the address of the input interface) and this port.
+    /// The destination becomes this machine (127.0.0.1, or the address of the input interface) and
+    /// this port.
     pub(crate) fn redirect_to(self, port: u16) -> Self {
         const NFTA_REDIR_REG_PROTO_MIN: u16 = 1;
         self.load_constant(REGISTER_1, &port.to_be_bytes())
@@ -158,7 +162,8 @@ impl Rule {
         self.push("reject", Attributes::default().network(1, TCP_RESET).bytes(2, &[0]))
     }
 
-    /// Answers with ICMP "administratively prohibited" (RFC 1812 section 5.2.7.1): the caller sees "no route to host".
+    /// Answers with ICMP "administratively prohibited" (RFC 1812 section 5.2.7.1): the caller sees
+    /// "no route to host".
     pub(crate) fn prohibit(self) -> Self {
         const ICMP_UNREACHABLE: u32 = 0;
         const COMMUNICATION_PROHIBITED: u8 = 13;
@@ -168,7 +173,8 @@ impl Rule {
         )
     }
 
-    /// Answers with ICMP "port unreachable": the caller of a datagram socket sees "connection refused".
+    /// Answers with ICMP "port unreachable": the caller of a datagram socket sees "connection
+    /// refused".
     pub(crate) fn port_unreachable(self) -> Self {
         const ICMP_UNREACHABLE: u32 = 0;
         const PORT_UNREACHABLE: u8 = 3;

@@ -1,10 +1,10 @@
-//! The pod's view of the file system: the machine's own, except for name resolution, some extra places, and what is
-//! hidden. Works on the calling thread's mount namespace, which must be fresh.
+//! The pod's view of the file system: the machine's own, except for name resolution, some extra
+//! places, and what is hidden. Works on the calling thread's mount namespace, which must be fresh.
 //!
-//! Nothing is ever written to the machine's file system, and the user may not be allowed to. To have a file in `/etc`
-//! that is not the machine's, a directory in memory is mounted over `/etc` in which every entry of the old one shows
-//! again, except those that the pod replaces. That does not care whether `/etc/resolv.conf` is a file, a link into
-//! `/run`, a dangling link, or absent.
+//! Nothing is ever written to the machine's file system, and the user may not be allowed to. To
+//! have a file in `/etc` that is not the machine's, a directory in memory is mounted over `/etc` in
+//! which every entry of the old one shows again, except those that the pod replaces. That does not
+//! care whether `/etc/resolv.conf` is a file, a link into `/run`, a dangling link, or absent.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -19,7 +19,8 @@ use rustix::fs::{Mode, OFlags, StatVfsMountFlags, statvfs};
 use super::plan::{PodDir, PodPlan, Resolver};
 use crate::error::{Error, failed};
 
-/// Sockets through which the C library would ask a daemon of the machine for names: nscd, systemd-resolved.
+/// Sockets through which the C library would ask a daemon of the machine for names: nscd,
+/// systemd-resolved.
 const HOST_RESOLVERS: [&str; 3] = ["/run/nscd", "/var/run/nscd", "/run/systemd/resolve"];
 
 /// Makes the view.
@@ -59,7 +60,8 @@ fn own_files(plan: &PodPlan) -> [(&'static str, String); 4] {
 
 fn resolv_conf(resolver: Option<&Resolver>) -> String {
     let Some(resolver) = resolver else {
-        // An empty file would mean "a name server on this host" (man 5 resolv.conf), which is as good: nobody listens.
+        // An empty file would mean "a name server on this host" (man 5 resolv.conf), which is as
+        // good: nobody listens.
         return String::new();
     };
     let mut text = format!("nameserver {}\n", resolver.nameserver);
@@ -80,7 +82,8 @@ fn hosts(plan: &PodPlan) -> String {
     text
 }
 
-/// The machine's file with one line of our own: host names come from `/etc/hosts` and DNS, from nothing else.
+/// The machine's file with one line of our own: host names come from `/etc/hosts` and DNS, from
+/// nothing else.
 fn nsswitch_conf(machines: &str) -> String {
     let others = machines.lines().filter(|line| !line.trim_start().starts_with("hosts:"));
     let kept: String = others.map(|line| format!("{line}\n")).collect();
@@ -105,12 +108,14 @@ fn open_shown(dir: &PodDir) -> Result<Source, Error> {
 /// The mount namespace under work.
 #[derive(Default)]
 struct View {
-    /// Device numbers of the directories in memory that we mounted, in which we may therefore create things.
+    /// Device numbers of the directories in memory that we mounted, in which we may therefore
+    /// create things.
     ours: BTreeSet<u64>,
 }
 
 impl View {
-    /// Puts a directory in memory over `dir` that shows what `dir` had, without the entries in `left_out`.
+    /// Puts a directory in memory over `dir` that shows what `dir` had, without the entries in
+    /// `left_out`.
     fn rebuild(&mut self, dir: &Path, left_out: &[&str]) -> Result<(), Error> {
         let doing = || format!("rebuild {}", dir.display());
         // The old directory stays reachable through this descriptor.
@@ -149,8 +154,9 @@ impl View {
         }
     }
 
-    /// Makes sure that there is something at `at` to mount over, and returns its place with all links resolved. What
-    /// the machine lacks is never made on the machine: its nearest directory is rebuilt in memory.
+    /// Makes sure that there is something at `at` to mount over, and returns its place with all
+    /// links resolved. What the machine lacks is never made on the machine: its nearest directory
+    /// is rebuilt in memory.
     fn make_room(&mut self, at: &Path, file: bool) -> Result<PathBuf, Error> {
         let doing = || format!("make room for {}", at.display());
         if let Ok(found) = fs::canonicalize(at) {
@@ -207,8 +213,9 @@ fn show_again(entry: &fs::DirEntry, at: &Path) -> io::Result<()> {
     }
 }
 
-/// What is mounted there stays as it is, but for writing. The flags that it has must be said again: they came from a
-/// mount namespace with more privileges, and the kernel refuses to clear them (man 7 mount_namespaces).
+/// What is mounted there stays as it is, but for writing. The flags that it has must be said again:
+/// they came from a mount namespace with more privileges, and the kernel refuses to clear them (man
+/// 7 mount_namespaces).
 fn forbid_writing(at: &Path) -> io::Result<()> {
     let at = fs::canonicalize(at)?;
     let has = statvfs(&at)?.f_flag;

@@ -1,5 +1,5 @@
-//! A pod's pid 1. It keeps the pod's pid namespace, shows it in `/proc`, and collects orphans; when it goes, the kernel
-//! ends every process of the pod. It must not know which programs run there.
+//! A pod's pid 1. It keeps the pod's pid namespace, shows it in `/proc`, and collects orphans; when
+//! it goes, the kernel ends every process of the pod. It must not know which programs run there.
 
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
@@ -20,8 +20,8 @@ use crate::subcommand::Subcommand;
 pub(super) struct Init(Option<Child>);
 
 impl Init {
-    /// Starts it from the thread that builds the pod, whose other namespaces are the pod's already. When this returns,
-    /// the pod's `/proc` is its own; the thread does not find itself there.
+    /// Starts it from the thread that builds the pod, whose other namespaces are the pod's already.
+    /// When this returns, the pod's `/proc` is its own; the thread does not find itself there.
     pub(super) fn start() -> Result<(Self, OwnedFd), Error> {
         const STEP: &str = "start pid 1 of the pod";
         let dir = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -44,8 +44,9 @@ impl Drop for Init {
         let Some(mut process) = self.0.take() else { return };
         // This fails only if it is gone, and then everybody else is.
         let _ = process.kill();
-        // Not here: it is not over before every process of the pod was collected, by keepers on this very thread perhaps.
-        // Should there be no thread to be had, the number of the dead stays taken for as long as we live.
+        // Not here: it is not over before every process of the pod was collected, by keepers on
+        // this very thread perhaps. Should there be no thread to be had, the number of the dead
+        // stays taken for as long as we live.
         let _ = std::thread::Builder::new().spawn(move || process.wait());
     }
 }
@@ -53,7 +54,8 @@ impl Drop for Init {
 /// `local-pod-init`: says one byte on standard output when the pod's `/proc` is there.
 pub(crate) fn run() -> Result<i32, Error> {
     namespace::mount_proc().map_err(failed("mount the pod's /proc"))?;
-    // Applications find this process as number 1, with the place where it stands and all that it may do.
+    // Applications find this process as number 1, with the place where it stands and all that it
+    // may do.
     std::env::set_current_dir("/").map_err(failed("leave the supervisor's directory"))?;
     set_dumpable(false).map_err(failed("keep debuggers out"))?;
     Privileges::App.assume()?;

@@ -1,6 +1,7 @@
-//! Pods: a network namespace with wires and rules, a mount namespace with the pod's own name resolution, a pid namespace
-//! with a `/proc` of its own, a host name, System V and POSIX message queues of its own.
-//! Knows nothing of the programs that will run there; `crate::process` starts them.
+//! Pods: a network namespace with wires and rules, a mount namespace with the pod's own name
+//! resolution, a pid namespace with a `/proc` of its own, a host name, System V and POSIX message
+//! queues of its own. Knows nothing of the programs that will run there; `crate::process` starts
+//! them.
 
 mod files;
 pub(crate) mod init;
@@ -25,7 +26,8 @@ use crate::network::{Network, NetworkKind};
 use crate::rules;
 use init::Init;
 
-/// A pod that exists. Clones are handles on the same one; it goes when the last handle and the last process are gone.
+/// A pod that exists. Clones are handles on the same one; it goes when the last handle and the last
+/// process are gone.
 #[derive(Debug, Clone)]
 pub struct Pod(Arc<Inner>);
 
@@ -42,8 +44,8 @@ struct Inner {
     wires: Vec<Wire>,
 }
 
-/// A wire to a network, cut when the pod goes. The kernel would cut it as well, but later: too late for a successor
-/// with the same address.
+/// A wire to a network, cut when the pod goes. The kernel would cut it as well, but later: too late
+/// for a successor with the same address.
 #[derive(Debug)]
 struct Wire {
     network: Network,
@@ -62,10 +64,12 @@ impl Drop for Wire {
     }
 }
 
-/// Where a running pod can be entered. Plain data, so that a supervisor can tell it to another process.
+/// Where a running pod can be entered. Plain data, so that a supervisor can tell it to another
+/// process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PodEntry {
-    /// The numbers of the supervisor's descriptors on the pod's network, mount, host-name, IPC and pid namespaces.
+    /// The numbers of the supervisor's descriptors on the pod's network, mount, host-name, IPC and
+    /// pid namespaces.
     network: i32,
     mounts: i32,
     names: i32,
@@ -99,11 +103,12 @@ impl PodEntry {
 }
 
 impl Pod {
-    /// Makes the pod and wires it to the networks that its plan names. Synchronous, a few milliseconds; pods can be
-    /// made on several threads at once.
+    /// Makes the pod and wires it to the networks that its plan names. Synchronous, a few
+    /// milliseconds; pods can be made on several threads at once.
     ///
     /// # Errors
-    /// Names the step the kernel refused, or what is wrong with the plan. Nothing is left behind then.
+    /// Names the step the kernel refused, or what is wrong with the plan. Nothing is left behind
+    /// then.
     pub fn create(plan: &PodPlan, networks: &[Network]) -> Result<Self, Error> {
         namespace::on_own_thread(|| Self::build(plan.clone(), networks))
             .map_err(|error| error.within(format!("pod {}", plan.name)))
@@ -132,7 +137,8 @@ impl Pod {
 
         set_network_knob("ipv4/ip_forward", "0").map_err(failed("switch off forwarding"))?;
         namespace::set_common_knobs().map_err(failed("set network sysctls"))?;
-        // Applications have no capabilities, and yet a web server may listen on port 80 of its own pod.
+        // Applications have no capabilities, and yet a web server may listen on port 80 of its own
+        // pod.
         set_network_knob("ipv4/ip_unprivileged_port_start", "0").map_err(failed("open the low ports"))?;
 
         let mut links = Conversation::open(Family::Route).map_err(failed("open a netlink socket"))?;
@@ -203,7 +209,8 @@ fn configure(
 ) -> Result<(), Error> {
     let plan = network.plan();
     let index = links.index_of(interface).map_err(failed(format!("find interface {interface}")))?;
-    // A routed pod knows no neighbours: all its packets take the router, which can then translate both directions.
+    // A routed pod knows no neighbours: all its packets take the router, which can then translate
+    // both directions.
     let prefix = match plan.kind {
         NetworkKind::Routed => 32,
         NetworkKind::Switched => plan.prefix,

@@ -22,8 +22,8 @@ pub struct PodPlan {
     pub hosts: Vec<(IpAddr, Vec<String>)>,
     /// Directories or files at fixed places in the pod.
     pub dirs: Vec<PodDir>,
-    /// Directories that programs in the pod see empty, except for `dirs` below them: the run directory with other
-    /// pods' files, say. What does not exist needs no hiding.
+    /// Directories that programs in the pod see empty, except for `dirs` below them: the run
+    /// directory with other pods' files, say. What does not exist needs no hiding.
     pub hidden: Vec<PathBuf>,
     /// Whether, and how, the pod's connections are caught for its proxy.
     pub capture: Option<Capture>,
@@ -47,7 +47,8 @@ pub struct Resolver {
     pub ndots: u8,
 }
 
-/// A place in the pod's file system that is not the machine's. The place need not exist on the machine.
+/// A place in the pod's file system that is not the machine's. The place need not exist on the
+/// machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PodDir {
     /// Absolute.

@@ -1,5 +1,6 @@
-//! Sockets in a pod, for a supervisor that itself lives elsewhere: a socket belongs for ever to the network namespace
-//! in which it was made, whoever uses it. The proxy's admin port, or the server that answers for a test, is reached so.
+//! Sockets in a pod, for a supervisor that itself lives elsewhere: a socket belongs for ever to the
+//! network namespace in which it was made, whoever uses it. The proxy's admin port, or the server
+//! that answers for a test, is reached so.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -9,8 +10,8 @@ use super::Pod;
 use crate::namespace::inside_network;
 
 impl Pod {
-    /// Opens a TCP connection from inside the pod. Blocking; the pod's capture rules apply to it as to any program
-    /// there.
+    /// Opens a TCP connection from inside the pod. Blocking; the pod's capture rules apply to it as
+    /// to any program there.
     pub fn connect(&self, address: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
         self.inside(|| TcpStream::connect_timeout(&address, timeout))
     }
@@ -25,7 +26,8 @@ impl Pod {
         self.inside(|| UdpSocket::bind(address))
     }
 
-    /// Runs `work` on a thread that lives in the pod's network (not in its file system), and waits for it.
+    /// Runs `work` on a thread that lives in the pod's network (not in its file system), and waits
+    /// for it.
     pub fn inside<T: Send>(&self, work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
         inside_network(self.network_namespace(), work)
     }

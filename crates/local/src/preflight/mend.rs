@@ -1,4 +1,5 @@
-//! From a failed attempt to advice: which setting of the machine is the likely cause, and how to change it.
+//! From a failed attempt to advice: which setting of the machine is the likely cause, and how to
+//! change it.
 
 use std::fs;
 

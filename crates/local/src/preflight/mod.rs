@@ -1,5 +1,5 @@
-//! What this machine lacks, found by trying: a probe process makes a small sandbox with a wire and a rule in it. Settings
-//! are read only to explain a refusal, never to predict one.
+//! What this machine lacks, found by trying: a probe process makes a small sandbox with a wire and
+//! a rule in it. Settings are read only to explain a refusal, never to predict one.
 
 mod mend;
 pub(crate) mod probe;
@@ -21,7 +21,8 @@ pub struct Missing {
     pub mend: String,
 }
 
-/// An attempt of the probe. Each needs the ones before it, down to `Mounts`; the last two are independent.
+/// An attempt of the probe. Each needs the ones before it, down to `Mounts`; the last two are
+/// independent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Attempt {
     Start,
@@ -40,8 +41,9 @@ struct Failure {
     error: String,
 }
 
-/// Tries all that this crate needs of the machine; an empty answer means that it will work. Takes some milliseconds and
-/// leaves nothing behind. The binary must call [`crate::entry::run`] first in its `main`.
+/// Tries all that this crate needs of the machine; an empty answer means that it will work. Takes
+/// some milliseconds and leaves nothing behind. The binary must call [`crate::entry::run`] first in
+/// its `main`.
 pub fn check_machine() -> Vec<Missing> {
     let output = Subcommand::Probe.command().stdin(Stdio::null()).stderr(Stdio::piped()).output();
     let (failures, stderr, success) = match output {

@@ -1,4 +1,5 @@
-//! The probe: does in small what a sandbox does, and writes down what was refused. Runs in a process of its own.
+//! The probe: does in small what a sandbox does, and writes down what was refused. Runs in a
+//! process of its own.
 
 use std::io::Write;
 use std::net::Ipv4Addr;

@@ -1,4 +1,5 @@
-//! The task that keeps one program: starts it, waits for its end, starts it again, and carries out orders.
+//! The task that keeps one program: starts it, waits for its end, starts it again, and carries out
+//! orders.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -119,7 +120,8 @@ impl Keeper {
                 },
             }
         };
-        // The program's session began with it and its process group bears its pid: whoever it left behind goes too.
+        // The program's session began with it and its process group bears its pid: whoever it left
+        // behind goes too.
         let _ = killpg(process, Signal::SIGKILL);
         let exit = exit.map_or(Exit::Code(125), exit_of);
         if told { End::AsTold(exit) } else { End::ByItself(exit) }

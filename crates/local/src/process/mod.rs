@@ -1,4 +1,5 @@
-//! Programs that run in pods: started, watched, restarted, ended. Knows pods only as a place to start a program in.
+//! Programs that run in pods: started, watched, restarted, ended. Knows pods only as a place to
+//! start a program in.
 
 mod keeper;
 
@@ -23,8 +24,8 @@ use crate::privileges::Privileges;
 pub struct ProcessPlan {
     /// Used in errors and logs.
     pub name: String,
-    /// The program and its arguments. A name without a slash is looked up in the plan's `PATH`, inside the pod;
-    /// `/proc/self/exe` is the running binary itself.
+    /// The program and its arguments. A name without a slash is looked up in the plan's `PATH`,
+    /// inside the pod; `/proc/self/exe` is the running binary itself.
     pub argv: Vec<String>,
     /// The whole environment.
     pub env: Vec<(String, String)>,
@@ -49,8 +50,8 @@ pub enum Output {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Restart {
     Never,
-    /// It is started again, after 0.1 s at first, then twice as long each time, up to 10 s; a run that lasted 10 s
-    /// starts the series anew.
+    /// It is started again, after 0.1 s at first, then twice as long each time, up to 10 s; a run
+    /// that lasted 10 s starts the series anew.
     Always,
 }
 
@@ -74,7 +75,8 @@ pub enum Status {
     Failed,
 }
 
-/// A program under supervision. Dropping it kills the program at once, with all processes of its session's group.
+/// A program under supervision. Dropping it kills the program at once, with all processes of its
+/// session's group.
 #[derive(Debug)]
 pub struct Process {
     name: String,
@@ -83,7 +85,8 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts the program. Must be called within a tokio runtime, whose task keeps the program from then on.
+    /// Starts the program. Must be called within a tokio runtime, whose task keeps the program from
+    /// then on.
     ///
     /// # Errors
     /// When no process could be started. That the program was not found shows as its exit code 127.
@@ -114,7 +117,8 @@ impl Process {
         let _ = self.orders.send(keeper::Order::Signal(signal));
     }
 
-    /// Asks the program to end (SIGTERM), kills it after `grace`, and returns when it is gone. It is not started again.
+    /// Asks the program to end (SIGTERM), kills it after `grace`, and returns when it is gone. It
+    /// is not started again.
     pub async fn stop(&self, grace: Duration) -> Option<Exit> {
         let _ = self.orders.send(keeper::Order::Stop { grace });
         self.ended().await
@@ -132,8 +136,8 @@ impl Process {
 }
 
 impl Pod {
-    /// Starts the plan's program in this pod for a caller that waits for it itself, and that may set the three standard
-    /// streams otherwise than the plan says. Restart policy does not apply.
+    /// Starts the plan's program in this pod for a caller that waits for it itself, and that may
+    /// set the three standard streams otherwise than the plan says. Restart policy does not apply.
     ///
     /// # Errors
     /// When no process could be started. That the program was not found shows as its exit code 127.
@@ -143,7 +147,8 @@ impl Pod {
         bearing_into(self.pid_namespace(), || command.spawn()).map_err(failed("start a process"))
     }
 
-    /// A command that runs the plan's program in this pod, for a thread whose children are born into its pid namespace.
+    /// A command that runs the plan's program in this pod, for a thread whose children are born
+    /// into its pid namespace.
     fn command(&self, plan: &ProcessPlan) -> Result<Command, Error> {
         if plan.argv.is_empty() {
             return Err(Error::refused("check the plan", "no program is named"));

@@ -1,6 +1,6 @@
-//! Transparent capture: a pod's TCP connections, both ways, arrive at its proxy (Istio's `istio-iptables`: the chains
-//! ISTIO_OUTPUT and ISTIO_INBOUND). A proxy that is dead leaves nobody listening, so captured connections are refused
-//! and nothing leaves the pod.
+//! Transparent capture: a pod's TCP connections, both ways, arrive at its proxy (Istio's
+//! `istio-iptables`: the chains ISTIO_OUTPUT and ISTIO_INBOUND). A proxy that is dead leaves nobody
+//! listening, so captured connections are refused and nothing leaves the pod.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -11,23 +11,27 @@ use crate::nft::{Hook, Rule, Table};
 /// Which ports capture a pod's traffic and which traffic is the proxy's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capture {
-    /// Connections that the pod's programs open arrive at this port; `SO_ORIGINAL_DST` tells where they meant to go.
+    /// Connections that the pod's programs open arrive at this port; `SO_ORIGINAL_DST` tells where
+    /// they meant to go.
     pub outbound_port: u16,
     /// Connections that come to the pod arrive at this port.
     pub inbound_port: u16,
-    /// Servers that the pod's programs reach directly: its resolver, whose UDP is not captured either.
+    /// Servers that the pod's programs reach directly: its resolver, whose UDP is not captured
+    /// either.
     pub outbound_excluded: Vec<SocketAddrV4>,
     /// Inbound ports that are served as they are (health, metrics).
     pub inbound_excluded: Vec<u16>,
-    /// The `SO_MARK` of the proxy's own sockets, which are not captured. Setting it takes CAP_NET_ADMIN, so
-    /// applications cannot pose as the proxy.
+    /// The `SO_MARK` of the proxy's own sockets, which are not captured. Setting it takes
+    /// CAP_NET_ADMIN, so applications cannot pose as the proxy.
     pub proxy_mark: u32,
-    /// The source address of connections from the proxy to its application, which are not captured either.
+    /// The source address of connections from the proxy to its application, which are not captured
+    /// either.
     pub proxy_source: Ipv4Addr,
 }
 
 impl Default for Capture {
-    /// Istio's numbers: 15001 and 15006; 15020, 15021 and 15090 are excluded; 127.0.0.6 is "InboundPassthroughBindIpv4".
+    /// Istio's numbers: 15001 and 15006; 15020, 15021 and 15090 are excluded; 127.0.0.6 is
+    /// "InboundPassthroughBindIpv4".
     fn default() -> Self {
         Self {
             outbound_port: 15001,
@@ -60,7 +64,8 @@ impl Capture {
         let mut rules = vec![
             // From the inbound side of the proxy to its application.
             loopback().source_is(self.proxy_source).accept(),
-            // The proxy calls its own pod by address: through the inbound side, so that its policy applies.
+            // The proxy calls its own pod by address: through the inbound side, so that its policy
+            // applies.
             loopback()
                 .destination_is_not(Ipv4Addr::LOCALHOST)
                 .mark_is(self.proxy_mark)

@@ -1,4 +1,5 @@
-//! Who may open connections to a pod through one of its interfaces. Connections that the pod opens are not affected.
+//! Who may open connections to a pod through one of its interfaces. Connections that the pod opens
+//! are not affected.
 
 use nix::libc::IPPROTO_TCP;
 use serde::{Deserialize, Serialize};
@@ -11,8 +12,8 @@ pub enum Guard {
     /// Everything: the pod's own cluster network.
     #[default]
     Open,
-    /// Nothing but answers to what the pod began: an egress gateway on the internet. The rest is dropped in silence,
-    /// as by an address where nobody lives.
+    /// Nothing but answers to what the pod began: an egress gateway on the internet. The rest is
+    /// dropped in silence, as by an address where nobody lives.
     AnswersOnly,
     /// Answers, and new TCP connections to these ports: an ingress gateway on the internet.
     TcpPorts(Vec<u16>),

@@ -1,5 +1,5 @@
-//! The packet rules of pods and networks, each as one table that is replaced whole. Knows ports, addresses and marks;
-//! must not know why a mesh wants them.
+//! The packet rules of pods and networks, each as one table that is replaced whole. Knows ports,
+//! addresses and marks; must not know why a mesh wants them.
 
 mod capture;
 mod forwarding;

@@ -1,6 +1,6 @@
-//! Service addresses: what kube-proxy does on a Kubernetes node. A connection to a cluster IP goes to one of the
-//! backends, chosen at random when the connection is made; with no backend it is refused (Kubernetes, "Virtual IPs and
-//! Service Proxies").
+//! Service addresses: what kube-proxy does on a Kubernetes node. A connection to a cluster IP goes
+//! to one of the backends, chosen at random when the connection is made; with no backend it is
+//! refused (Kubernetes, "Virtual IPs and Service Proxies").
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -48,7 +48,8 @@ pub(crate) fn services_table(services: &[ServicePort]) -> Table {
                 .protocol_is(service.protocol.number())
                 .destination_port_is(service.port)
         };
-        // 1/n of the connections to the first, 1/(n-1) of the rest to the second, and so on: equal shares.
+        // 1/n of the connections to the first, 1/(n-1) of the rest to the second, and so on: equal
+        // shares.
         for (index, backend) in service.backends.iter().enumerate() {
             let remaining = (service.backends.len() - index) as u32;
             let chosen = if remaining == 1 { matching() } else { matching().one_in(remaining) };
@@ -62,8 +63,9 @@ pub(crate) fn services_table(services: &[ServicePort]) -> Table {
             table.rule("refuse", refusal);
         }
     }
-    // A pod that reaches itself through its service must see the router as the caller: it would take a packet from its
-    // own address for a forgery. Everybody else keeps the caller's true address.
+    // A pod that reaches itself through its service must see the router as the caller: it would
+    // take a packet from its own address for a forgery. Everybody else keeps the caller's true
+    // address.
     for address in distinct_backends(services) {
         table.rule("hairpin", Rule::new().source_is(address).destination_is(address).masquerade());
     }

@@ -16,8 +16,8 @@ use crate::netlink::links::LOOPBACK;
 use crate::netlink::{Conversation, Family};
 use crate::shepherd::{self, Lifeline};
 
-/// Arguments: the run directory, the scratch directory or nothing, the grace in milliseconds, the supervisor's arguments. Standard
-/// input: the lifeline.
+/// Arguments: the run directory, the scratch directory or nothing, the grace in milliseconds, the
+/// supervisor's arguments. Standard input: the lifeline.
 pub(crate) fn run(arguments: &[OsString]) -> Result<i32, Error> {
     let [run_dir, scratch, grace, supervisor @ ..] = arguments else {
         return Err(Error::refused("start pid 1", "expected RUN_DIR SCRATCH GRACE_MS ARGUMENTS..."));
@@ -29,7 +29,8 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<i32, Error> {
 
     let _lock = run_dir::hold(run_dir)?;
     let outcome = serve(supervisor, grace);
-    // Whatever happened, nothing may stay. Processes first: they could write into the run directory.
+    // Whatever happened, nothing may stay. Processes first: they could write into the run
+    // directory.
     shepherd::end_everything().map_err(failed("end the processes of the sandbox"))?;
     std::fs::remove_dir_all(run_dir).map_err(failed(format!("remove {}", run_dir.display())))?;
     if !scratch.is_empty() {

@@ -1,5 +1,6 @@
-//! A sandbox: fresh user, mount, network, pid, host-name and IPC namespaces with a supervisor in them, that needs no
-//! root and outlives nobody. Knows nothing of networks and pods, which the supervisor builds.
+//! A sandbox: fresh user, mount, network, pid, host-name and IPC namespaces with a supervisor in
+//! them, that needs no root and outlives nobody. Knows nothing of networks and pods, which the
+//! supervisor builds.
 //!
 //! ```text
 //! outer process ── holds the lifeline's writing end, and the run directory's lock
@@ -8,8 +9,9 @@
 //!             └─ supervisor ── the binary with the caller's own arguments
 //! ```
 //!
-//! When the outer process ends, however it ends, the kernel closes the lifeline; pid 1 then asks the supervisor to end,
-//! kills what is left, removes the run directory and exits, which ends the pid namespace.
+//! When the outer process ends, however it ends, the kernel closes the lifeline; pid 1 then asks
+//! the supervisor to end, kills what is left, removes the run directory and exits, which ends the
+//! pid namespace.
 
 pub(crate) mod init;
 mod run_dir;
@@ -27,13 +29,14 @@ use run_dir::RunDir;
 /// What to run in a sandbox.
 #[derive(Debug, Clone)]
 pub struct SandboxPlan {
-    /// Made by [`Sandbox::launch`] with mode 0700 and removed when the sandbox ends. Must not exist, unless it was left
-    /// behind by a sandbox that nobody could clean up (power failure): then it is removed first.
+    /// Made by [`Sandbox::launch`] with mode 0700 and removed when the sandbox ends. Must not
+    /// exist, unless it was left behind by a sandbox that nobody could clean up (power failure):
+    /// then it is removed first.
     pub run_dir: PathBuf,
     /// A directory of the caller's own that goes when the sandbox ends, however it ends.
     pub scratch: Option<PathBuf>,
-    /// Arguments (without the program's name) for the supervisor, which is the running binary itself. Its standard
-    /// input is empty; standard output and error are the caller's.
+    /// Arguments (without the program's name) for the supervisor, which is the running binary
+    /// itself. Its standard input is empty; standard output and error are the caller's.
     pub supervisor: Vec<OsString>,
     /// How long the supervisor may take to end after it was asked to.
     pub grace: Duration,
@@ -47,8 +50,8 @@ pub struct Sandbox {
     scratch: Option<PathBuf>,
 }
 
-/// As long as this is held (and the process that holds it lives), the sandbox runs. Dropping it asks the supervisor to
-/// end (SIGTERM), and ends everything after the plan's grace.
+/// As long as this is held (and the process that holds it lives), the sandbox runs. Dropping it
+/// asks the supervisor to end (SIGTERM), and ends everything after the plan's grace.
 #[derive(Debug)]
 pub struct Lifeline {
     /// Never written to: its closing is the message.
@@ -56,8 +59,8 @@ pub struct Lifeline {
 }
 
 impl Sandbox {
-    /// Starts the sandbox. Returns as soon as its first process runs; what fails later is told on standard error and by
-    /// the exit code of [`Sandbox::wait`].
+    /// Starts the sandbox. Returns as soon as its first process runs; what fails later is told on
+    /// standard error and by the exit code of [`Sandbox::wait`].
     ///
     /// # Errors
     /// When the run directory belongs to a sandbox that lives, or cannot be made.
@@ -76,8 +79,8 @@ impl Sandbox {
         Ok((Self { child, run_dir, scratch: plan.scratch.clone() }, Lifeline { _pipe: lifeline }))
     }
 
-    /// Waits until everything in the sandbox has ended and its run directory is gone. Returns the supervisor's exit
-    /// code; 128 + N if signal N killed it.
+    /// Waits until everything in the sandbox has ended and its run directory is gone. Returns the
+    /// supervisor's exit code; 128 + N if signal N killed it.
     pub fn wait(mut self) -> Result<i32, Error> {
         use std::os::unix::process::ExitStatusExt;
         // `Child::wait` would close standard input first, but the lifeline was taken out.

@@ -1,5 +1,6 @@
-//! The run directory: who has it, has it alone. It holds a lock file that the outer process and pid 1 both keep locked
-//! (shared), so a directory whose lock is free was left behind by the dead and may be removed.
+//! The run directory: who has it, has it alone. It holds a lock file that the outer process and pid
+//! 1 both keep locked (shared), so a directory whose lock is free was left behind by the dead and
+//! may be removed.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;

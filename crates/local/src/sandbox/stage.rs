@@ -1,4 +1,5 @@
-//! The first process of a sandbox: makes the namespaces, then waits outside of the pid namespace for its pid 1.
+//! The first process of a sandbox: makes the namespaces, then waits outside of the pid namespace
+//! for its pid 1.
 
 use std::ffi::OsString;
 use std::fs;
@@ -12,7 +13,8 @@ use crate::subcommand::Subcommand;
 
 /// Standard input is the lifeline and is passed on untouched; the arguments are pid 1's.
 pub(crate) fn run(arguments: &[OsString]) -> Result<i32, Error> {
-    // Out of the terminal's reach: Ctrl-C is for the outer process, which cuts the lifeline when it means it.
+    // Out of the terminal's reach: Ctrl-C is for the outer process, which cuts the lifeline when it
+    // means it.
     setsid().map_err(failed("begin a session"))?;
     become_root_inside()?;
     unshare_the_rest()?;
@@ -21,8 +23,8 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<i32, Error> {
     shepherd::watch_over(init.id(), None, false).map_err(failed("wait for the sandbox"))
 }
 
-/// Makes a user namespace in which the caller is user 0 and nobody else exists. No privilege is needed for that
-/// (man 7 user_namespaces, "Defining user and group ID mappings").
+/// Makes a user namespace in which the caller is user 0 and nobody else exists. No privilege is
+/// needed for that (man 7 user_namespaces, "Defining user and group ID mappings").
 pub(crate) fn become_root_inside() -> Result<(), Error> {
     let (user, group) = (geteuid(), getegid());
     unshare(CloneFlags::CLONE_NEWUSER).map_err(failed("make a user namespace"))?;

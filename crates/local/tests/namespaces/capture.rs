@@ -154,7 +154,8 @@ fn a_proxy_may_manage_its_own_network_and_nothing_more() {
     assert_eq!(told("set-mark"), "set-mark: done");
     assert_eq!(told("mount"), "mount: PermissionDenied");
     assert_eq!(told("enter-supervisor"), "enter-supervisor: NotFound");
-    // The very requests that an application was refused: so it was the privilege that lacked, not the request's form.
+    // The very requests that an application was refused: so it was the privilege that lacked, not
+    // the request's form.
     assert_eq!(told("change-rules"), "change-rules: done");
     assert_eq!(told("switch-off-interface"), "switch-off-interface: done");
 }

@@ -35,7 +35,8 @@ fn resolving(network: &Network) -> PodPlan {
     }
 }
 
-/// A name server at 10.10.0.10 that knows `server.ns2.svc.cluster.global` and one name of a search domain.
+/// A name server at 10.10.0.10 that knows `server.ns2.svc.cluster.global` and one name of a search
+/// domain.
 fn name_server(network: &Network) -> Pod {
     let pod = simple_pod(network, 10);
     let socket = pod.datagrams(any(53)).unwrap();
@@ -49,7 +50,8 @@ fn name_server(network: &Network) -> Pod {
     pod
 }
 
-/// A DNS answer by hand (RFC 1035 section 4): 10.10.0.77 for an A question about a known name, else NXDOMAIN.
+/// A DNS answer by hand (RFC 1035 section 4): 10.10.0.77 for an A question about a known name, else
+/// NXDOMAIN.
 fn answer(question: &[u8]) -> Vec<u8> {
     const KNOWN: [&[u8]; 2] = [
         b"\x06server\x03ns2\x03svc\x07cluster\x06global\0",

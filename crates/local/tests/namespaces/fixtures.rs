@@ -99,7 +99,8 @@ pub(crate) fn v4(address: SocketAddr) -> SocketAddrV4 {
     }
 }
 
-/// A server in the pod that greets every caller with `name` and the address from which it sees the call come.
+/// A server in the pod that greets every caller with `name` and the address from which it sees the
+/// call come.
 pub(crate) fn greeter(pod: &Pod, port: u16, name: &'static str) {
     let listener = pod.listen(any(port)).expect("the pod can listen");
     std::thread::spawn(move || serve(&listener, name));

@@ -1,8 +1,9 @@
-//! Stories in real namespaces. Each runs in a sandbox of its own, as that sandbox's supervisor; the few in `outside` run
-//! next to one. Started by root, every story runs a second time as an ordinary user, for whom the product is made.
+//! Stories in real namespaces. Each runs in a sandbox of its own, as that sandbox's supervisor; the
+//! few in `outside` run next to one. Started by root, every story runs a second time as an ordinary
+//! user, for whom the product is made.
 //!
-//! The program starts itself again for each: `run NAME` is the outer process of a story, `story NAME` the supervisor,
-//! `app WHAT` a program in a pod.
+//! The program starts itself again for each: `run NAME` is the outer process of a story, `story
+//! NAME` the supervisor, `app WHAT` a program in a pod.
 
 #![allow(
     clippy::unwrap_used,
@@ -55,8 +56,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs every story whose name contains `filter`, each in a process of its own, and reports as `cargo test` does.
-/// Stories that the machine does not allow are ignored, with the reason.
+/// Runs every story whose name contains `filter`, each in a process of its own, and reports as
+/// `cargo test` does. Stories that the machine does not allow are ignored, with the reason.
 fn all(filter: &str) -> ExitCode {
     let known = INSIDE.iter().copied().chain([outside::STORIES]).flatten().map(|(name, _)| *name);
     let (names, others): (Vec<&str>, Vec<&str>) = known.partition(|name| name.contains(filter));

@@ -29,8 +29,8 @@ pub(crate) const STORIES: &[Story] = &[
 pub(crate) const SUPERVISORS: &[Story] =
     &[("exit-42", || std::process::exit(42)), ("busy", busy), ("deaf", deaf), ("confined", confined)];
 
-/// A supervisor with a pod and two programs (one of them a daemon). It tells its first caller where the pod can be
-/// entered, and ends when it is asked to.
+/// A supervisor with a pod and two programs (one of them a daemon). It tells its first caller where
+/// the pod can be entered, and ends when it is asked to.
 fn busy() {
     let network = cluster("cluster1");
     let pod = simple_pod(&network, 5);
@@ -72,8 +72,8 @@ fn confined() {
     assert!(missing[0].mend.contains("sysctl -w user.max_user_namespaces"), "{missing:?}");
 }
 
-/// The outer process of a supervisor, and what the sandbox prints. Every process in the sandbox holds that pipe, so it
-/// ends exactly when all of them are gone.
+/// The outer process of a supervisor, and what the sandbox prints. Every process in the sandbox
+/// holds that pipe, so it ends exactly when all of them are gone.
 struct Outer {
     process: Child,
     printed: BufReader<ChildStdout>,
@@ -115,7 +115,8 @@ impl Outer {
         kill(Pid::from_raw(self.process.id().cast_signed()), signal).unwrap();
     }
 
-    /// The pids of the descendants, nearest first: the sandbox's first process, pid 1, the supervisor.
+    /// The pids of the descendants, nearest first: the sandbox's first process, pid 1, the
+    /// supervisor.
     fn line_of_descent(&self) -> Vec<u32> {
         let children = |pid: u32| {
             let list =
@@ -126,7 +127,8 @@ impl Outer {
     }
 }
 
-/// A story that fails must not leave a sandbox behind: it would hold the pipe that the story's own end is told by.
+/// A story that fails must not leave a sandbox behind: it would hold the pipe that the story's own
+/// end is told by.
 impl Drop for Outer {
     fn drop(&mut self) {
         // Both fail only where it has ended already.

@@ -122,8 +122,8 @@ fn a_program_cannot_look_into_its_proxy() {
     });
 }
 
-/// A number that is free again in one pod is given out there again, whatever other pods do: no pod's process ever gets
-/// a number by which somebody means another pod's.
+/// A number that is free again in one pod is given out there again, whatever other pods do: no
+/// pod's process ever gets a number by which somebody means another pod's.
 fn numbers_are_the_pods_own() {
     let network = cluster("cluster1");
     let (pod, other) = (simple_pod(&network, 5), simple_pod(&network, 6));

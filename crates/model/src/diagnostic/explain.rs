@@ -1,4 +1,5 @@
-//! The longer text of each code of one resource or one cluster. Those of the whole are in `carrick-analyze`.
+//! The longer text of each code of one resource or one cluster. Those of the whole are in
+//! `carrick-analyze`.
 
 /// What a code means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

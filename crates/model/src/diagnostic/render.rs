@@ -16,8 +16,8 @@ pub enum Colour {
     Always,
 }
 
-/// All diagnostics without colour, one block each. `files` give the lines to show; a place in an unknown file is
-/// named without its text.
+/// All diagnostics without colour, one block each. `files` give the lines to show; a place in an
+/// unknown file is named without its text.
 pub fn render(diagnostics: &[Diagnostic], files: &[SourceFile]) -> String {
     render_with(diagnostics, files, Colour::Never)
 }
@@ -60,7 +60,8 @@ fn block(diagnostic: &Diagnostic, lines: &Lines<'_>, renderer: &Renderer) -> Str
         .collect();
     let title = level.primary_title(diagnostic.reason.as_str()).id(diagnostic.code);
     let mut group = if let Some(line) = line {
-        // The place itself is the title's: the snippet shows the one line, whatever the file's size.
+        // The place itself is the title's: the snippet shows the one line, whatever the file's
+        // size.
         let (line, column) = clipped(line, location.column);
         let span = AnnotationKind::Primary.span(span(line, column)).label(about.join(": "));
         let snippet = Snippet::source(line).line_start(location.line as usize).path(&*location.file);

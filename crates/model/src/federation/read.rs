@@ -1,4 +1,5 @@
-//! Reads a federation file: fills in defaults, replaces `${clusterN.ingress.address}`, checks the whole.
+//! Reads a federation file: fills in defaults, replaces `${clusterN.ingress.address}`, checks the
+//! whole.
 
 mod mesh;
 
@@ -17,12 +18,13 @@ use crate::resource::{AnyResource, Meta};
 use crate::resources::{ClusterSpec, FederationSpec, GatewayAddress};
 use crate::source::{Location, SourceFile};
 
-/// The first gateway's address in the internet network where none is given: cluster N gets `.11 + 10 N` for its
-/// ingress, and the next one for its egress.
+/// The first gateway's address in the internet network where none is given: cluster N gets `.11 +
+/// 10 N` for its ingress, and the next one for its egress.
 const FIRST_GATEWAY: u32 = 11;
 const GATEWAYS_APART: u32 = 10;
 
-/// The federation in `file`, with every address filled in and every `${…}` replaced; `None` if it has errors.
+/// The federation in `file`, with every address filled in and every `${…}` replaced; `None` if it
+/// has errors.
 pub fn parse_federation(file: &SourceFile) -> (Option<Arc<Federation>>, Vec<Diagnostic>) {
     let (resources, mut diagnostics) = crate::parse::parse(std::slice::from_ref(file));
     let mut found = None;
@@ -60,7 +62,8 @@ pub fn parse_federation(file: &SourceFile) -> (Option<Arc<Federation>>, Vec<Diag
     (federation.map(Arc::new), diagnostics)
 }
 
-/// A complete and checked file as what follows from it. `None` for one that the checks would have refused.
+/// A complete and checked file as what follows from it. `None` for one that the checks would have
+/// refused.
 fn federation_from(meta: Meta, spec: FederationSpec) -> Option<Federation> {
     let mut clusters = Vec::new();
     for cluster in &spec.clusters {

@@ -7,7 +7,8 @@ use crate::mesh::{AccessLog, MeshSettings};
 use crate::resources::{ClusterSpec, FederationSpec, MeshConfig};
 use crate::visibility::ExportTo;
 
-/// The mesh settings of one cluster of a federation: its own trust domain, and all the others' as peers'.
+/// The mesh settings of one cluster of a federation: its own trust domain, and all the others' as
+/// peers'.
 pub(super) fn mesh_settings(
     federation: &FederationSpec,
     cluster: &ClusterSpec,

@@ -1,4 +1,5 @@
-//! Files that were parsed before, remembered by content: whoever reads a folder again parses only what has changed.
+//! Files that were parsed before, remembered by content: whoever reads a folder again parses only
+//! what has changed.
 //!
 //! It must not know where files come from, nor why they are read again.
 
@@ -10,8 +11,8 @@ use crate::diagnostic::Diagnostic;
 use crate::resource::AnyResource;
 use crate::source::SourceFile;
 
-/// What was parsed, by path, text and substitutions. A path may be there with several texts (the newest one and the last
-/// good one) and for several clusters.
+/// What was parsed, by path, text and substitutions. A path may be there with several texts (the
+/// newest one and the last good one) and for several clusters.
 #[derive(Debug, Default)]
 pub struct ParseCache {
     by_substitutions: BTreeMap<BTreeMap<String, String>, HashMap<String, Vec<Remembered>>>,
@@ -26,8 +27,8 @@ struct Remembered {
 }
 
 impl ParseCache {
-    /// The same as [`super::parse_with`]; a file whose text is known is not parsed again, and its resources are the very
-    /// same (shared) values.
+    /// The same as [`super::parse_with`]; a file whose text is known is not parsed again, and its
+    /// resources are the very same (shared) values.
     pub fn parse(
         &mut self,
         files: &[SourceFile],
@@ -60,8 +61,8 @@ impl ParseCache {
         parsed
     }
 
-    /// Forgets what nobody has asked for since this was called last. Call it after each reading of a folder, or texts that
-    /// were replaced long ago stay in memory.
+    /// Forgets what nobody has asked for since this was called last. Call it after each reading of
+    /// a folder, or texts that were replaced long ago stay in memory.
     pub fn forget_unused(&mut self) {
         self.by_substitutions.retain(|_, by_path| {
             by_path.retain(|_, known| {

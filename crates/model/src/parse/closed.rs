@@ -1,5 +1,6 @@
-//! What stands in the place of a security resource that cannot be read. Without it its workloads would be open, so
-//! whatever it may have been about is closed: an AuthorizationPolicy denies, a PeerAuthentication is STRICT.
+//! What stands in the place of a security resource that cannot be read. Without it its workloads
+//! would be open, so whatever it may have been about is closed: an AuthorizationPolicy denies, a
+//! PeerAuthentication is STRICT.
 //!
 //! It must not know why the resource cannot be read.
 
@@ -138,8 +139,8 @@ fn strict(selector: Option<WorkloadSelector>) -> PeerAuthentication {
     PeerAuthentication { selector, mtls, ..Default::default() }
 }
 
-/// Whether a kind is one that denies (`true`), or one of mutual TLS; `None`: neither. Other projects have kinds of
-/// these names, in groups of their own.
+/// Whether a kind is one that denies (`true`), or one of mutual TLS; `None`: neither. Other
+/// projects have kinds of these names, in groups of their own.
 fn secures(kind: &str, version: &str) -> Option<bool> {
     let ours = version.is_empty() || version.contains("istio.io") || version.starts_with("security.");
     match kind {

@@ -18,8 +18,8 @@ pub(crate) struct Decoded<T> {
     pub unknown: Vec<Mistake>,
 }
 
-/// Decodes a tree. After a mistake the offending part is cut out and the rest tried again, so that one look at
-/// the diagnostics shows them all.
+/// Decodes a tree. After a mistake the offending part is cut out and the rest tried again, so that
+/// one look at the diagnostics shows them all.
 pub(crate) fn decode<T: DeserializeOwned>(root: &Node) -> Decoded<T> {
     let mut tree = root.clone();
     let mut mistakes: Vec<Mistake> = Vec::new();

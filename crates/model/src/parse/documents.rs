@@ -7,8 +7,8 @@ pub(crate) struct Document<'a> {
     pub first_line: u32,
 }
 
-/// All documents that hold anything but comments and directives. In YAML a line that begins with `---` or `...`
-/// ends a document wherever it stands, even inside a quoted text.
+/// All documents that hold anything but comments and directives. In YAML a line that begins with
+/// `---` or `...` ends a document wherever it stands, even inside a quoted text.
 pub(crate) fn split(text: &str) -> Vec<Document<'_>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut documents = Vec::new();

@@ -1,4 +1,5 @@
-//! Kubernetes fields that exist but that Carrick does not read. Naming them here lets a misspelt field stand out.
+//! Kubernetes fields that exist but that Carrick does not read. Naming them here lets a misspelt
+//! field stand out.
 
 /// The fields of a type (by its Rust name) that are accepted and passed over.
 pub(crate) fn fields_of(type_name: &str) -> &'static [&'static str] {

@@ -41,7 +41,8 @@ const IRRELEVANT_KINDS: &[&str] = &[
     "ValidatingWebhookConfiguration",
 ];
 
-/// Kind and API version, if they name something that Carrick reads. Irrelevant kinds are `None` without a word.
+/// Kind and API version, if they name something that Carrick reads. Irrelevant kinds are `None`
+/// without a word.
 pub(super) fn kind_of(root: &Node, finder: &mut Finder<'_>) -> Option<(Kind, String)> {
     let here = (root.line, root.column);
     if !matches!(root.value, Value::Map(_)) {

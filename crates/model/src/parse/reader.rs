@@ -1,7 +1,8 @@
-//! A serde deserializer over a tree of nodes, with Kubernetes' leniencies and exact places for every mistake.
+//! A serde deserializer over a tree of nodes, with Kubernetes' leniencies and exact places for
+//! every mistake.
 //!
-//! The leniencies: `null` is the zero value of any type (as in Go), and field names may be written in
-//! `snake_case` (as protobuf's JSON form allows).
+//! The leniencies: `null` is the zero value of any type (as in Go), and field names may be written
+//! in `snake_case` (as protobuf's JSON form allows).
 
 use std::cell::RefCell;
 
@@ -88,7 +89,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The entries that a struct knows, under the names by which it knows them. The others are noted.
+    /// The entries that a struct knows, under the names by which it knows them. The others are
+    /// noted.
     fn known_entries(
         self,
         name: &str,

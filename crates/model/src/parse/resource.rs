@@ -119,8 +119,8 @@ fn entries(node: &Node) -> &[Entry] {
     }
 }
 
-/// Unknown fields refuse an Istio resource, as they may be a misspelt guard; a Kubernetes object is only warned
-/// about, as Carrick knows but a part of its fields.
+/// Unknown fields refuse an Istio resource, as they may be a misspelt guard; a Kubernetes object is
+/// only warned about, as Carrick knows but a part of its fields.
 fn decoded<T: DeserializeOwned>(
     meta: Meta,
     node: &Node,

@@ -1,4 +1,5 @@
-//! Replaces texts inside string scalars, as an operator would with `sed`, but never in keys or structure.
+//! Replaces texts inside string scalars, as an operator would with `sed`, but never in keys or
+//! structure.
 
 use crate::source::{Node, Value};
 use std::collections::BTreeMap;

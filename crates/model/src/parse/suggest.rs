@@ -12,7 +12,8 @@ pub(crate) fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str>
     (far <= (lower.chars().count() / 3).max(1)).then_some(best)
 }
 
-/// The number of letters to insert, remove, change or swap with their neighbour (optimal string alignment).
+/// The number of letters to insert, remove, change or swap with their neighbour (optimal string
+/// alignment).
 fn distance(one: &str, other: &str) -> usize {
     let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
     let mut before_last: Vec<usize> = Vec::new();

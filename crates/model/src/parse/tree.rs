@@ -18,8 +18,8 @@ pub(crate) struct Fault {
     pub too_large: bool,
 }
 
-/// Thrice as deep as any resource that a mesh reads. A level costs up to 33 KB of stack in a debug build (measured),
-/// and threads have 2 MB.
+/// Thrice as deep as any resource that a mesh reads. A level costs up to 33 KB of stack in a debug
+/// build (measured), and threads have 2 MB.
 const MAX_DEPTH: usize = 32;
 const MAX_NODES: usize = 400_000;
 const MAX_SCALAR_BYTES: usize = 16 * 1024 * 1024;

@@ -1,10 +1,12 @@
-//! The table of kinds: one line says all that the rest of the crate must know of a kind, beside its fields and its checks.
+//! The table of kinds: one line says all that the rest of the crate must know of a kind, beside its
+//! fields and its checks.
 
 /// Calls the macro `$expand` with one line for each kind. A line names
 ///
 /// * the kind, as `kind:` has it, and the type of its fields (in [`crate::resources`]);
 /// * where those stand: under `spec`, or `whole`, beside the metadata;
-/// * the API versions under which it is accepted (a constant in `super::kind`), and whether it lives in namespaces;
+/// * the API versions under which it is accepted (a constant in `super::kind`), and whether it
+///   lives in namespaces;
 /// * `list`: the field of the inventory of a mesh that holds them; without it a mesh has none;
 /// * `check`: the function in [`crate::validate`] that says what is wrong with one on its own.
 macro_rules! kinds {

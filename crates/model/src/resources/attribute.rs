@@ -1,4 +1,5 @@
-//! What a rule of an AuthorizationPolicy can look at, by the names of Istio's reference ("Authorization Policy Conditions").
+//! What a rule of an AuthorizationPolicy can look at, by the names of Istio's reference
+//! ("Authorization Policy Conditions").
 
 /// An attribute of a connection or request.
 #[derive(Debug, Clone, PartialEq, Eq)]

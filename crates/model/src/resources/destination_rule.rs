@@ -40,7 +40,8 @@ pub struct TrafficPolicy {
     pub retry_budget: Option<RetryBudget>,
 }
 
-/// Settings for one *service* port. They replace the rule's blocks wholesale: what is absent is default.
+/// Settings for one *service* port. They replace the rule's blocks wholesale: what is absent is
+/// default.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct PortTrafficPolicy {

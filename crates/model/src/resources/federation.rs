@@ -1,4 +1,5 @@
-//! Federation: the federation file as it is written, field by field. What follows from it is `crate::federation`.
+//! Federation: the federation file as it is written, field by field. What follows from it is
+//! `crate::federation`.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -63,7 +64,8 @@ pub struct GatewayAddress {
 pub struct DnsSpec {
     /// One fixed answer for every name under the suffix; an address per host where absent.
     pub global_address: Option<Ipv4Addr>,
-    /// Resolvers for all other names, `address` or `address:port`; those of the machine where empty.
+    /// Resolvers for all other names, `address` or `address:port`; those of the machine where
+    /// empty.
     pub upstream: Vec<String>,
 }
 

@@ -1,4 +1,5 @@
-//! Istio 1.0's `MeshPolicy` and `Policy` (authentication.istio.io/v1alpha1), the ancestors of PeerAuthentication.
+//! Istio 1.0's `MeshPolicy` and `Policy` (authentication.istio.io/v1alpha1), the ancestors of
+//! PeerAuthentication.
 
 use serde::Deserialize;
 

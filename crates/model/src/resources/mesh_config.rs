@@ -1,11 +1,12 @@
-//! Settings of a mesh in the words of Istio's MeshConfig, for the federation or for one of its clusters.
+//! Settings of a mesh in the words of Istio's MeshConfig, for the federation or for one of its
+//! clusters.
 
 use serde::Deserialize;
 
 use crate::mesh::{AccessLogEncoding, OutboundPolicy};
 
-/// The part of Istio's `MeshConfig` (`istio/api mesh/v1alpha1/config.proto`) that Carrick obeys. What is
-/// absent is as it was.
+/// The part of Istio's `MeshConfig` (`istio/api mesh/v1alpha1/config.proto`) that Carrick obeys.
+/// What is absent is as it was.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct MeshConfig {

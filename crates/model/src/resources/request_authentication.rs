@@ -1,4 +1,5 @@
-//! Istio `RequestAuthentication`: parsed so that it can be refused with a clear word; JWT is not built yet.
+//! Istio `RequestAuthentication`: parsed so that it can be refused with a clear word; JWT is not
+//! built yet.
 
 use serde::Deserialize;
 

@@ -1,4 +1,5 @@
-//! Scalars that the APIs write in more than one way: durations, ports by number or name, string matches.
+//! Scalars that the APIs write in more than one way: durations, ports by number or name, string
+//! matches.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -142,7 +143,8 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opt
     deserializer.deserialize_any(Text)
 }
 
-/// For `deserialize_with`: a field whose mere presence counts, so that `mtls:` with nothing means `mtls: {}`.
+/// For `deserialize_with`: a field whose mere presence counts, so that `mtls:` with nothing means
+/// `mtls: {}`.
 pub(super) fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -151,7 +153,8 @@ where
     Ok(Some(Option::<T>::deserialize(deserializer)?.unwrap_or_default()))
 }
 
-/// For `deserialize_with`: a map from port numbers, whose keys YAML may write with or without quotes.
+/// For `deserialize_with`: a map from port numbers, whose keys YAML may write with or without
+/// quotes.
 pub(super) fn by_port<'de, D, T>(deserializer: D) -> Result<BTreeMap<u16, T>, D::Error>
 where
     D: Deserializer<'de>,

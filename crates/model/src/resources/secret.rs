@@ -7,7 +7,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
 use serde::Deserialize;
 
-/// `stringData` is plain, `data` is base64; where both have a key, `stringData` counts (Kubernetes API reference).
+/// `stringData` is plain, `data` is base64; where both have a key, `stringData` counts (Kubernetes
+/// API reference).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Secret {

@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use super::scalars::IntOrString;
 
-/// The `spec` of a Kubernetes Service. The mesh's own, unified notion is [`crate::snapshot::Service`].
+/// The `spec` of a Kubernetes Service. The mesh's own, unified notion is
+/// [`crate::snapshot::Service`].
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct KubernetesService {

@@ -1,13 +1,13 @@
-//! Which labels of a client can change what it may call: those that a rule about clients names. Clients that differ in no
-//! such label get the same configuration, so it need be made only once.
+//! Which labels of a client can change what it may call: those that a rule about clients names.
+//! Clients that differ in no such label get the same configuration, so it need be made only once.
 
 use std::collections::BTreeSet;
 
 use super::Inventory;
 use crate::resources::DestinationRule;
 
-/// The keys that a `workloadSelector` (DestinationRule, Sidecar), a VirtualService's `sourceLabels` or a DestinationRule's
-/// `failoverPriority` name.
+/// The keys that a `workloadSelector` (DestinationRule, Sidecar), a VirtualService's `sourceLabels`
+/// or a DestinationRule's `failoverPriority` name.
 pub(super) fn keys(inventory: &Inventory) -> BTreeSet<String> {
     let rules = inventory.destination_rules.iter().filter_map(|rule| rule.spec.workload_selector.as_ref());
     let sidecars = inventory.sidecars.iter().filter_map(|sidecar| sidecar.spec.workload_selector.as_ref());

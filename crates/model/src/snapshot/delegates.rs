@@ -1,5 +1,6 @@
-//! VirtualServices that leave their routes to others (Istio `model/virtualservice.go`, `mergeVirtualServicesIfNeeded`;
-//! Istio reference, `Delegate`). A delegate has no hosts of its own.
+//! VirtualServices that leave their routes to others (Istio `model/virtualservice.go`,
+//! `mergeVirtualServicesIfNeeded`; Istio reference, `Delegate`). A delegate has no hosts of its
+//! own.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +48,8 @@ impl<'a> Delegates<'a> {
     }
 }
 
-/// A delegate's route under the conditions of the one that delegates, with what that one adds. `None`: no request can meet both.
+/// A delegate's route under the conditions of the one that delegates, with what that one adds.
+/// `None`: no request can meet both.
 pub(crate) fn merged(root: &HttpRoute, leaf: &HttpRoute) -> Option<HttpRoute> {
     // Delegation goes one step deep.
     if leaf.delegate.is_some() {
@@ -71,7 +73,8 @@ pub(crate) fn merged(root: &HttpRoute, leaf: &HttpRoute) -> Option<HttpRoute> {
     Some(route)
 }
 
-/// Every alternative of the delegate with every one of the root that it does not contradict; each must find at least one.
+/// Every alternative of the delegate with every one of the root that it does not contradict; each
+/// must find at least one.
 fn conditions(root: &[HttpMatchRequest], leaf: &[HttpMatchRequest]) -> Option<Vec<HttpMatchRequest>> {
     if root.is_empty() || leaf.is_empty() {
         return Some([root, leaf].concat());
@@ -144,7 +147,8 @@ fn contradict(wide: &HttpMatchRequest, narrow: &HttpMatchRequest) -> bool {
             && narrow.gateways.iter().any(|gateway| !wide.gateways.contains(gateway)))
 }
 
-/// Whether the narrow test does not lie inside of the wide one. Expressions are compared with nothing.
+/// Whether the narrow test does not lie inside of the wide one. Expressions are compared with
+/// nothing.
 fn exclude(wide: &StringMatch, narrow: &StringMatch) -> bool {
     match (wide, narrow) {
         (StringMatch::Present, _) => false,

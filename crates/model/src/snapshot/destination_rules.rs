@@ -1,4 +1,5 @@
-//! Which DestinationRule holds for a client and a service (Istio `model/push_context.go`, `model/destination_rule.go`).
+//! Which DestinationRule holds for a client and a service (Istio `model/push_context.go`,
+//! `model/destination_rule.go`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -57,8 +58,8 @@ impl DestinationRuleIndex {
         index
     }
 
-    /// The rule for a client: its own namespace's, else what the service's namespace exports, else what the root
-    /// namespace exports. The first level with any match wins; levels never merge.
+    /// The rule for a client: its own namespace's, else what the service's namespace exports, else
+    /// what the root namespace exports. The first level with any match wins; levels never merge.
     pub(crate) fn find(
         &self,
         client_namespace: &str,

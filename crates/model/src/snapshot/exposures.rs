@@ -1,5 +1,6 @@
-//! What a mesh lets outsiders reach without opening their TLS: by which SNIs the routes of PASSTHROUGH servers lead to which ports
-//! of which pods; and which services lead out of the mesh again.
+//! What a mesh lets outsiders reach without opening their TLS: by which SNIs the routes of
+//! PASSTHROUGH servers lead to which ports of which pods; and which services lead out of the mesh
+//! again.
 //!
 //! It must not know what a pod asks of those who come so.
 
@@ -14,8 +15,8 @@ use crate::resource::Resource;
 use crate::resources::{Destination, Gateway, Server, ServerTlsMode, VirtualService};
 use crate::snapshot::{Endpoint, EndpointAddress, Resolution, Service, ServiceKind};
 
-/// How many services may lead to one another before the last is reached. An export has two: a ServiceEntry, and the Service whose
-/// address stands in it.
+/// How many services may lead to one another before the last is reached. An export has two: a
+/// ServiceEntry, and the Service whose address stands in it.
 const MAX_STEPS: usize = 4;
 
 /// By address and port of a pod, the SNIs by which outsiders reach it; `*` for any.
@@ -121,7 +122,8 @@ pub(super) struct Places<'a> {
 }
 
 impl<'a> Places<'a> {
-    /// The endpoints at which a route's connections end. Whoever sees the destination, and whichever subset is meant.
+    /// The endpoints at which a route's connections end. Whoever sees the destination, and
+    /// whichever subset is meant.
     fn behind(&self, destination: &Destination, declared: u16) -> Vec<&'a Endpoint> {
         let mut found = Vec::new();
         for service in self.services.of_host(&destination.host) {

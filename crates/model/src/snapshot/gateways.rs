@@ -1,8 +1,9 @@
-//! What Gateways make of a proxy: which of them configure it, which of their servers it has and which not, and which routes of
-//! VirtualServices each server takes (Istio `model/gateway.go`, `core/gateway.go`).
+//! What Gateways make of a proxy: which of them configure it, which of their servers it has and
+//! which not, and which routes of VirtualServices each server takes (Istio `model/gateway.go`,
+//! `core/gateway.go`).
 //!
-//! The one reading of these rules: translation says in Envoy's words what is decided here, and analysis tells the author
-//! what was left out. It must not know Envoy, nor what an author regrets.
+//! The one reading of these rules: translation says in Envoy's words what is decided here, and
+//! analysis tells the author what was left out. It must not know Envoy, nor what an author regrets.
 
 mod credentials;
 mod hosts;
@@ -33,7 +34,8 @@ use crate::resources::VirtualService;
 pub struct GatewayProxy<'a> {
     pub namespace: &'a str,
     pub labels: &'a BTreeMap<String, String>,
-    /// The pod that the proxy stands in, where it is known: its Services say which port is behind a declared one.
+    /// The pod that the proxy stands in, where it is known: its Services say which port is behind a
+    /// declared one.
     pub workload: Option<&'a Workload>,
 }
 
@@ -44,10 +46,12 @@ impl<'a> GatewayProxy<'a> {
 }
 
 impl MeshSnapshot {
-    /// The addresses and ports on which a gateway proxy listens, with the servers of each, and the servers that it does not have.
+    /// The addresses and ports on which a gateway proxy listens, with the servers of each, and the
+    /// servers that it does not have.
     pub fn gateway_listeners(&self, proxy: GatewayProxy<'_>) -> GatewayListeners {
         let services = proxy.workload.map(|workload| self.services_of(workload)).unwrap_or_default();
-        // The target port of the oldest Service of the pod that has the declared port, else that port itself.
+        // The target port of the oldest Service of the pod that has the declared port, else that
+        // port itself.
         let target = |declared: u16| {
             let behind = services.iter().find(|(service, index, _)| service.ports[*index].number == declared);
             behind.map_or(declared, |(_, _, target)| *target)
@@ -55,8 +59,8 @@ impl MeshSnapshot {
         merge::merged(self.gateways_for(proxy.labels), target)
     }
 
-    /// The VirtualServices that bind to a server, oldest first: exported to the proxy's namespace, naming the Gateway, and
-    /// with a host that one of the server's overlaps with.
+    /// The VirtualServices that bind to a server, oldest first: exported to the proxy's namespace,
+    /// naming the Gateway, and with a host that one of the server's overlaps with.
     pub fn virtual_services_at(
         &self,
         proxy: GatewayProxy<'_>,

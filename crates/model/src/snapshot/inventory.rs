@@ -1,4 +1,5 @@
-//! All resources of a mesh sorted by kind, each kind oldest first. Knows nothing of what they mean together.
+//! All resources of a mesh sorted by kind, each kind oldest first. Knows nothing of what they mean
+//! together.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -28,7 +29,8 @@ macro_rules! define_inventory {
         }
 
         impl Inventory {
-            /// Adds a resource to the list of its kind. Kinds without one are no part of a mesh, and validation refuses them.
+            /// Adds a resource to the list of its kind. Kinds without one are no part of a mesh,
+            /// and validation refuses them.
             fn add(&mut self, resource: AnyResource) {
                 self.by_path.insert(resource.meta().config_path(), resource.clone());
                 match resource {

@@ -1,4 +1,5 @@
-//! What a workload's port accepts: PeerAuthentication (Istio `authn/policy_applier.go`), and its ancestors.
+//! What a workload's port accepts: PeerAuthentication (Istio `authn/policy_applier.go`), and its
+//! ancestors.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,7 +36,8 @@ pub(crate) struct AuthenticationIndex {
     root_namespace: String,
     /// By namespace, oldest first.
     modern: BTreeMap<String, Vec<Arc<Resource<PeerAuthentication>>>>,
-    /// Those that cannot be read. They are STRICT for all that they may select, whatever others say.
+    /// Those that cannot be read. They are STRICT for all that they may select, whatever others
+    /// say.
     unreadable: Vec<Arc<Resource<PeerAuthentication>>>,
     mesh_policy: Option<Arc<Resource<LegacyPolicy>>>,
     policies: Vec<Arc<Resource<LegacyPolicy>>>,
@@ -58,8 +60,8 @@ impl AuthenticationIndex {
         }
     }
 
-    /// Modern policies first: workload port, workload, namespace, mesh. Where they say nothing, legacy ones:
-    /// service port, service, namespace, mesh. Where those say nothing: PERMISSIVE.
+    /// Modern policies first: workload port, workload, namespace, mesh. Where they say nothing,
+    /// legacy ones: service port, service, namespace, mesh. Where those say nothing: PERMISSIVE.
     pub(super) fn mode(
         &self,
         namespace: &str,

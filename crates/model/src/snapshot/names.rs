@@ -22,7 +22,8 @@ pub enum Registry {
     External,
 }
 
-/// All names with addresses. A name that has none is left to other resolvers. Keys may be wildcards.
+/// All names with addresses. A name that has none is left to other resolvers. Keys may be
+/// wildcards.
 pub(crate) fn table<'a>(
     services: impl Iterator<Item = &'a Service>,
     settings: &MeshSettings,
@@ -67,8 +68,8 @@ pub(crate) fn table<'a>(
     names
 }
 
-/// An ExternalName has the addresses of the host that it stands for, where that is one of ours. Aliases of aliases are followed as far
-/// as there can be any; a circle of them leads nowhere.
+/// An ExternalName has the addresses of the host that it stands for, where that is one of ours.
+/// Aliases of aliases are followed as far as there can be any; a circle of them leads nowhere.
 fn follow(aliases: &[(&Service, &str)], names: &mut BTreeMap<String, NameEntry>) {
     let mut of_target: BTreeMap<&str, Vec<&Service>> = BTreeMap::new();
     for (service, target) in aliases {

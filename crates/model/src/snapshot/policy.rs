@@ -6,8 +6,8 @@ use crate::resource::{Meta, Resource};
 use crate::resources::*;
 use crate::visibility::ExportTo;
 
-/// All DestinationRules of one namespace for one host, merged: the oldest rule's traffic policy, and the
-/// subsets of all by name, the first one of a name winning.
+/// All DestinationRules of one namespace for one host, merged: the oldest rule's traffic policy,
+/// and the subsets of all by name, the first one of a name winning.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EffectiveDestinationRule {
     /// The rules' host, complete; may be a wildcard.
@@ -56,8 +56,8 @@ impl EffectiveDestinationRule {
 }
 
 impl EffectivePolicy {
-    /// Lays a narrower traffic policy over this one: each block that it has replaces ours; a setting for this
-    /// very port replaces four blocks wholesale, also with absence.
+    /// Lays a narrower traffic policy over this one: each block that it has replaces ours; a
+    /// setting for this very port replaces four blocks wholesale, also with absence.
     fn apply(&mut self, narrower: Option<&TrafficPolicy>, port: u16) {
         let Some(policy) = narrower else { return };
         replace(&mut self.load_balancer, &policy.load_balancer);

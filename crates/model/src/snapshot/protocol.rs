@@ -1,4 +1,5 @@
-//! What a port speaks, by Istio's rules of protocol selection (`pkg/config/protocol`, `pkg/config/kube`).
+//! What a port speaks, by Istio's rules of protocol selection (`pkg/config/protocol`,
+//! `pkg/config/kube`).
 
 use std::fmt;
 
@@ -43,8 +44,8 @@ impl Protocol {
         }
     }
 
-    /// The protocol of a Kubernetes Service's port: `appProtocol` wins, else the name up to its first `-`, else
-    /// it is found out, except on ports whose protocols let the server speak first.
+    /// The protocol of a Kubernetes Service's port: `appProtocol` wins, else the name up to its
+    /// first `-`, else it is found out, except on ports whose protocols let the server speak first.
     pub(crate) fn of_kubernetes_port(number: u16, name: &str, app_protocol: &str) -> Protocol {
         if !app_protocol.is_empty() {
             return Protocol::of_app_protocol(app_protocol);
@@ -56,7 +57,8 @@ impl Protocol {
             None => &lower,
         };
         match Protocol::parse(prefix) {
-            // Mail, DNS, MySQL and MongoDB clients wait for the server, so there are no bytes to look at.
+            // Mail, DNS, MySQL and MongoDB clients wait for the server, so there are no bytes to
+            // look at.
             Protocol::Auto if matches!(number, 25 | 53 | 3306 | 27017) => Protocol::Tcp,
             protocol => protocol,
         }

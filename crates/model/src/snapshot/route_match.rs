@@ -1,5 +1,5 @@
-//! Conditions of VirtualServices that can be answered before any request comes: gateways, ports, sources
-//! (Istio `core/route/route.go`, `core/tls.go`).
+//! Conditions of VirtualServices that can be answered before any request comes: gateways, ports,
+//! sources (Istio `core/route/route.go`, `core/tls.go`).
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,8 @@ use crate::resources::{HttpMatchRequest, L4MatchAttributes, TlsMatchAttributes, 
 pub struct MatchContext<'a> {
     /// `mesh`, or the Gateway as `ns/name`.
     pub gateway: &'a str,
-    /// The port that was called, as declared: by the service in the mesh, by the server at a gateway.
+    /// The port that was called, as declared: by the service in the mesh, by the server at a
+    /// gateway.
     pub port: u16,
     /// The proxy's own.
     pub labels: &'a BTreeMap<String, String>,
@@ -19,7 +20,8 @@ pub struct MatchContext<'a> {
 }
 
 impl MatchContext<'_> {
-    /// Whether an HTTP match can ever hold here. Once a match names gateways, it says nothing about sources any more.
+    /// Whether an HTTP match can ever hold here. Once a match names gateways, it says nothing about
+    /// sources any more.
     pub fn admits_http(&self, wanted: &HttpMatchRequest) -> bool {
         self.has_port(wanted.port)
             && match wanted.gateways.is_empty() {

@@ -1,4 +1,5 @@
-//! What a selector can mean, found without looking at everything. It does not know what is labelled.
+//! What a selector can mean, found without looking at everything. It does not know what is
+//! labelled.
 
 use std::collections::BTreeMap;
 
@@ -18,8 +19,8 @@ impl LabelIndex {
         self.count += 1;
     }
 
-    /// The places, in order, of all that have every one of these labels, and perhaps of others: those that have the
-    /// rarest of them. Without labels, everything.
+    /// The places, in order, of all that have every one of these labels, and perhaps of others:
+    /// those that have the rarest of them. Without labels, everything.
     pub(crate) fn candidates(
         &self,
         selector: &BTreeMap<String, String>,

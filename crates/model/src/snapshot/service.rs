@@ -21,7 +21,8 @@ pub struct Service {
     pub namespace: String,
     pub meta: Arc<Meta>,
     pub kind: ServiceKind,
-    /// Cluster IP, explicit addresses and CIDRs, or the one allocated address. Empty: bind the wildcard.
+    /// Cluster IP, explicit addresses and CIDRs, or the one allocated address. Empty: bind the
+    /// wildcard.
     pub addresses: Vec<Cidr>,
     /// `addresses` was allocated, not written.
     pub auto_address: bool,
@@ -32,7 +33,8 @@ pub struct Service {
     /// A Kubernetes Service with `clusterIP: None`.
     pub headless: bool,
     pub export_to: ExportTo,
-    /// Endpoints per port, in the order of `ports`. For DNS resolutions a host name may be an endpoint.
+    /// Endpoints per port, in the order of `ports`. For DNS resolutions a host name may be an
+    /// endpoint.
     pub endpoints: Vec<Vec<Endpoint>>,
     /// `subjectAltNames` of a ServiceEntry, as written.
     pub subject_alt_names: Vec<String>,
@@ -141,8 +143,9 @@ impl Service {
     }
 }
 
-/// The key of a service's port and subset in the form that is fit for SNI, `outbound_.80_.v1_.host`; without a subset
-/// `outbound_.80_._.host` (Istio `model/service.go`, `BuildDNSSrvSubsetKey`).
+/// The key of a service's port and subset in the form that is fit for SNI,
+/// `outbound_.80_.v1_.host`; without a subset `outbound_.80_._.host` (Istio `model/service.go`,
+/// `BuildDNSSrvSubsetKey`).
 pub fn sni_key(port: u16, subset: &str, host: &str) -> String {
     format!("outbound_.{port}_.{subset}_.{host}")
 }

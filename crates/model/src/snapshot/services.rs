@@ -47,7 +47,8 @@ impl ServiceIndex {
         }
         let mut services = without_shadowed(services, diagnostics);
         give_addresses(&mut services, settings, table, diagnostics);
-        // Kubernetes' come first within one age, so that the first of a host is the one that counts.
+        // Kubernetes' come first within one age, so that the first of a host is the one that
+        // counts.
         services.sort_by_cached_key(|s| (s.meta.age(), s.host.clone(), s.kind == ServiceKind::Entry));
         ServiceIndex::from_services(services)
     }
@@ -78,7 +79,8 @@ impl ServiceIndex {
         self.by_host.get(host).into_iter().flatten().map(|position| &self.all[*position])
     }
 
-    /// The service that stands for `host`: the oldest of that name, else that of the narrowest wildcard.
+    /// The service that stands for `host`: the oldest of that name, else that of the narrowest
+    /// wildcard.
     pub(crate) fn covering(&self, host: &str) -> Option<&Arc<Service>> {
         host::covering(host).find_map(|host| self.of_host(&host).next())
     }
@@ -88,8 +90,8 @@ impl ServiceIndex {
         self.by_host.keys().map(String::as_str).collect()
     }
 
-    /// The service that a client in `namespace` means by `host`: its own namespace's, else a Kubernetes one, else
-    /// the oldest that it sees.
+    /// The service that a client in `namespace` means by `host`: its own namespace's, else a
+    /// Kubernetes one, else the oldest that it sees.
     pub(crate) fn visible(&self, namespace: &str, host: &str) -> Option<&Arc<Service>> {
         let seen = self.of_host(host).filter(|service| service.is_visible_to(namespace));
         seen.min_by_key(|service| (service.namespace != namespace, service.kind == ServiceKind::Entry))
@@ -106,7 +108,8 @@ impl ServiceIndex {
     }
 }
 
-/// Within one namespace a host has one service: Kubernetes' before a ServiceEntry's, then the oldest.
+/// Within one namespace a host has one service: Kubernetes' before a ServiceEntry's, then the
+/// oldest.
 fn without_shadowed(services: Vec<Service>, diagnostics: &mut Vec<Diagnostic>) -> Vec<Service> {
     let mut kept: Vec<Service> = Vec::new();
     let mut owners: BTreeMap<(String, String), usize> = BTreeMap::new();
@@ -200,7 +203,8 @@ impl Unaddressed {
     }
 }
 
-/// Istio allocates nothing for resolution NONE, for wildcards (DYNAMIC_DNS excepted), and where an address is written.
+/// Istio allocates nothing for resolution NONE, for wildcards (DYNAMIC_DNS excepted), and where an
+/// address is written.
 fn needs_address(service: &Service, settings: &MeshSettings) -> bool {
     if !service.addresses.is_empty() || service.headless {
         return false;

@@ -1,4 +1,5 @@
-//! Which Sidecar resource holds for a proxy, and what it lets it see (Istio `model/sidecar.go`; Istio reference, `Sidecar`).
+//! Which Sidecar resource holds for a proxy, and what it lets it see (Istio `model/sidecar.go`;
+//! Istio reference, `Sidecar`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,8 +13,8 @@ use crate::resources::{
     labels_match,
 };
 
-/// The Sidecar that holds for a workload: of those in its namespace that select it the oldest, else the oldest for all of the namespace,
-/// else the root namespace's for everybody.
+/// The Sidecar that holds for a workload: of those in its namespace that select it the oldest, else
+/// the oldest for all of the namespace, else the root namespace's for everybody.
 pub(crate) fn scope_for(
     all: &[Arc<Resource<Sidecar>>],
     root_namespace: &str,
@@ -46,7 +47,8 @@ impl SidecarScope {
         &self.resource.meta
     }
 
-    /// Whether the proxy can call this port of a service. A listener for one port is alone responsible for it.
+    /// Whether the proxy can call this port of a service. A listener for one port is alone
+    /// responsible for it.
     pub fn imports_port(&self, service: &Service, port: u16) -> bool {
         self.resource.spec.egress.is_empty()
             || self.responsible_for(port).any(|listener| {
@@ -59,13 +61,15 @@ impl SidecarScope {
         service.ports.iter().any(|port| self.imports_port(service, port.number))
     }
 
-    /// Whether the proxy follows a VirtualService on this port: one of its hosts overlaps with what is imported from its namespace.
+    /// Whether the proxy follows a VirtualService on this port: one of its hosts overlaps with what
+    /// is imported from its namespace.
     pub fn imports_rule(&self, rule: &Resource<VirtualService>, port: u16) -> bool {
         self.resource.spec.egress.is_empty()
             || self.responsible_for(port).any(|listener| self.takes(listener, rule))
     }
 
-    /// The ports of listeners of their own on which the proxy follows a VirtualService, `None` standing for all others.
+    /// The ports of listeners of their own on which the proxy follows a VirtualService, `None`
+    /// standing for all others.
     pub fn ports_of_rule(&self, rule: &Resource<VirtualService>) -> BTreeSet<Option<u16>> {
         let egress = &self.resource.spec.egress;
         if egress.is_empty() {

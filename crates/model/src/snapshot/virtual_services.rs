@@ -65,8 +65,8 @@ impl VirtualServiceIndex {
     }
 }
 
-/// The full name of a gateway that a VirtualService in `namespace` names: `ns/name`, or `mesh`. A short name is
-/// of the same namespace; `name.ns.svc…` is the way of Istio 1.0.
+/// The full name of a gateway that a VirtualService in `namespace` names: `ns/name`, or `mesh`. A
+/// short name is of the same namespace; `name.ns.svc…` is the way of Istio 1.0.
 pub(crate) fn gateway_name(written: &str, namespace: &str) -> String {
     if written == MESH_GATEWAY {
         return MESH_GATEWAY.to_owned();
@@ -81,7 +81,8 @@ pub(crate) fn gateway_name(written: &str, namespace: &str) -> String {
     }
 }
 
-/// A copy in which no name depends on the namespace any more: hosts, gateways, destinations, delegates.
+/// A copy in which no name depends on the namespace any more: hosts, gateways, destinations,
+/// delegates.
 fn completed(resource: &Resource<VirtualService>, settings: &MeshSettings) -> Resource<VirtualService> {
     let namespace = resource.meta.namespace.as_str();
     let mut complete = resource.clone();
@@ -105,7 +106,8 @@ fn completed(resource: &Resource<VirtualService>, settings: &MeshSettings) -> Re
     complete
 }
 
-/// The same with the routes of others in the place of those that it leaves to them. What nobody routes is left out.
+/// The same with the routes of others in the place of those that it leaves to them. What nobody
+/// routes is left out.
 fn with_delegates(
     resource: &Resource<VirtualService>,
     delegates: &Delegates<'_>,

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use crate::resource::Meta;
 
-/// The annotation by which the local runtime names the socket that a pod calls its control plane by. Whether the file
-/// that says it is the runtime's own is for the reader to ask.
+/// The annotation by which the local runtime names the socket that a pod calls its control plane
+/// by. Whether the file that says it is the runtime's own is for the reader to ask.
 pub const SOCKET_ANNOTATION: &str = "carrick.dev/socket";
-/// The annotation by which the local runtime says what kind of proxy a pod has: `sidecar` or `router`, as in Istio's node
-/// ids. It counts where the socket's does.
+/// The annotation by which the local runtime says what kind of proxy a pod has: `sidecar` or
+/// `router`, as in Istio's node ids. It counts where the socket's does.
 pub const PROXY_ANNOTATION: &str = "carrick.dev/proxy";
 /// The label that Istio's injector puts on pods whose proxy speaks mutual TLS.
 pub const TLS_MODE_LABEL: &str = "security.istio.io/tlsMode";

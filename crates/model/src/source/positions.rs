@@ -14,8 +14,9 @@ impl Positions {
         Positions(Some(document))
     }
 
-    /// Line and column of the field at `path` (`spec.http[0].match`), or of the nearest enclosing field that
-    /// was written. A map's entry is its key's place where the path ends in it and it holds a block.
+    /// Line and column of the field at `path` (`spec.http[0].match`), or of the nearest enclosing
+    /// field that was written. A map's entry is its key's place where the path ends in it and it
+    /// holds a block.
     pub fn nearest(&self, path: &str) -> Option<(u32, u32)> {
         let mut node: &Node = self.0.as_deref()?;
         let mut place = (node.line, node.column);

@@ -1,6 +1,7 @@
 //! AuthorizationPolicy, on its own (Istio `validation.ValidateAuthorizationPolicy`).
 //!
-//! An error here does not take the policy away: what could not be understood denies (see [`crate::build`]).
+//! An error here does not take the policy away: what could not be understood denies (see
+//! [`crate::build`]).
 
 use super::checker::Checker;
 use crate::diagnostic::codes;
@@ -180,7 +181,8 @@ fn service_account(field: &str, value: &str, check: &mut Checker<'_>) {
     }
 }
 
-/// `{*}` is one segment, `{**}` any number of them; neither beside a `*` (Istio reference, `Operation.paths`).
+/// `{*}` is one segment, `{**}` any number of them; neither beside a `*` (Istio reference,
+/// `Operation.paths`).
 fn path(field: &str, value: &str, check: &mut Checker<'_>) {
     if value.is_empty() {
         check.missing(field, "the path");

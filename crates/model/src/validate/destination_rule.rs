@@ -109,7 +109,8 @@ fn load_balancer(field: &str, balancer: &LoadBalancerSettings, check: &mut Check
     }
 }
 
-/// One way to prefer endpoints, and shares that are whole (Istio `validation.validateLocalityLbSetting`).
+/// One way to prefer endpoints, and shares that are whole (Istio
+/// `validation.validateLocalityLbSetting`).
 fn locality(field: &str, setting: &LocalityLbSetting, check: &mut Checker<'_>) {
     let ways = [
         ("distribute", !setting.distribute.is_empty()),
@@ -192,7 +193,8 @@ fn client_tls(field: &str, tls: &ClientTlsSettings, check: &mut Checker<'_>) {
         ClientTlsMode::Disable => {}
     }
     if !tls.sni.is_empty() {
-        // Istio's own names for ports and subsets, such as `outbound_.80_.v1_.host`, hold underscores.
+        // Istio's own names for ports and subsets, such as `outbound_.80_.v1_.host`, hold
+        // underscores.
         let host =
             tls.sni.strip_prefix("outbound_.").and_then(|rest| rest.split_once("_._.")).map(|(_, host)| host);
         let plain = host.unwrap_or(&tls.sni);

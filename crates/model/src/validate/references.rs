@@ -33,7 +33,8 @@ pub(crate) struct Surroundings<'a> {
 /// `namespace/name` of delegates that some route of another VirtualService leads to.
 pub(super) type Asked = BTreeSet<(String, String)>;
 
-/// Checks the references of all resources. The only errors are of VirtualServices that bind to nothing at all.
+/// Checks the references of all resources. The only errors are of VirtualServices that bind to
+/// nothing at all.
 pub(crate) fn references(around: &Surroundings<'_>, found: &mut Vec<Diagnostic>) {
     let asked = virtual_service::asked(around);
     for resource in &around.inventory.virtual_services {

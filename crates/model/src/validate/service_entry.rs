@@ -8,7 +8,8 @@ use crate::diagnostic::codes;
 use crate::host;
 use crate::resources::*;
 
-/// Endpoints of one ServiceEntry, counted for each host and port: a short text must not fill the memory.
+/// Endpoints of one ServiceEntry, counted for each host and port: a short text must not fill the
+/// memory.
 const MAX_PRODUCT: usize = 1_000_000;
 
 pub(super) fn check(spec: &ServiceEntry, check: &mut Checker<'_>) {

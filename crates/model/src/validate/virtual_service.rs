@@ -46,7 +46,8 @@ fn hosts(spec: &VirtualService, check: &mut Checker<'_>) {
     }
 }
 
-/// Without hosts it can only be delegated to, and then everything but routes is the delegating one's business.
+/// Without hosts it can only be delegated to, and then everything but routes is the delegating
+/// one's business.
 fn delegate(spec: &VirtualService, check: &mut Checker<'_>) {
     let others = [
         ("gateways", !spec.gateways.is_empty()),

@@ -1,4 +1,5 @@
-//! What is known of one finished request or connection: the source of access logs and of flow records.
+//! What is known of one finished request or connection: the source of access logs and of flow
+//! records.
 //!
 //! Facts only: it must not know how they are written down.
 
@@ -20,7 +21,8 @@ pub struct LogEntry {
     pub started: Option<SystemTime>,
     pub duration: Duration,
     pub downstream: Option<Arc<ConnectionInfo>>,
-    /// The client as the proxy understands it, where that is not the socket's peer (x-forwarded-for).
+    /// The client as the proxy understands it, where that is not the socket's peer
+    /// (x-forwarded-for).
     pub client: Option<SocketAddr>,
     /// Body bytes (HTTP) or payload bytes (TCP) from the client.
     pub bytes_received: u64,

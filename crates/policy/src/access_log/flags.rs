@@ -1,14 +1,17 @@
-//! Envoy's response flags: in two to five letters, why a request or connection did not go as planned.
+//! Envoy's response flags: in two to five letters, why a request or connection did not go as
+//! planned.
 //!
 //! Names only: it must not know when a flag is raised.
 
 use std::fmt;
 
-/// A set of response flags; shown comma-separated in the order in which they were set, as Envoy does, or `-` when empty.
+/// A set of response flags; shown comma-separated in the order in which they were set, as Envoy
+/// does, or `-` when empty.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct ResponseFlags {
     bits: u32,
-    /// The first ones in order; nothing that happens to a request sets more, but a filter may name more.
+    /// The first ones in order; nothing that happens to a request sets more, but a filter may name
+    /// more.
     order: [u8; 8],
     ordered: u8,
 }

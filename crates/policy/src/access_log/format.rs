@@ -1,9 +1,11 @@
-//! Envoy's substitution format: text with `%OPERATOR(ARGUMENT):LENGTH%` in it, parsed once and rendered per entry.
+//! Envoy's substitution format: text with `%OPERATOR(ARGUMENT):LENGTH%` in it, parsed once and
+//! rendered per entry.
 //!
-//! Serves access logs and header values alike; it must not know where the text goes. An operator that is not implemented
-//! is refused, so that a log never silently lacks a field.
+//! Serves access logs and header values alike; it must not know where the text goes. An operator
+//! that is not implemented is refused, so that a log never silently lacks a field.
 //!
-//! Reading order: [`operator`] (which facts can be asked for), [`render`] (how they are written), [`clock`] (times).
+//! Reading order: [`operator`] (which facts can be asked for), [`render`] (how they are written),
+//! [`clock`] (times).
 
 mod clock;
 mod operator;
@@ -119,7 +121,8 @@ impl Format {
         Ok(Self { pieces })
     }
 
-    /// The operator, if the format is that one operator and nothing else: such values keep their type in JSON.
+    /// The operator, if the format is that one operator and nothing else: such values keep their
+    /// type in JSON.
     pub fn single(&self) -> Option<&Field> {
         match self.pieces.as_slice() {
             [Piece::Field(field)] => Some(field),

@@ -2,8 +2,8 @@
 //!
 //! It must not know what a listener, a route or a cluster is; it writes down [`LogEntry`]s.
 //!
-//! Reading order: [`entry`] (the facts), [`flags`], [`format`] (the language), [`json`], [`filter`],
-//! [`convert`] (from protobuf).
+//! Reading order: [`entry`] (the facts), [`flags`], [`format`] (the language), [`json`],
+//! [`filter`], [`convert`] (from protobuf).
 
 mod convert;
 mod entry;

@@ -194,8 +194,9 @@ pub struct LocalityEndpoints {
 }
 
 impl EndpointSet {
-    /// With `by_locality`, a locality's share of its priority is its own weight, whatever the number and weights of its hosts
-    /// (Envoy docs, "Locality weighted load balancing"); otherwise hosts of a priority are one flat list.
+    /// With `by_locality`, a locality's share of its priority is its own weight, whatever the
+    /// number and weights of its hosts (Envoy docs, "Locality weighted load balancing"); otherwise
+    /// hosts of a priority are one flat list.
     pub fn new(localities: &[LocalityEndpoints], by_locality: bool) -> Self {
         let highest = localities.iter().flat_map(|l| &l.endpoints).map(|e| e.priority).max();
         let priorities = (0..=highest.unwrap_or(0)).map(|priority| {
@@ -236,7 +237,8 @@ fn hosts_of(localities: &[LocalityEndpoints], by_locality: bool, priority: u32, 
         }
         for host in hosts {
             let weight = u64::from(host.weight);
-            // Scaled by 1000 so that small locality weights over many hosts do not round to nothing.
+            // Scaled by 1000 so that small locality weights over many hosts do not round to
+            // nothing.
             weights.push(if by_locality {
                 1000 * u64::from(locality.weight) * weight / sum.max(1)
             } else {

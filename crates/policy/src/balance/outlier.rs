@@ -1,6 +1,8 @@
-//! Outlier detection, of one host: which failures in a row eject it, and for how long (Envoy docs, "Outlier detection").
+//! Outlier detection, of one host: which failures in a row eject it, and for how long (Envoy docs,
+//! "Outlier detection").
 //!
-//! Rates of success are not looked at, only failures in a row. It must not know what failed, only whose fault it counts as.
+//! Rates of success are not looked at, only failures in a row. It must not know what failed, only
+//! whose fault it counts as.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -96,7 +98,8 @@ impl OutlierState {
         }
     }
 
-    /// At each interval: an ejection may be over, and a host that does well is trusted more. True if it came back.
+    /// At each interval: an ejection may be over, and a host that does well is trusted more. True
+    /// if it came back.
     pub fn tick(&self, now: Instant, config: &OutlierConfig) -> bool {
         let mut ejection = self.lock();
         let Some((since, jitter)) = ejection.now else {

@@ -1,7 +1,8 @@
-//! Consistent hashing: which host a hash belongs to, such that few hashes move when hosts come and go.
+//! Consistent hashing: which host a hash belongs to, such that few hashes move when hosts come and
+//! go.
 //!
-//! The tables are built as Envoy builds them, so that both choose the same host for the same hash (Envoy docs, "Ring hash",
-//! "Maglev"). It must not know what is hashed.
+//! The tables are built as Envoy builds them, so that both choose the same host for the same hash
+//! (Envoy docs, "Ring hash", "Maglev"). It must not know what is hashed.
 
 use crate::xxhash::xxh64;
 
@@ -18,7 +19,8 @@ pub enum Table {
 pub type Member = (String, u64);
 
 impl Table {
-    /// `least` and `most` bound the number of points; weights get whole shares of it where that is possible.
+    /// `least` and `most` bound the number of points; weights get whole shares of it where that is
+    /// possible.
     pub fn ring(members: &[Member], least: u64, most: u64) -> Self {
         let total: u64 = members.iter().map(|(_, weight)| weight).sum();
         let smallest = members.iter().map(|(_, weight)| *weight).min().unwrap_or(1);

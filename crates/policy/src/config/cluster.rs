@@ -71,7 +71,8 @@ pub struct DnsOptions {
     pub failure_refresh: Duration,
     /// Refresh when the records' TTL ends, instead.
     pub respect_ttl: bool,
-    /// One connection goes to the first address, and established ones stay when it changes (LOGICAL_DNS).
+    /// One connection goes to the first address, and established ones stay when it changes
+    /// (LOGICAL_DNS).
     pub logical: bool,
     /// Instead of the machine's own.
     pub servers: Vec<SocketAddr>,
@@ -98,7 +99,8 @@ const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const DEFAULT_DNS_REFRESH: Duration = Duration::from_secs(5);
 
 impl ClusterConfig {
-    /// `default_sockets` are the bootstrap's, for a cluster without a bind configuration of its own.
+    /// `default_sockets` are the bootstrap's, for a cluster without a bind configuration of its
+    /// own.
     pub fn from_proto(pb: &Cluster, default_sockets: &SocketSettings) -> Result<Self, FieldError> {
         let Cluster {
             name,
@@ -137,7 +139,8 @@ impl ClusterConfig {
             track_cluster_stats: _,
             // Buffers are bounded by what is read at once.
             per_connection_buffer_limit_bytes: _,
-            // Hints on when things are done: names are not asked for all at once, all clusters warm, and what nobody uses goes.
+            // Hints on when things are done: names are not asked for all at once, all clusters
+            // warm, and what nobody uses goes.
             dns_jitter: _,
             wait_for_warm_on_init: _,
             cleanup_interval: _,
@@ -301,7 +304,8 @@ pub fn dns_servers(pb: Option<&TypedExtensionConfig>) -> Result<Vec<SocketAddr>,
 fn cares(pb: &CaresDnsResolverConfig) -> Result<Vec<SocketAddr>, FieldError> {
     let CaresDnsResolverConfig {
         resolvers,
-        // How c-ares asks; questions here have a time limit and are asked again in a way of their own.
+        // How c-ares asks; questions here have a time limit and are asked again in a way of their
+        // own.
         dns_resolver_options: _,
         udp_max_queries: _,
         query_timeout_seconds: _,
@@ -352,7 +356,8 @@ fn transports(
 }
 
 impl ClusterConfig {
-    /// Which transport a host with these labels gets: the first whose labels it all has, else the cluster's own.
+    /// Which transport a host with these labels gets: the first whose labels it all has, else the
+    /// cluster's own.
     pub fn transport_for(&self, labels: &BTreeMap<String, String>) -> usize {
         let matching = self.transports.iter().enumerate().skip(1).find(|(_, transport)| {
             transport.labels.iter().all(|(name, value)| labels.get(name) == Some(value))

@@ -1,7 +1,8 @@
 //! From xDS messages to what this proxy runs, or a refusal that names the field.
 //!
-//! Pure: nothing here opens a socket or knows what is in use. Every conversion takes its message apart with all fields named: each is
-//! obeyed, has no effect here, or is refused ([`refuse`]). Fields that have no name here are found by their numbers ([`unknown`]).
+//! Pure: nothing here opens a socket or knows what is in use. Every conversion takes its message
+//! apart with all fields named: each is obeyed, has no effect here, or is refused ([`refuse`]).
+//! Fields that have no name here are found by their numbers ([`unknown`]).
 
 pub mod address;
 pub mod cluster;
@@ -62,7 +63,8 @@ pub fn share(pb: Option<&FractionalPercent>) -> Result<u64, FieldError> {
     Ok(u64::from(*numerator) * scale)
 }
 
-/// A percentage, which Envoy lets be from 0 to 100 only (`validate.rules` of `envoy/type/v3/percent.proto`).
+/// A percentage, which Envoy lets be from 0 to 100 only (`validate.rules` of
+/// `envoy/type/v3/percent.proto`).
 pub fn percent(pb: Option<&Percent>, field: &str, default: f64) -> Result<f64, FieldError> {
     match pb {
         None => Ok(default),
@@ -71,7 +73,8 @@ pub fn percent(pb: Option<&Percent>, field: &str, default: f64) -> Result<f64, F
     }
 }
 
-/// `filter_metadata["istio"]["config"]`: the path of the resource that made the object that carries this metadata.
+/// `filter_metadata["istio"]["config"]`: the path of the resource that made the object that carries
+/// this metadata.
 pub fn rule(metadata: Option<&Metadata>) -> Option<String> {
     let config = metadata?.filter_metadata.get("istio")?.fields.get("config")?;
     match config.kind.as_ref()? {

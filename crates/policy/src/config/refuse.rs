@@ -1,7 +1,8 @@
 //! Refusing, by field path, what a message sets and this proxy does not obey.
 //!
-//! A conversion takes its message apart with every field named, so that the compiler finds the one that is forgotten, and hands those
-//! that it does not obey to [`refuse!`]. It must not know what any field means.
+//! A conversion takes its message apart with every field named, so that the compiler finds the one
+//! that is forgotten, and hands those that it does not obey to [`refuse!`]. It must not know what
+//! any field means.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,8 @@ use carrick_xds::FieldError;
 
 /// A field of a message, which may say something or nothing.
 pub trait Field {
-    /// A plain number, text or flag says nothing when it has its default: protobuf does not send it then.
+    /// A plain number, text or flag says nothing when it has its default: protobuf does not send it
+    /// then.
     fn is_set(&self) -> bool;
 }
 

@@ -1,6 +1,7 @@
 //! Socket options and source addresses of upstream connections and listeners.
 //!
-//! Options come as numbers (level and name); only those are taken that can be applied, all others are refused.
+//! Options come as numbers (level and name); only those are taken that can be applied, all others
+//! are refused.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -45,7 +46,8 @@ pub struct KeepaliveSettings {
 }
 
 impl SocketSettings {
-    /// Settings of a cluster. Its own bind configuration replaces the bootstrap's as a whole, as in Envoy.
+    /// Settings of a cluster. Its own bind configuration replaces the bootstrap's as a whole, as in
+    /// Envoy.
     pub fn for_upstream(
         bind: Option<&BindConfig>,
         keepalive: Option<&TcpKeepalive>,

@@ -29,7 +29,8 @@ pub struct GrpcSource {
     pub delta: bool,
 }
 
-/// How long a new cluster or listener waits for what it names, unless `initial_fetch_timeout` says otherwise.
+/// How long a new cluster or listener waits for what it names, unless `initial_fetch_timeout` says
+/// otherwise.
 const DEFAULT_FETCH_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What is fetched, and for how long its user waits for the first version. `None`: for ever.
@@ -75,7 +76,8 @@ impl GrpcSource {
             cluster_names,
             grpc_services,
             refresh_delay,
-            // How often a server is asked, and for how long an answer is waited for, concerns polling only.
+            // How often a server is asked, and for how long an answer is waited for, concerns
+            // polling only.
             request_timeout: _,
             rate_limit_settings: _,
             // The node always comes with the first message.

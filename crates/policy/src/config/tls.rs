@@ -1,6 +1,7 @@
 //! TLS contexts of both sides: versions, ciphers, ALPN, and which secrets they use.
 //!
-//! Secrets themselves are read in `secrets`; here they are only named, or carried along when they are inline.
+//! Secrets themselves are read in `secrets`; here they are only named, or carried along when they
+//! are inline.
 
 use std::sync::Arc;
 
@@ -162,7 +163,8 @@ impl UpstreamTlsConfig {
             auto_host_sni,
             auto_sni_san_validation,
             allow_renegotiation,
-            // How many sessions are kept for resumption is for rustls to say, which never lets a key be used for what it is not for.
+            // How many sessions are kept for resumption is for rustls to say, which never lets a
+            // key be used for what it is not for.
             max_session_keys: _,
             enforce_rsa_key_usage: _,
         } = pb;
@@ -330,7 +332,8 @@ fn versions(pb: &TlsParameters) -> Result<Vec<&'static SupportedProtocolVersion>
     Ok(all.into_iter().filter(|(n, _)| (lowest..=highest).contains(n)).map(|(_, version)| version).collect())
 }
 
-/// BoringSSL's names of the TLS 1.2 ciphers that rustls has. TLS 1.3 ciphers cannot be configured, as in Envoy.
+/// BoringSSL's names of the TLS 1.2 ciphers that rustls has. TLS 1.3 ciphers cannot be configured,
+/// as in Envoy.
 const CIPHERS: [(&str, rustls::CipherSuite); 6] = [
     ("ECDHE-ECDSA-AES128-GCM-SHA256", rustls::CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256),
     ("ECDHE-RSA-AES128-GCM-SHA256", rustls::CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256),
@@ -340,8 +343,8 @@ const CIPHERS: [(&str, rustls::CipherSuite); 6] = [
     ("ECDHE-RSA-CHACHA20-POLY1305", rustls::CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256),
 ];
 
-/// The listed ciphers that rustls has, in the listed order. Others (CBC and RSA key exchange) are left out, which only narrows
-/// what is agreed on; a list of nothing else is refused.
+/// The listed ciphers that rustls has, in the listed order. Others (CBC and RSA key exchange) are
+/// left out, which only narrows what is agreed on; a list of nothing else is refused.
 fn ciphers(pb: &TlsParameters, provider: &CryptoProvider) -> Result<Vec<SupportedCipherSuite>, FieldError> {
     if pb.cipher_suites.is_empty() {
         return Ok(provider.cipher_suites.clone());

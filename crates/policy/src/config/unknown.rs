@@ -1,7 +1,9 @@
-//! Fields with numbers that this proxy has no description of: what a newer API says is refused, not passed over.
+//! Fields with numbers that this proxy has no description of: what a newer API says is refused, not
+//! passed over.
 //!
-//! prost drops such fields without a word, so the bytes themselves are looked through, tag by tag, along the descriptors. Nothing is
-//! decoded or copied for it. It must not know what any field means.
+//! prost drops such fields without a word, so the bytes themselves are looked through, tag by tag,
+//! along the descriptors. Nothing is decoded or copied for it. It must not know what any field
+//! means.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +19,8 @@ use super::typed::type_name;
 /// As deep as prost decodes.
 const DEEPEST: usize = 100;
 
-/// Refuses `message` if it, or any message in it, has a field of a number that its description has not.
+/// Refuses `message` if it, or any message in it, has a field of a number that its description has
+/// not.
 ///
 /// # Errors
 /// The place of the first such field.
@@ -63,8 +66,8 @@ fn check_message(message: &MessageDescriptor, bytes: &[u8], depth: usize) -> Res
     Ok(())
 }
 
-/// Takes a field off the front: its number and, where its value has a length, the value. One that is longer than what there is ends
-/// with it; that is for the decoder to refuse.
+/// Takes a field off the front: its number and, where its value has a length, the value. One that
+/// is longer than what there is ends with it; that is for the decoder to refuse.
 fn next<'a>(bytes: &mut &'a [u8]) -> Result<(u32, Option<&'a [u8]>), DecodeError> {
     let (number, kind) = decode_key(bytes)?;
     if kind != WireType::LengthDelimited {

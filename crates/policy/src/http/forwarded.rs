@@ -1,5 +1,6 @@
-//! The headers that tell the next hop about the client: x-forwarded-for, x-forwarded-proto, x-request-id and kin; and those that
-//! a client may not set because proxies act on them. Rules: Envoy docs, "HTTP header manipulation".
+//! The headers that tell the next hop about the client: x-forwarded-for, x-forwarded-proto,
+//! x-request-id and kin; and those that a client may not set because proxies act on them. Rules:
+//! Envoy docs, "HTTP header manipulation".
 //!
 //! It must not know about routes.
 
@@ -16,7 +17,8 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 const X_ENVOY_EXTERNAL_ADDRESS: HeaderName = HeaderName::from_static("x-envoy-external-address");
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Control headers of Envoy's router: from a client that is not ours they are removed (Envoy docs, "Header sanitizing").
+/// Control headers of Envoy's router: from a client that is not ours they are removed (Envoy docs,
+/// "Header sanitizing").
 const FOR_INTERNAL_CLIENTS: [HeaderName; 15] = [
     HeaderName::from_static("x-envoy-internal"),
     HeaderName::from_static("x-envoy-retriable-status-codes"),
@@ -106,7 +108,8 @@ pub fn identify(
     Client { scheme, address: address.map(|ip| SocketAddr::new(ip, 0)) }
 }
 
-/// An edge tells the hops behind it whom it takes for the client (Envoy docs, "x-envoy-external-address").
+/// An edge tells the hops behind it whom it takes for the client (Envoy docs,
+/// "x-envoy-external-address").
 fn set_external_address(headers: &mut HeaderMap, address: IpAddr) {
     if let Ok(value) = HeaderValue::from_str(&address.to_canonical().to_string()) {
         headers.insert(X_ENVOY_EXTERNAL_ADDRESS, value);
@@ -168,7 +171,8 @@ fn append_forwarded_for(headers: &mut HeaderMap, remote: IpAddr, own: OwnAddress
     }
 }
 
-/// Envoy's rules: made where missing, and at the edge even where the client sent one, unless that is to be preserved.
+/// Envoy's rules: made where missing, and at the edge even where the client sent one, unless that
+/// is to be preserved.
 fn request_id(headers: &mut HeaderMap, policy: &ClientPolicy) {
     if !policy.generate_request_id {
         return;

@@ -2,8 +2,9 @@
 //!
 //! Pure. It must not know how messages are read or sent, nor how a cluster chooses hosts.
 //!
-//! Reading order: [`manager`] (settings); [`framing`] (bytes of a head); [`sanitize`], [`request`], [`path`], [`forwarded`], [`xfcc`]
-//! (what a request must be, and what the next hop is told), [`prepared`]; [`plan`] with [`route`] (the decision); [`filters`]; [`reply`] (answers of the
+//! Reading order: [`manager`] (settings); [`framing`] (bytes of a head); [`sanitize`], [`request`],
+//! [`path`], [`forwarded`], [`xfcc`] (what a request must be, and what the next hop is told),
+//! [`prepared`]; [`plan`] with [`route`] (the decision); [`filters`]; [`reply`] (answers of the
 //! proxy's own).
 
 pub mod filters;

@@ -1,5 +1,6 @@
-//! Path normalisation before routing, so that no spelling of a path gets round a rule about it (reliability: "path
-//! normalised before policy"). Follows what Envoy does with `normalize_path`, `merge_slashes` and escaped slashes.
+//! Path normalisation before routing, so that no spelling of a path gets round a rule about it
+//! (reliability: "path normalised before policy"). Follows what Envoy does with `normalize_path`,
+//! `merge_slashes` and escaped slashes.
 //!
 //! It must not know about routes.
 
@@ -109,9 +110,9 @@ fn unescape_slashes(path: &str) -> String {
     out + rest
 }
 
-/// RFC 3986 §6: unreserved characters unescaped, backslashes as slashes, dot segments (escaped ones too) removed. `None` for a
-/// path that has an escaped NUL. Where escapes spell an escape (`%%32e`), the percent sign is escaped: the next hop must not read
-/// another path than we did.
+/// RFC 3986 §6: unreserved characters unescaped, backslashes as slashes, dot segments (escaped ones
+/// too) removed. `None` for a path that has an escaped NUL. Where escapes spell an escape
+/// (`%%32e`), the percent sign is escaped: the next hop must not read another path than we did.
 fn canonical(path: &str) -> Option<String> {
     let mut decoded = String::with_capacity(path.len());
     let mut broken_escapes = Vec::new();
@@ -145,7 +146,8 @@ fn canonical(path: &str) -> Option<String> {
     Some(remove_dot_segments(&decoded))
 }
 
-/// What a URL parser escapes where it stands unescaped in a path (WHATWG URL, path percent-encode set).
+/// What a URL parser escapes where it stands unescaped in a path (WHATWG URL, path percent-encode
+/// set).
 fn must_be_escaped(byte: u8) -> bool {
     !byte.is_ascii()
         || byte.is_ascii_control()

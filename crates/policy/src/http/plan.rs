@@ -1,6 +1,7 @@
 //! The decision about one request: where to send it, or what to answer at once.
 //!
-//! Pure: a head and a route table go in, a [`Plan`] comes out. The executor (`exchange`) carries it out.
+//! Pure: a head and a route table go in, a [`Plan`] comes out. The executor (`exchange`) carries it
+//! out.
 
 use std::sync::Arc;
 
@@ -35,7 +36,8 @@ impl Plan {
 pub struct ForwardPlan {
     pub route: Arc<Route>,
     pub cluster: Arc<str>,
-    /// Header rules of the chosen one of several weighted clusters; they come before those of the route.
+    /// Header rules of the chosen one of several weighted clusters; they come before those of the
+    /// route.
     pub cluster_headers: Option<Arc<HeaderRules>>,
     /// A new path and query.
     pub path: Option<String>,

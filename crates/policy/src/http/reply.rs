@@ -45,7 +45,8 @@ impl LocalReply {
         Self { of_route: true, ..Self::new(status, "direct_response") }
     }
 
-    /// What a client gets whose message makes no sense: the status in words, as Envoy's codec gives it.
+    /// What a client gets whose message makes no sense: the status in words, as Envoy's codec gives
+    /// it.
     pub fn malformed(status: StatusCode, details: &'static str) -> Self {
         let words = status.canonical_reason().unwrap_or_default();
         Self::new(status, details).with_body(words).flagged(ResponseFlag::DownstreamProtocolError).closing()
@@ -86,7 +87,8 @@ impl LocalReply {
         self
     }
 
-    /// The response. A gRPC call gets a trailers-only response with status 200, as gRPC over HTTP/2 wants it.
+    /// The response. A gRPC call gets a trailers-only response with status 200, as gRPC over HTTP/2
+    /// wants it.
     pub fn into_response(self, is_grpc: bool) -> (Response<()>, Bytes) {
         let mut headers = HeaderMap::with_capacity(4);
         for (name, value) in self.headers {

@@ -1,5 +1,5 @@
-//! What a request must be before it is routed, beyond what [`sanitize`](super::sanitize) asks of any: scheme, authority and path as the
-//! connection manager wants them.
+//! What a request must be before it is routed, beyond what [`sanitize`](super::sanitize) asks of
+//! any: scheme, authority and path as the connection manager wants them.
 //!
 //! It must not know where the request goes.
 
@@ -16,7 +16,8 @@ use super::reply::LocalReply;
 use super::route::without_port;
 use super::sanitize;
 
-/// An edge knows whether it is spoken to through TLS, and believes nobody who says otherwise (Envoy: the same).
+/// An edge knows whether it is spoken to through TLS, and believes nobody who says otherwise
+/// (Envoy: the same).
 pub fn check_scheme(
     parts: &Parts,
     manager: &HttpManager,
@@ -41,7 +42,8 @@ pub fn ends_with_answer(parts: &Parts) -> bool {
     parts.version < Version::HTTP_11 && !parts.headers.get_all(CONNECTION).iter().any(stays)
 }
 
-/// The authority: of an absolute URI or HTTP/2's pseudo-header, else the Host header. `port` is the one that the client connected to.
+/// The authority: of an absolute URI or HTTP/2's pseudo-header, else the Host header. `port` is the
+/// one that the client connected to.
 pub fn authority(parts: &Parts, manager: &HttpManager, port: u16) -> Result<HeaderValue, LocalReply> {
     let host = parts.headers.get(HOST).cloned();
     let of_uri = parts.uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());

@@ -1,5 +1,5 @@
-//! What no request may bring past the proxy: framing that two parsers could read differently, and headers that concern only one
-//! hop. Everything here is decided before routing.
+//! What no request may bring past the proxy: framing that two parsers could read differently, and
+//! headers that concern only one hop. Everything here is decided before routing.
 //!
 //! It must not know about routes or upstreams.
 
@@ -66,13 +66,15 @@ fn check_transfer_encoding(headers: &HeaderMap) -> Result<(), LocalReply> {
     Ok(())
 }
 
-/// Whether this is an authority that routes, logs and upstreams will all read the same (RFC 3986 §3.2, without user info).
+/// Whether this is an authority that routes, logs and upstreams will all read the same (RFC 3986
+/// §3.2, without user info).
 pub fn is_authority(authority: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(&byte);
     !authority.is_empty() && authority.bytes().all(allowed)
 }
 
-/// The protocol that a request wants to change to. `h2c` is never done (RFC 9113 §3.1 took it back), so it is ignored.
+/// The protocol that a request wants to change to. `h2c` is never done (RFC 9113 §3.1 took it
+/// back), so it is ignored.
 pub fn upgrade_wanted(parts: &Parts) -> Option<String> {
     if parts.version != Version::HTTP_11 {
         return None;
@@ -85,8 +87,8 @@ pub fn upgrade_wanted(parts: &Parts) -> Option<String> {
     (!kind.trim().is_empty() && !kind.eq_ignore_ascii_case("h2c")).then(|| kind.to_ascii_lowercase())
 }
 
-/// Removes what is for this hop only, and what the `connection` header says is. Refused if that would remove what other hops
-/// rely on.
+/// Removes what is for this hop only, and what the `connection` header says is. Refused if that
+/// would remove what other hops rely on.
 pub fn remove_hop_by_hop(headers: &mut HeaderMap) -> Result<(), LocalReply> {
     if headers.contains_key(CONNECTION) {
         remove_nominated(headers)?;
@@ -94,7 +96,8 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap) -> Result<(), LocalReply> {
     for name in &HOP_BY_HOP {
         headers.remove(name);
     }
-    // `te: trailers` says that the client can take trailers; anything else is about transfer encodings of this hop.
+    // `te: trailers` says that the client can take trailers; anything else is about transfer
+    // encodings of this hop.
     if let Some(te) = headers.get(TE)
         && te.as_bytes() != b"trailers"
     {

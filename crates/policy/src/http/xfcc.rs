@@ -1,5 +1,6 @@
-//! `x-forwarded-client-cert`: who the client proved to be, for the hops behind. Nobody but this proxy may write it, unless the
-//! configuration says that the client is itself such a proxy (Envoy docs, "x-forwarded-client-cert").
+//! `x-forwarded-client-cert`: who the client proved to be, for the hops behind. Nobody but this
+//! proxy may write it, unless the configuration says that the client is itself such a proxy (Envoy
+//! docs, "x-forwarded-client-cert").
 //!
 //! It must not know how identities are verified: that was done in the handshake.
 
@@ -41,8 +42,8 @@ pub struct XfccPolicy {
 impl XfccPolicy {
     /// `tls` is that of the downstream connection, if this proxy terminated it.
     ///
-    /// What a peer of another trust domain says of third parties ends here, even where it is to be forwarded: nobody here vouches for who
-    /// they are.
+    /// What a peer of another trust domain says of third parties ends here, even where it is to be
+    /// forwarded: nobody here vouches for who they are.
     pub fn apply(&self, headers: &mut HeaderMap, tls: Option<&TlsFacts>) {
         let peer = tls.filter(|tls| tls.peer_certificate_sha256.is_some());
         let forward = match (self.forward, peer.is_some_and(is_from_elsewhere)) {
@@ -124,8 +125,8 @@ impl CertDetails {
     }
 }
 
-/// A name that could end its own pair stands in quotes (Envoy docs, "x-forwarded-client-cert"). Envoy itself leaves names as they
-/// are, so that a certificate can claim more than one.
+/// A name that could end its own pair stands in quotes (Envoy docs, "x-forwarded-client-cert").
+/// Envoy itself leaves names as they are, so that a certificate can claim more than one.
 fn quoted(name: &str) -> Cow<'_, str> {
     if !name.contains([',', ';', '"']) {
         return name.into();

@@ -1,7 +1,9 @@
-//! Reads a TLS ClientHello from the first bytes of a connection, however they are cut into segments and records.
+//! Reads a TLS ClientHello from the first bytes of a connection, however they are cut into segments
+//! and records.
 //!
-//! Sans-IO and incremental: bytes that were looked at are not looked at again. It takes no part in the handshake and must not know
-//! what the name is used for. Rules: RFC 8446 §4.1.2, §5.1; RFC 6066 §3.
+//! Sans-IO and incremental: bytes that were looked at are not looked at again. It takes no part in
+//! the handshake and must not know what the name is used for. Rules: RFC 8446 §4.1.2, §5.1; RFC
+//! 6066 §3.
 
 use crate::connection::ClientHello;
 
@@ -25,8 +27,9 @@ pub enum Hello {
     /// These are not the first bytes of TLS.
     NotTls,
     Complete(ClientHello),
-    /// These were meant to be TLS but cannot be understood. Such a connection is closed: to route it by what it does not say would
-    /// let it choose its way (reliability: a parse failure never takes a default route).
+    /// These were meant to be TLS but cannot be understood. Such a connection is closed: to route
+    /// it by what it does not say would let it choose its way (reliability: a parse failure never
+    /// takes a default route).
     Broken(&'static str),
 }
 
@@ -214,8 +217,9 @@ fn server_name(content: &[u8]) -> Parsed<Option<String>> {
     host_name(name)
 }
 
-/// The name in lower case. Only names that mean the same to everyone who reads them: letters, digits, `-` and `_` in labels. IP
-/// addresses are not allowed by RFC 6066; as they say nothing that the address dialled does not, they count as no name.
+/// The name in lower case. Only names that mean the same to everyone who reads them: letters,
+/// digits, `-` and `_` in labels. IP addresses are not allowed by RFC 6066; as they say nothing
+/// that the address dialled does not, they count as no name.
 fn host_name(name: &[u8]) -> Parsed<Option<String>> {
     if name.is_empty() || name.len() > 253 {
         return Err("the server name is empty or too long");

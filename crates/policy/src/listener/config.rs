@@ -168,8 +168,8 @@ impl ListenerConfig {
         })
     }
 
-    /// The chain that a connection gets, by its place among [`all_chains`](Self::all_chains): the default one
-    /// where no other is for it.
+    /// The chain that a connection gets, by its place among [`all_chains`](Self::all_chains): the
+    /// default one where no other is for it.
     pub fn choose(&self, facts: &ChainFacts<'_>) -> Option<usize> {
         self.table.find(facts).or_else(|| self.default_chain.as_ref().map(|_| self.chains.len()))
     }
@@ -180,14 +180,16 @@ impl ListenerConfig {
     }
 }
 
-/// Filters run in this order, whichever way they are listed: an inspector needs the destination that is restored before it to know
-/// whether it is disabled, and plain HTTP is looked for only where there is no TLS.
+/// Filters run in this order, whichever way they are listed: an inspector needs the destination
+/// that is restored before it to know whether it is disabled, and plain HTTP is looked for only
+/// where there is no TLS.
 fn filters(pb: &[ListenerFilterPb], use_original_dst: bool) -> Result<Vec<ListenerFilter>, FieldError> {
     let mut filters = Vec::new();
     for (n, pb) in pb.iter().enumerate() {
         filters.push(filter(pb).map_err(|error| error.within(format!("listener_filters[{n}]")))?);
     }
-    // Handing over by original destination implies looking it up (Envoy `listener_impl.cc`, buildOriginalDstListenerFilter).
+    // Handing over by original destination implies looking it up (Envoy `listener_impl.cc`,
+    // buildOriginalDstListenerFilter).
     if use_original_dst
         && !filters.iter().any(|filter| matches!(filter.kind, ListenerFilterKind::OriginalDst))
     {

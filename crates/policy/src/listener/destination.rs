@@ -1,4 +1,5 @@
-//! Which listener a connection is handed over to by its original destination (Envoy docs, `use_original_dst`).
+//! Which listener a connection is handed over to by its original destination (Envoy docs,
+//! `use_original_dst`).
 //!
 //! It must not know what a listener is.
 
@@ -22,7 +23,8 @@ impl<L> FromIterator<(SocketAddr, L)> for ByDestination<L> {
 }
 
 impl<L> ByDestination<L> {
-    /// The listener for connections to `destination`: one with exactly that address, else one for the port on all addresses.
+    /// The listener for connections to `destination`: one with exactly that address, else one for
+    /// the port on all addresses.
     pub fn find(&self, destination: SocketAddr) -> Option<&L> {
         let everywhere: [IpAddr; 2] = match destination.ip().to_canonical() {
             IpAddr::V4(_) => [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],

@@ -1,4 +1,5 @@
-//! Tells HTTP from other plain text by the first bytes of a connection: what Envoy's http_inspector does.
+//! Tells HTTP from other plain text by the first bytes of a connection: what Envoy's http_inspector
+//! does.
 //!
 //! It must not know what is done with the request.
 

@@ -1,4 +1,5 @@
-//! Listeners: their configuration, which of them a connection belongs to, and what its first bytes say.
+//! Listeners: their configuration, which of them a connection belongs to, and what its first bytes
+//! say.
 //!
 //! It must not know how bytes are read, nor what filters do with a connection.
 

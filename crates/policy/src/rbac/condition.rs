@@ -70,8 +70,9 @@ fn server_name<'a>(subject: &Subject<'a>) -> &'a str {
     of_hello.or_else(of_tls).unwrap_or_default()
 }
 
-/// URI names are tried first, then DNS names, then the subject (Envoy docs, `Principal.Authenticated`). But a SPIFFE ID is a URI
-/// name: no other name is compared with one, and a peer that has one is called by nothing else.
+/// URI names are tried first, then DNS names, then the subject (Envoy docs,
+/// `Principal.Authenticated`). But a SPIFFE ID is a URI name: no other name is compared with one,
+/// and a peer that has one is called by nothing else.
 fn is_authenticated(tls: &TlsFacts, name: Option<&PeerName>) -> bool {
     if tls.peer_certificate_sha256.is_none() {
         return false;

@@ -68,7 +68,8 @@ fn policy(name: &str, pb: &pb::Policy, layer: Layer) -> Result<Policy, FieldErro
     })
 }
 
-/// A list that must not be empty: an empty one would match everything or nothing, depending on who reads it.
+/// A list that must not be empty: an empty one would match everything or nothing, depending on who
+/// reads it.
 fn several<T>(
     list: &[T],
     field: &str,

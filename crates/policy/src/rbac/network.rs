@@ -1,4 +1,5 @@
-//! The network RBAC filter: which connections a chain takes at all (Envoy docs, "Role Based Access Control (RBAC) Network Filter").
+//! The network RBAC filter: which connections a chain takes at all (Envoy docs, "Role Based Access
+//! Control (RBAC) Network Filter").
 
 use carrick_xds::FieldError;
 use carrick_xds::pb::envoy::extensions::filters::network::rbac::v3::Rbac;
@@ -24,7 +25,8 @@ impl NetworkRbac {
             // Names of statistics and of dynamic metadata, which Carrick does not keep.
             shadow_rules_stat_prefix: _,
             stat_prefix: _,
-            // Nothing that the rules may ask changes while a connection lasts: judged once or for every byte, it is the same.
+            // Nothing that the rules may ask changes while a connection lasts: judged once or for
+            // every byte, it is the same.
             enforcement_type: _,
             delay_deny,
         } = pb;
@@ -36,8 +38,9 @@ impl NetworkRbac {
         Ok(Self { rules: convert(rules, "rules")?, shadow: convert(shadow_rules, "shadow_rules")? })
     }
 
-    /// Why the connection is refused, in the words of Envoy's access log; nothing if it is not. Judged before anything is connected
-    /// to, where Envoy waits for the client's first byte: nothing that a server says first can reach who is refused.
+    /// Why the connection is refused, in the words of Envoy's access log; nothing if it is not.
+    /// Judged before anything is connected to, where Envoy waits for the client's first byte:
+    /// nothing that a server says first can reach who is refused.
     pub fn refuses(&self, info: &ConnectionInfo) -> Option<String> {
         let subject = Subject { connection: info, client: info.remote, head: None };
         if let Some(shadow) = &self.shadow {

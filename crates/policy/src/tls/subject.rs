@@ -1,6 +1,7 @@
 //! Names of certificates as RFC 2253 writes them, the form that XFCC and access logs have.
 //!
-//! It must not know what a name is used for; it only makes sure that no name can be taken for anything but a name.
+//! It must not know what a name is used for; it only makes sure that no name can be taken for
+//! anything but a name.
 
 use std::fmt::Write;
 
@@ -52,7 +53,8 @@ fn short_name(oid: &str) -> Option<&'static str> {
     })
 }
 
-/// §2.4; bytes that are not printable ASCII are written as `\XX`, so that the text fits in a header.
+/// §2.4; bytes that are not printable ASCII are written as `\XX`, so that the text fits in a
+/// header.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let last = text.len().saturating_sub(1);

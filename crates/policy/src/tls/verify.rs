@@ -1,4 +1,5 @@
-//! Whether to believe a peer: the chain by Carrick's rules, then the names and digests that the configuration asks for.
+//! Whether to believe a peer: the chain by Carrick's rules, then the names and digests that the
+//! configuration asks for.
 //!
 //! It must not know where the rules came from.
 
@@ -89,7 +90,8 @@ pub enum Refusal {
     NotPinned,
 }
 
-/// What went wrong in a handshake, in words. rustls shows a reason of ours in the form for programmers only.
+/// What went wrong in a handshake, in words. rustls shows a reason of ours in the form for
+/// programmers only.
 pub fn handshake_error(error: &std::io::Error) -> String {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<Error>());
     match cause {
@@ -120,8 +122,8 @@ fn check_chain(
     Ok(verify_chain(&chain, roots, usage, now)?.leaf)
 }
 
-/// A certificate that is pinned by its digest or its public key is enough; where both kinds are given, either will do (Envoy docs,
-/// `verify_certificate_hash`).
+/// A certificate that is pinned by its digest or its public key is enough; where both kinds are
+/// given, either will do (Envoy docs, `verify_certificate_hash`).
 fn check_digests(validation: &Validation, certificate: &Certificate) -> Result<(), Refusal> {
     if validation.certificates.is_empty() && validation.public_keys.is_empty() {
         return Ok(());
@@ -162,7 +164,8 @@ fn is_for(names: &SubjectAltNames, server: &ServerName<'_>) -> bool {
     }
 }
 
-/// Whether a certificate's DNS name is or covers `wanted`: `*` stands for the whole of the left-most label (RFC 6125 §6.4.3).
+/// Whether a certificate's DNS name is or covers `wanted`: `*` stands for the whole of the
+/// left-most label (RFC 6125 §6.4.3).
 fn covers(name: &str, wanted: &str) -> bool {
     if name.eq_ignore_ascii_case(wanted) {
         return true;
@@ -193,7 +196,8 @@ impl ClientCertVerifier for Verifier {
         self.mandatory
     }
 
-    /// Empty: clients have one certificate, and a list of all roots would only make the handshake larger.
+    /// Empty: clients have one certificate, and a list of all roots would only make the handshake
+    /// larger.
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &self.hints
     }

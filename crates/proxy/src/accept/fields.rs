@@ -1,5 +1,5 @@
-//! `docs/proxy-fields.md` against the program: in resources that are taken, every field of every message is set, one at a time, and the
-//! proxy must say to it what the document says.
+//! `docs/proxy-fields.md` against the program: in resources that are taken, every field of every
+//! message is set, one at a time, and the proxy must say to it what the document says.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -192,7 +192,8 @@ fn plain(kind: &Kind) -> Vec<Value> {
     }
 }
 
-/// What the proxy makes of a resource, in the form for programmers, without what is not meant to be obeyed by it.
+/// What the proxy makes of a resource, in the form for programmers, without what is not meant to be
+/// obeyed by it.
 fn made(resource: &DynamicMessage) -> Result<String, FieldError> {
     let name = resource.descriptor().full_name().to_owned();
     let body = Any { type_url: format!("type.googleapis.com/{name}"), value: resource.encode_to_vec() };

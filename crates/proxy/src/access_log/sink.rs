@@ -1,7 +1,8 @@
-//! Where log lines go: a file, standard output, or standard error, written by one thread for the whole process.
+//! Where log lines go: a file, standard output, or standard error, written by one thread for the
+//! whole process.
 //!
-//! A line is copied into the sink's buffer and the caller goes on; a slow disk never slows a request. It must not know
-//! what the lines say.
+//! A line is copied into the sink's buffer and the caller goes on; a slow disk never slows a
+//! request. It must not know what the lines say.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -127,7 +128,8 @@ enum Wake {
 
 impl Writer {
     fn start() -> Self {
-        // Without the thread, buffers are still written when they are dropped and when the process ends.
+        // Without the thread, buffers are still written when they are dropped and when the process
+        // ends.
         let run = || {
             loop {
                 WRITER.wait();
@@ -149,7 +151,8 @@ impl Writer {
         }
     }
 
-    /// Returns when there is something to write: at once if a buffer is full, else after a delay that gathers lines.
+    /// Returns when there is something to write: at once if a buffer is full, else after a delay
+    /// that gathers lines.
     fn wait(&self) {
         let wish = lock(&self.wish);
         let wish =

@@ -1,5 +1,5 @@
-//! `/config_dump`: what this proxy runs, as it was received, in the shape of Envoy's `admin.v3.ConfigDump`. Private keys are
-//! replaced by `[redacted]` wherever they may be.
+//! `/config_dump`: what this proxy runs, as it was received, in the shape of Envoy's
+//! `admin.v3.ConfigDump`. Private keys are replaced by `[redacted]` wherever they may be.
 //!
 //! It must not know what a resource means.
 
@@ -185,7 +185,8 @@ fn redact(value: &mut Value, secret: bool) {
         Value::Object(fields) => {
             for (name, value) in fields {
                 match value {
-                    // Bytes are base64 in the JSON form of protobuf; Envoy shows the same word encoded.
+                    // Bytes are base64 in the JSON form of protobuf; Envoy shows the same word
+                    // encoded.
                     Value::String(text) if secret && name == "inline_bytes" => {
                         *text = "W3JlZGFjdGVkXQ==".into()
                     }

@@ -1,7 +1,8 @@
 //! Who may ask the admin interface for what.
 //!
-//! Others on the network may learn whether the proxy is ready and how much it does, no more. And a page in somebody's browser may
-//! not read anything through a name that its owner pointed at this machine (DNS rebinding): a request must name the address.
+//! Others on the network may learn whether the proxy is ready and how much it does, no more. And a
+//! page in somebody's browser may not read anything through a name that its owner pointed at this
+//! machine (DNS rebinding): a request must name the address.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -43,7 +44,8 @@ pub(super) fn refuse(
     None
 }
 
-/// Exactly one Host, with an IP address or `localhost`. An absolute URI must name one, too: it counts more (RFC 9112 §3.2.2).
+/// Exactly one Host, with an IP address or `localhost`. An absolute URI must name one, too: it
+/// counts more (RFC 9112 §3.2.2).
 fn names_an_address(uri: &Uri, headers: &HeaderMap) -> bool {
     if uri.authority().is_some_and(|authority| !is_address(authority.as_str())) {
         return false;

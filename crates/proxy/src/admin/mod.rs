@@ -2,7 +2,8 @@
 //!
 //! It must not be able to change anything.
 //!
-//! Reading order: [`guard`] (who may ask), [`pages`] (what can be asked for), and one module per larger answer.
+//! Reading order: [`guard`] (who may ask), [`pages`] (what can be asked for), and one module per
+//! larger answer.
 
 mod certs;
 mod clusters;
@@ -53,7 +54,8 @@ struct Shown {
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl AdminListener {
-    /// Binds `admin.address` of the bootstrap: a socket address, or a pipe. A socket file that was left behind is replaced.
+    /// Binds `admin.address` of the bootstrap: a socket address, or a pipe. A socket file that was
+    /// left behind is replaced.
     pub async fn bind(address: &AddressPb) -> io::Result<Self> {
         let invalid =
             |error: carrick_xds::FieldError| io::Error::new(io::ErrorKind::InvalidInput, error.to_string());

@@ -1,5 +1,5 @@
-//! Circuit breakers: how many connections, waiting requests, requests and retries a cluster may have at once (Envoy docs,
-//! "Circuit breaking").
+//! Circuit breakers: how many connections, waiting requests, requests and retries a cluster may
+//! have at once (Envoy docs, "Circuit breaking").
 //!
 //! It must not know what is done with the permission.
 
@@ -49,8 +49,8 @@ impl Breakers {
         self.connections.load(Ordering::Relaxed)
     }
 
-    /// One more connection to this host. For requests, a host without any may always have one: those who wait for it would wait
-    /// for ever (Envoy does the same).
+    /// One more connection to this host. For requests, a host without any may always have one:
+    /// those who wait for it would wait for ever (Envoy does the same).
     pub fn connection(self: &Arc<Self>, host: &Arc<EndpointCounters>, first_is_free: bool) -> Option<Permit> {
         if !take(&self.connections, self.limits.connections) {
             if !first_is_free || host.open() > 0 {

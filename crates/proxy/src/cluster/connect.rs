@@ -1,4 +1,5 @@
-//! Opening a connection to a chosen host: the socket with its options, then TLS where the cluster asks for it.
+//! Opening a connection to a chosen host: the socket with its options, then TLS where the cluster
+//! asks for it.
 //!
 //! It must not know why this host was chosen.
 
@@ -98,7 +99,8 @@ impl ConnectError {
         matches!(self, Self::Timeout(_))
     }
 
-    /// As Envoy's `%UPSTREAM_TRANSPORT_FAILURE_REASON%` and the body of its 503 put it; empty for a timeout, as there.
+    /// As Envoy's `%UPSTREAM_TRANSPORT_FAILURE_REASON%` and the body of its 503 put it; empty for a
+    /// timeout, as there.
     pub fn transport_failure_reason(&self) -> String {
         match self {
             Self::Timeout(_) | Self::Overflow => String::new(),
@@ -223,8 +225,8 @@ pub(crate) struct Upstream {
     _permit: Permit,
 }
 
-/// Counts a connection from the attempt to make it until it is closed (Envoy docs, "Cluster manager", `upstream_cx_total` and
-/// `upstream_cx_destroy`: those that failed are in both).
+/// Counts a connection from the attempt to make it until it is closed (Envoy docs, "Cluster
+/// manager", `upstream_cx_total` and `upstream_cx_destroy`: those that failed are in both).
 struct CountedConnection(Arc<ClusterStats>);
 
 impl CountedConnection {

@@ -1,4 +1,5 @@
-//! How a cluster's hosts become known: from assignments (static or EDS), and by resolving names again and again.
+//! How a cluster's hosts become known: from assignments (static or EDS), and by resolving names
+//! again and again.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -74,8 +75,9 @@ fn addresses(host: &AssignedHost, names: &Names, logical: bool) -> Vec<Address> 
     }
 }
 
-/// Resolves the cluster's names for as long as the cluster exists. A name that cannot be resolved keeps the addresses it had; the
-/// cluster counts as discovered after the first try, whatever came of it, as in Envoy.
+/// Resolves the cluster's names for as long as the cluster exists. A name that cannot be resolved
+/// keeps the addresses it had; the cluster counts as discovered after the first try, whatever came
+/// of it, as in Envoy.
 pub(crate) async fn follow_names(cluster: Weak<UpstreamCluster>, resolver: Resolver, wake: Arc<Notify>) {
     let Some(strong) = cluster.upgrade() else { return };
     let Discovery::Dns { assignment, options } = strong.config.discovery.clone() else { return };

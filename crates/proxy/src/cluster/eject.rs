@@ -1,4 +1,5 @@
-//! Outlier detection, of a cluster: a host that keeps failing is left out for a while, but only so many of them at once.
+//! Outlier detection, of a cluster: a host that keeps failing is left out for a while, but only so
+//! many of them at once.
 //!
 //! It must not know what failed, only whose fault it counts as.
 

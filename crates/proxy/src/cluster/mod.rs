@@ -1,6 +1,7 @@
 //! Upstream clusters: their hosts, the choice among them, and connections to them.
 //!
-//! A cluster must not know who uses it: tcp_proxy, the HTTP pool, and the xDS session all pick and connect alike.
+//! A cluster must not know who uses it: tcp_proxy, the HTTP pool, and the xDS session all pick and
+//! connect alike.
 
 mod breakers;
 mod connect;
@@ -35,7 +36,8 @@ use crate::secrets::Secrets;
 use crate::stats::{ClusterStats, Stats};
 use crate::tls::ClientTls;
 
-/// One xDS cluster in use. An update of the cluster resource makes a new one; an update of its endpoints does not.
+/// One xDS cluster in use. An update of the cluster resource makes a new one; an update of its
+/// endpoints does not.
 pub struct UpstreamCluster {
     config: ClusterConfig,
     generation: u64,
@@ -114,7 +116,8 @@ pub(crate) struct Labels {
 static GENERATIONS: AtomicU64 = AtomicU64::new(1);
 
 impl UpstreamCluster {
-    /// Static hosts are there at once; others arrive later. Secrets are only looked up, not waited for.
+    /// Static hosts are there at once; others arrive later. Secrets are only looked up, not waited
+    /// for.
     pub(crate) fn new(config: ClusterConfig, secrets: &Secrets, stats: &Stats) -> Result<Self, FieldError> {
         let transports = config.transports.iter().enumerate().map(|(n, transport)| {
             let place = match n {
@@ -159,7 +162,8 @@ impl UpstreamCluster {
         self.config.rule.as_deref()
     }
 
-    /// Differs for every version of every cluster in this process: connections pooled under another one are not for reuse.
+    /// Differs for every version of every cluster in this process: connections pooled under another
+    /// one are not for reuse.
     pub fn generation(&self) -> u64 {
         self.generation
     }
@@ -265,7 +269,8 @@ fn original_destination(downstream: &ConnectionInfo) -> Result<Arc<Endpoint>, Pi
     Ok(Arc::new(Endpoint::plain(destination)))
 }
 
-/// Whether connecting to `destination` reaches a socket bound to `listener`, as far as addresses alone tell.
+/// Whether connecting to `destination` reaches a socket bound to `listener`, as far as addresses
+/// alone tell.
 fn is_at(listener: SocketAddr, destination: SocketAddr) -> bool {
     let ip = destination.ip();
     let everywhere = listener.ip().is_unspecified() && (ip.is_loopback() || ip.is_unspecified());

@@ -1,6 +1,8 @@
-//! The last entries, of all workers together, oldest dropped first; records are made of them when somebody asks.
+//! The last entries, of all workers together, oldest dropped first; records are made of them when
+//! somebody asks.
 //!
-//! Each worker thread writes to a part of its own, so that no request waits for another worker. It must not know what an entry says.
+//! Each worker thread writes to a part of its own, so that no request waits for another worker. It
+//! must not know what an entry says.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -15,8 +17,8 @@ use super::FlowRecord;
 pub struct FlowRing {
     node: String,
     capacity: u64,
-    /// The number of the last entry. Drawn while the drawer's part is locked, so that whoever locks all parts sees every number that
-    /// was drawn.
+    /// The number of the last entry. Drawn while the drawer's part is locked, so that whoever locks
+    /// all parts sees every number that was drawn.
     last: AtomicU64,
     parts: Vec<Mutex<VecDeque<Stored>>>,
 }
@@ -42,7 +44,8 @@ impl FlowRing {
         Self { node, capacity, last: AtomicU64::new(0), parts }
     }
 
-    /// Writes down an entry. One of something that goes on has a duration of 0, and is replaced when that is over.
+    /// Writes down an entry. One of something that goes on has a duration of 0, and is replaced
+    /// when that is over.
     pub fn record(&self, entry: LogEntry) -> Slot {
         let entry = Box::new(entry);
         let part = own_part() % self.parts.len();
@@ -55,7 +58,8 @@ impl FlowRing {
         Slot { part, sequence }
     }
 
-    /// Writes down how something ended that was written down when it began. Lost if that entry was dropped.
+    /// Writes down how something ended that was written down when it began. Lost if that entry was
+    /// dropped.
     pub fn finish(&self, slot: Slot, entry: LogEntry) {
         let entry = Box::new(entry);
         let mut stored = self.lock(slot.part);

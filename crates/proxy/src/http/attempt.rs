@@ -1,4 +1,5 @@
-//! One attempt to get a response from one endpoint: a connection, the request, and the head of the response, all in time.
+//! One attempt to get a response from one endpoint: a connection, the request, and the head of the
+//! response, all in time.
 //!
 //! It must not know about routes; whether to try again is for others to say.
 
@@ -79,12 +80,14 @@ impl Timing {
         }
     }
 
-    /// What the upstream is told to expect: the shorter of the time for this try and for all of them.
+    /// What the upstream is told to expect: the shorter of the time for this try and for all of
+    /// them.
     pub(crate) fn expected(&self) -> Option<Duration> {
         [self.response, self.per_try].into_iter().flatten().min()
     }
 
-    /// When the response must be there in full; `None` if there is no limit, or the request is not complete yet.
+    /// When the response must be there in full; `None` if there is no limit, or the request is not
+    /// complete yet.
     pub(crate) fn deadline(&self, progress: Option<&Progress>) -> Option<Instant> {
         let response = self.response_deadline(progress);
         [response, after(self.started, self.stream)].into_iter().flatten().min()
@@ -251,8 +254,9 @@ async fn exchange(attempt: Attempt<'_>, body: RequestBody, record: &mut Record) 
             Err(error) => return Outcome::Failed(Failed::connect(error, record)),
         };
         record.connection(&connection.facts, fresh, attempt.version);
-        // A pooled connection may have been closed by the other side just now. If the request did not get out, or can be
-        // repeated without harm, that is not the client's concern (RFC 9110 §9.2.2).
+        // A pooled connection may have been closed by the other side just now. If the request did
+        // not get out, or can be repeated without harm, that is not the client's concern (RFC 9110
+        // §9.2.2).
         let repeat = (!fresh && idempotent).then(|| copy(&request));
         match connection.send(request).await {
             Ok(response) => return http1_answer(response, connection, host, record),
@@ -265,8 +269,8 @@ async fn exchange(attempt: Attempt<'_>, body: RequestBody, record: &mut Record) 
     }
 }
 
-/// So many connections may turn out to be closed, one after the other, before a request that got onto none of them
-/// has failed.
+/// So many connections may turn out to be closed, one after the other, before a request that got
+/// onto none of them has failed.
 const CONNECTIONS: usize = 10;
 
 async fn exchange_http2(
@@ -288,7 +292,8 @@ async fn exchange_http2(
                 let answer = Answer { response, carrier: Carrier::Http2 { lease } };
                 return Outcome::Response(Answered { answer, host, millis: record.first_byte() });
             }
-            // A GOAWAY came between the choice of the connection and the request, which is as it was.
+            // A GOAWAY came between the choice of the connection and the request, which is as it
+            // was.
             Err((NoResponse::NotSent, Some(back))) if left > 0 => request = back,
             Err((reason, _)) => return Outcome::Failed(Failed::no_response(&reason)),
         }
@@ -302,7 +307,8 @@ fn http1_answer(
     host: Host,
     record: &mut Record,
 ) -> Outcome {
-    // Two lengths, and no telling which of them others will believe (RFC 9112 §6.1). The connection ends with it.
+    // Two lengths, and no telling which of them others will believe (RFC 9112 §6.1). The connection
+    // ends with it.
     let headers = response.headers();
     if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
         return Outcome::Failed(Failed::no_response(&NoResponse::Protocol));

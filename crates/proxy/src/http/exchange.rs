@@ -1,4 +1,5 @@
-//! Carrying out a plan to forward: attempts upstream until one brings a response that is passed on, or no more are allowed.
+//! Carrying out a plan to forward: attempts upstream until one brings a response that is passed on,
+//! or no more are allowed.
 //!
 //! It must not know how a route was chosen.
 
@@ -156,7 +157,8 @@ impl Attempts {
             }
         };
         if !wanted && self.retries > 0 {
-            // An attempt that needs no other one made the retries before it a success, as Envoy has it.
+            // An attempt that needs no other one made the retries before it a success, as Envoy has
+            // it.
             record.count_upstream(|stats| &stats.upstream_rq_retry_success);
         }
         if !wanted || !self.bodies.can_repeat() {
@@ -218,7 +220,8 @@ impl Attempts {
     }
 }
 
-/// Sends copies to where the route mirrors to. Those whose body is still to come are fed with it as the original's is read.
+/// Sends copies to where the route mirrors to. Those whose body is still to come are fed with it as
+/// the original's is read.
 fn mirror(plan: &ForwardPlan, prepared: &Prepared, timing: &Timing, record: &Record) -> Vec<Tee> {
     let Some(action) = plan.action() else { return Vec::new() };
     let downstream = &record.downstream;

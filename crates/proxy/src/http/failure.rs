@@ -1,4 +1,5 @@
-//! Failures upstream, in Envoy's words: the body of the answer, response flags, and response code details.
+//! Failures upstream, in Envoy's words: the body of the answer, response flags, and response code
+//! details.
 //!
 //! It must not know how a failure came about.
 
@@ -27,7 +28,8 @@ pub(crate) struct Failed {
 enum Kind {
     /// The cluster has as much to do as it may.
     Overflow,
-    /// The connection, or the stream, broke before the response: Envoy's reason, its short form, and the flag.
+    /// The connection, or the stream, broke before the response: Envoy's reason, its short form,
+    /// and the flag.
     Broken { reason: &'static str, details: String, flag: ResponseFlag },
     /// The client went away before it had sent its request.
     ClientGone,
@@ -145,7 +147,8 @@ impl Failed {
         Self::too_late(None, late(sending), "downstream duration timeout", "max_duration_timeout", None)
     }
 
-    /// What outlier detection is to know of it. Failures to connect were reported when they happened.
+    /// What outlier detection is to know of it. Failures to connect were reported when they
+    /// happened.
     pub(crate) fn outcome(&self) -> Option<Outcome> {
         match (&self.kind, self.failure) {
             (Kind::Broken { .. }, Some(Failure::Reset { .. } | Failure::Refused)) => Some(Outcome::Failed),
@@ -181,7 +184,8 @@ impl Failed {
             Kind::TooLate { status, body, details, flag } => {
                 let mut reply = LocalReply::new(status, details).with_body(body);
                 reply.flag = flag;
-                // The client may still be sending: what it sends next would be read as another request.
+                // The client may still be sending: what it sends next would be read as another
+                // request.
                 if status == StatusCode::GATEWAY_TIMEOUT { reply } else { reply.closing() }
             }
         }

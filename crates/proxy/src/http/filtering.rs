@@ -1,4 +1,5 @@
-//! A request's way through the filters before the router, in the order of the configuration: what they decide is done and counted.
+//! A request's way through the filters before the router, in the order of the configuration: what
+//! they decide is done and counted.
 //!
 //! It must not know how a filter decides, nor where a request goes after them.
 

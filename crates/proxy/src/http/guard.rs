@@ -1,5 +1,6 @@
-//! A guard against HTTP/2 floods: it reads the headers of frames in passing, and ends a connection on which too many frames
-//! come that cost the client nothing and make us work (rapid reset, PING, SETTINGS, PRIORITY and empty DATA floods).
+//! A guard against HTTP/2 floods: it reads the headers of frames in passing, and ends a connection
+//! on which too many frames come that cost the client nothing and make us work (rapid reset, PING,
+//! SETTINGS, PRIORITY and empty DATA floods).
 //!
 //! It must not know about streams or requests; the codec behind it does.
 
@@ -19,7 +20,8 @@ const BURST: f64 = 100.0;
 const PER_SECOND: f64 = 33.0;
 /// A DATA frame earns this many more, ...
 const EARNED_BY_DATA: f64 = 0.5;
-/// ... and so does every KiB that the client lets us send: gRPC clients measure the path by PINGs while they receive.
+/// ... and so does every KiB that the client lets us send: gRPC clients measure the path by PINGs
+/// while they receive.
 const EARNED_BY_KIB: f64 = 1.0;
 
 /// A downstream HTTP/2 connection, watched.

@@ -2,10 +2,12 @@
 //!
 //! It must not know how connections are accepted or decrypted, nor how a cluster chooses endpoints.
 //!
-//! Reading order: [`service`] (a request, top to bottom), [`serve`] and [`downstream`] (a connection), [`wire`] with [`framing`] (what may
-//! pass on it), [`request`] with [`sanitize`], [`path`], [`forwarded`], [`xfcc`] (what a request must be), [`manager`] (settings), [`plan`] with
-//! [`route`] and [`tables`] (the decision), [`filtering`] with [`filters`], [`exchange`] with [`bodies`], [`outgoing`], [`attempt`] and
-//! [`shadow`] (carrying it out), [`response`], [`answer`] and [`reply`], [`record`] (what is written down).
+//! Reading order: [`service`] (a request, top to bottom), [`serve`] and [`downstream`] (a
+//! connection), [`wire`] with [`framing`] (what may pass on it), [`request`] with [`sanitize`],
+//! [`path`], [`forwarded`], [`xfcc`] (what a request must be), [`manager`] (settings), [`plan`]
+//! with [`route`] and [`tables`] (the decision), [`filtering`] with [`filters`], [`exchange`] with
+//! [`bodies`], [`outgoing`], [`attempt`] and [`shadow`] (carrying it out), [`response`], [`answer`]
+//! and [`reply`], [`record`] (what is written down).
 
 mod answer;
 mod attempt;

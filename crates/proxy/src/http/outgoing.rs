@@ -21,7 +21,8 @@ const ORIGINAL_PATH: HeaderName = HeaderName::from_static("x-envoy-original-path
 const ORIGINAL_HOST: HeaderName = HeaderName::from_static("x-envoy-original-host");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// What does not change from attempt to attempt: header rules of the route, the new path, what the router tells the upstream.
+/// What does not change from attempt to attempt: header rules of the route, the new path, what the
+/// router tells the upstream.
 pub(crate) fn rewrite_head(
     plan: &ForwardPlan,
     prepared: &mut Prepared,
@@ -75,7 +76,8 @@ fn set_host(plan: &ForwardPlan, prepared: &mut Prepared, host: HeaderValue, supp
     }
 }
 
-/// Headers, URI and version for one attempt. The prepared head is only copied if another attempt may need it.
+/// Headers, URI and version for one attempt. The prepared head is only copied if another attempt
+/// may need it.
 pub(crate) fn request_for(
     plan: &ForwardPlan,
     prepared: &mut Prepared,

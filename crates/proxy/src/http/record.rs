@@ -1,4 +1,5 @@
-//! One request from its head to its end: what is written down about it when it is over, however it ends.
+//! One request from its head to its end: what is written down about it when it is over, however it
+//! ends.
 //!
 //! It must not know how a request is forwarded.
 
@@ -15,7 +16,8 @@ use crate::cluster::Labels;
 use crate::cluster::http::{Facts, Progress};
 use crate::stats::{ClusterStats, Counter};
 
-/// Follows one request. When it is dropped the request is over, and is logged, recorded and counted.
+/// Follows one request. When it is dropped the request is over, and is logged, recorded and
+/// counted.
 pub(crate) struct Record {
     pub(crate) downstream: Arc<Downstream>,
     pub(crate) started: Instant,
@@ -121,7 +123,8 @@ impl Record {
         self.entry.upstream_first_byte = None;
     }
 
-    /// The head of the upstream's response is there. Returns how long it took, in milliseconds as the header wants it.
+    /// The head of the upstream's response is there. Returns how long it took, in milliseconds as
+    /// the header wants it.
     pub(crate) fn first_byte(&mut self) -> u64 {
         let elapsed = self.started.elapsed();
         self.entry.upstream_first_byte = Some(elapsed);

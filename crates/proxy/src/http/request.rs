@@ -1,4 +1,5 @@
-//! What a request must be before it is routed: well-formed, cleaned of what is for this hop only, and marked for the next.
+//! What a request must be before it is routed: well-formed, cleaned of what is for this hop only,
+//! and marked for the next.
 //!
 //! It must not know where it goes.
 
@@ -16,7 +17,8 @@ use rand::RngCore;
 use super::own_address::own_address;
 use super::record::Record;
 
-/// Refuses what is malformed, takes off what is for this hop only, and adds what the next hop should know.
+/// Refuses what is malformed, takes off what is for this hop only, and adds what the next hop
+/// should know.
 pub(crate) fn prepare(
     mut parts: Parts,
     body: &Incoming,
@@ -41,7 +43,8 @@ pub(crate) fn prepare(
         downstream.close_after_answer();
     }
     sanitize::remove_hop_by_hop(&mut parts.headers)?;
-    // hyper answers `expect: 100-continue` when the body is first read; for the next hop it is no longer a question.
+    // hyper answers `expect: 100-continue` when the body is first read; for the next hop it is no
+    // longer a question.
     if parts.headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
         parts.headers.remove(EXPECT);
     }

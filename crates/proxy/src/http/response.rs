@@ -1,5 +1,5 @@
-//! Response bodies on their way downstream: streamed, counted, timed, and at their end the connection they came over is given
-//! back.
+//! Response bodies on their way downstream: streamed, counted, timed, and at their end the
+//! connection they came over is given back.
 //!
 //! It must not know how the upstream was chosen.
 
@@ -54,8 +54,8 @@ struct Broken {
     lingers: Option<Pin<Box<Sleep>>>,
 }
 
-/// How long the end of a broken response waits over HTTP/2. A reset takes along whatever is queued before it (h2 `send_reset`), and no
-/// event tells when the queue is written.
+/// How long the end of a broken response waits over HTTP/2. A reset takes along whatever is queued
+/// before it (h2 `send_reset`), and no event tells when the queue is written.
 const LINGER: Duration = Duration::from_millis(20);
 
 /// Where an HTTP/1.1 connection goes back to.
@@ -234,7 +234,8 @@ impl Relay {
             }
             let next = tokio::time::Instant::from_std(next);
             let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(next)));
-            // A timer that fires early is only set anew: frames move the limit without touching the timer.
+            // A timer that fires early is only set anew: frames move the limit without touching the
+            // timer.
             if timer.is_elapsed() {
                 timer.as_mut().reset(next);
             }
@@ -300,7 +301,8 @@ impl Body for ResponseBody {
                 this.finish();
                 Poll::Ready(None)
             }
-            // What came before the end goes out first: a client must be able to tell a broken answer from none.
+            // What came before the end goes out first: a client must be able to tell a broken
+            // answer from none.
             Some(Err(error)) => {
                 let is_http2 = this.record.as_ref().is_some_and(|record| record.downstream.is_http2);
                 let lingers = is_http2.then(|| Box::pin(tokio::time::sleep(LINGER)));

@@ -1,4 +1,5 @@
-//! Serves one downstream connection: which HTTP it speaks, how long it may idle, and how it is drained.
+//! Serves one downstream connection: which HTTP it speaks, how long it may idle, and how it is
+//! drained.
 //!
 //! It must not know what becomes of its requests.
 
@@ -27,8 +28,8 @@ use crate::drain::Drain;
 use crate::env::ProxyEnv;
 use crate::socket::Stream;
 
-/// Serves one downstream connection until it is over. It drains when `drain` begins: HTTP/2 by GOAWAY, HTTP/1.1 by
-/// `connection: close` in the next answer, or after a moment if it is idle.
+/// Serves one downstream connection until it is over. It drains when `drain` begins: HTTP/2 by
+/// GOAWAY, HTTP/1.1 by `connection: close` in the next answer, or after a moment if it is idle.
 pub async fn serve(
     mut stream: Stream,
     info: Arc<ConnectionInfo>,
@@ -129,7 +130,8 @@ async fn serve_http2(stream: Stream, downstream: &Arc<Downstream>) {
     note_bad_message(ended, downstream);
 }
 
-/// A message that the codec itself refused never became a request, but it is logged and recorded as one.
+/// A message that the codec itself refused never became a request, but it is logged and recorded as
+/// one.
 fn note_bad_message(ended: Result<(), hyper::Error>, downstream: &Arc<Downstream>) {
     if let Err(error) = &ended {
         tracing::debug!(connection = downstream.info.id, %error, "downstream connection ended");
@@ -155,11 +157,13 @@ fn note_bad_message(ended: Result<(), hyper::Error>, downstream: &Arc<Downstream
     record.completed();
 }
 
-/// An HTTP/1.1 connection that is to end is told so in its next answer, and only closed without one if none was asked for so long:
-/// a request may be on its way already, and its client could not know whether it was heard.
+/// An HTTP/1.1 connection that is to end is told so in its next answer, and only closed without one
+/// if none was asked for so long: a request may be on its way already, and its client could not
+/// know whether it was heard.
 const LINGER: Duration = Duration::from_millis(300);
 
-/// Runs a connection to its end, and brings that end about when it is drained, too old, or idle for too long.
+/// Runs a connection to its end, and brings that end about when it is drained, too old, or idle for
+/// too long.
 async fn drive<C>(
     connection: C,
     downstream: &Arc<Downstream>,
@@ -177,7 +181,8 @@ where
             Due::Closing => {
                 downstream.close_after_answer();
                 if !downstream.is_http2 {
-                    // The answer that is under way ends the connection; this is for what comes between.
+                    // The answer that is under way ends the connection; this is for what comes
+                    // between.
                     tokio::select! {
                         biased;
                         ended = connection.as_mut() => return ended,
@@ -217,7 +222,8 @@ async fn sleep_for(start: tokio::time::Instant, limit: Option<Duration>) {
     }
 }
 
-/// Returns when there has been no request for that long. One timer, looked at when it fires: there is nothing to do per request.
+/// Returns when there has been no request for that long. One timer, looked at when it fires: there
+/// is nothing to do per request.
 async fn idle_for(downstream: &Downstream, limit: Option<Duration>) {
     let Some(limit) = limit else { return std::future::pending().await };
     let mut since = Some(downstream.began);

@@ -1,4 +1,5 @@
-//! One downstream request, from its head to the answer's head, top to bottom: cleaned, planned, filtered, carried out.
+//! One downstream request, from its head to the answer's head, top to bottom: cleaned, planned,
+//! filtered, carried out.
 //!
 //! It must not know how an attempt upstream is made.
 
@@ -25,8 +26,8 @@ use super::request::prepare;
 use super::response::ResponseBody;
 use super::upgrade;
 
-/// Answers one request. What is written down about it begins at once, not when the answer is first waited for: the client may be
-/// gone by then.
+/// Answers one request. What is written down about it begins at once, not when the answer is first
+/// waited for: the client may be gone by then.
 pub(crate) fn handle(
     request: Request<Incoming>,
     downstream: Arc<Downstream>,

@@ -1,4 +1,5 @@
-//! Mirrored requests: a copy goes to another cluster, and nobody waits for its answer (Envoy docs, `RequestMirrorPolicy`).
+//! Mirrored requests: a copy goes to another cluster, and nobody waits for its answer (Envoy docs,
+//! `RequestMirrorPolicy`).
 //!
 //! It must not know what becomes of the original.
 

@@ -21,7 +21,8 @@ pub struct RouteSlot {
 }
 
 impl RouteSlot {
-    /// A slot that holds a table of its own, for connection managers with an inline route configuration.
+    /// A slot that holds a table of its own, for connection managers with an inline route
+    /// configuration.
     pub fn fixed(table: Arc<RouteTable>) -> Self {
         Self { table: ArcSwapOption::from(Some(table)) }
     }

@@ -1,5 +1,5 @@
-//! Upgrades: a request that changes the protocol of its connection, such as to WebSocket. Once the upstream agrees, bytes are
-//! passed on in both directions and nothing is read in them.
+//! Upgrades: a request that changes the protocol of its connection, such as to WebSocket. Once the
+//! upstream agrees, bytes are passed on in both directions and nothing is read in them.
 //!
 //! It must not know the protocols that are changed to.
 
@@ -27,7 +27,8 @@ use super::response::{BodyLimits, Home, ResponseBody};
 use crate::cluster::PickContext;
 use crate::cluster::http::{Carrier, Host, NoResponse, RequestBody};
 
-/// Forwards the request over a connection of its own. If the upstream does not agree, its answer is passed on like any other.
+/// Forwards the request over a connection of its own. If the upstream does not agree, its answer is
+/// passed on like any other.
 pub(crate) async fn forward(
     plan: ForwardPlan,
     mut prepared: Prepared,

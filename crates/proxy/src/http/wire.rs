@@ -1,8 +1,9 @@
-//! Downstream HTTP/1 as it comes over the wire, judged before the codec reads it: a head that two parsers could read differently
-//! never gets further than here, and one that arrives too slowly is not waited for.
+//! Downstream HTTP/1 as it comes over the wire, judged before the codec reads it: a head that two
+//! parsers could read differently never gets further than here, and one that arrives too slowly is
+//! not waited for.
 //!
-//! Each request is followed to its end, so that the next head is known to be one; it is passed on once the request before it is
-//! answered. It must not know routes, nor what is in a body.
+//! Each request is followed to its end, so that the next head is known to be one; it is passed on
+//! once the request before it is answered. It must not know routes, nor what is in a body.
 
 use std::future::Future;
 use std::io;
@@ -74,12 +75,14 @@ impl Wire {
         }
     }
 
-    /// Whether the next head may be passed on: the request before it came to the service, and is answered.
+    /// Whether the next head may be passed on: the request before it came to the service, and is
+    /// answered.
     fn may_begin(&self) -> bool {
         self.passed_at.is_none_or(|at| self.downstream.requests() > at) && self.downstream.is_idle()
     }
 
-    /// How many of these bytes may be passed on now. The others are those of requests that come later.
+    /// How many of these bytes may be passed on now. The others are those of requests that come
+    /// later.
     fn judge(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
         let mut at = 0;
         while at < bytes.len() {
@@ -173,7 +176,8 @@ impl Wire {
         }
     }
 
-    /// Ends a body that makes no sense with a byte that shows it to the codec, so that its request is answered like any other.
+    /// Ends a body that makes no sense with a byte that shows it to the codec, so that its request
+    /// is answered like any other.
     fn break_off(&mut self, buf: &mut ReadBuf<'_>) -> bool {
         let State::Chunks(Chunks::Broken { instead }) = self.state else { return false };
         self.held.clear();
@@ -183,7 +187,8 @@ impl Wire {
         true
     }
 
-    /// Answers at once where there is no request yet that could be answered, and ends the connection.
+    /// Answers at once where there is no request yet that could be answered, and ends the
+    /// connection.
     fn refuse(&mut self, malformed: Malformed, cx: &mut Context<'_>) -> io::Error {
         if self.state == State::Head {
             self.downstream.ends(End::Refused(malformed));

@@ -1,4 +1,5 @@
-//! Sockets that listen: bound once per address, kept through updates of their listener, closed when it goes.
+//! Sockets that listen: bound once per address, kept through updates of their listener, closed when
+//! it goes.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,11 +18,13 @@ use super::{Listener, ListenerSet, serve};
 use crate::env::ProxyEnv;
 use crate::socket::options;
 
-/// How long to wait after the process ran out of descriptors or memory, before accepting again. Connections wait in the backlog.
+/// How long to wait after the process ran out of descriptors or memory, before accepting again.
+/// Connections wait in the backlog.
 const BREATH: Duration = Duration::from_millis(100);
 
-/// Starts serving with `listener` in place of the one of the same name, if there is one. If its socket cannot be bound, the old one goes
-/// on and nothing changed. Returns the one that was replaced.
+/// Starts serving with `listener` in place of the one of the same name, if there is one. If its
+/// socket cannot be bound, the old one goes on and nothing changed. Returns the one that was
+/// replaced.
 ///
 /// The socket, and connections that come to it, belong to the runtime `workers`.
 pub(crate) fn install(

@@ -14,7 +14,8 @@ use carrick_policy::listener::http_inspector::{Sniff, sniff};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-/// A ClientHello that has begun must be complete after this, whatever the configuration allows to connections that say nothing.
+/// A ClientHello that has begun must be complete after this, whatever the configuration allows to
+/// connections that say nothing.
 pub(super) const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the filters found.
@@ -44,7 +45,8 @@ pub(super) enum Stopped {
     Socket(#[from] io::Error),
 }
 
-/// Runs the listener's filters. `prefix` was read before, by a listener that handed the connection over.
+/// Runs the listener's filters. `prefix` was read before, by a listener that handed the connection
+/// over.
 pub(super) async fn inspect(
     stream: &TcpStream,
     prefix: Bytes,
@@ -119,7 +121,8 @@ impl Reader<'_> {
             let (deadline, late) = if self.buffer.is_empty() {
                 (self.deadline, Stopped::Timeout)
             } else {
-                // A connection that has begun to be TLS is nothing else: it is not let through for taking its time.
+                // A connection that has begun to be TLS is nothing else: it is not let through for
+                // taking its time.
                 let patience = *began.get_or_insert_with(Instant::now) + HELLO_TIMEOUT;
                 let deadline = self.deadline.map_or(patience, |deadline| deadline.min(patience));
                 (Some(deadline), Stopped::SlowHello)
@@ -166,7 +169,8 @@ impl Reader<'_> {
     }
 }
 
-/// A ClientHello for a chain that terminates TLS on a listener without a TLS inspector: read by the same strict reader.
+/// A ClientHello for a chain that terminates TLS on a listener without a TLS inspector: read by the
+/// same strict reader.
 pub(super) async fn read_client_hello(
     stream: &TcpStream,
     prefix: Bytes,

@@ -1,9 +1,10 @@
-//! Downstream listeners: sockets, what is read before a filter chain is chosen, and the chain's TLS.
+//! Downstream listeners: sockets, what is read before a filter chain is chosen, and the chain's
+//! TLS.
 //!
 //! It must not know where configuration comes from, nor what filters do with a connection.
 //!
-//! Reading order: [`Listener`] and its chains; `accept` (sockets); `serve` (a connection's way to its filter); `inspect`
-//! (listener filters).
+//! Reading order: [`Listener`] and its chains; `accept` (sockets); `serve` (a connection's way to
+//! its filter); `inspect` (listener filters).
 
 mod accept;
 mod inspect;
@@ -41,7 +42,8 @@ pub struct Listener {
     stats: Arc<ListenerStats>,
 }
 
-/// One filter chain at run time. It lives on through updates of its listener that do not touch it, and so do its connections.
+/// One filter chain at run time. It lives on through updates of its listener that do not touch it,
+/// and so do its connections.
 pub struct Chain {
     config: Arc<ChainConfig>,
     tls: Option<ServerTls>,
@@ -150,7 +152,8 @@ impl Listener {
         self.chains.iter().filter_map(|chain| chain.tls.as_ref()).all(ServerTls::is_ready)
     }
 
-    /// Lets the connections of chains that `successor` does not have finish what they do, and nothing more.
+    /// Lets the connections of chains that `successor` does not have finish what they do, and
+    /// nothing more.
     pub(crate) fn drain(&self, successor: Option<&Listener>) -> Vec<CancellationToken> {
         let taken_over: HashSet<*const Chain> =
             successor.into_iter().flat_map(|next| &next.chains).map(Arc::as_ptr).collect();

@@ -1,4 +1,5 @@
-//! A connection's way from its socket to its filter: listener filters, hand-over, filter chain, TLS.
+//! A connection's way from its socket to its filter: listener filters, hand-over, filter chain,
+//! TLS.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -64,7 +65,8 @@ pub(super) async fn connection(
     info.client_hello = found.hello.map(Arc::new);
     info.filter_chain.clone_from(&chain.config.name);
     info.rule.clone_from(&chain.config.rule);
-    // Boxed, so that connections that are still being inspected do not carry the size of what comes next.
+    // Boxed, so that connections that are still being inspected do not carry the size of what comes
+    // next.
     Box::pin(run(env, listener, chain, stream, found.prefix, info)).await;
 }
 
@@ -84,7 +86,8 @@ fn stop(env: &ProxyEnv, listener: &Listener, info: &ConnectionInfo, stopped: &St
     refuse(env, listener, info, &refused);
 }
 
-/// The listener for the connection's original destination, if this listener hands over and there is another one.
+/// The listener for the connection's original destination, if this listener hands over and there is
+/// another one.
 fn hand_over(
     listeners: &ListenerSet,
     from: &Listener,

@@ -20,7 +20,8 @@ pub struct ListenerSet {
 pub(super) struct Entry {
     /// What new connections of the socket get.
     pub current: Arc<ArcSwap<Listener>>,
-    /// The socket's address, with the port that the kernel chose; `None` for a listener without a socket.
+    /// The socket's address, with the port that the kernel chose; `None` for a listener without a
+    /// socket.
     pub bound: Option<SocketAddr>,
     /// Ends the accept loop.
     pub stop: CancellationToken,

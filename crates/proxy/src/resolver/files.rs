@@ -48,7 +48,8 @@ impl SystemFiles {
         &self.servers
     }
 
-    /// The addresses that `/etc/hosts` has for `name`, in the wanted family. `localhost` needs no file (RFC 6761 §6.3).
+    /// The addresses that `/etc/hosts` has for `name`, in the wanted family. `localhost` needs no
+    /// file (RFC 6761 §6.3).
     pub(super) fn host(&self, name: &str, family: DnsFamily) -> Option<Vec<IpAddr>> {
         let name = name.to_ascii_lowercase();
         let local = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
@@ -81,7 +82,8 @@ impl SystemFiles {
         (!found.is_empty()).then_some(found)
     }
 
-    /// The names to ask for. Search domains are for names of one label only: a name with dots is meant as it stands.
+    /// The names to ask for. Search domains are for names of one label only: a name with dots is
+    /// meant as it stands.
     pub(super) fn candidates(&self, name: &str) -> Vec<String> {
         if name.contains('.') || self.search.is_empty() {
             return vec![name.to_owned()];

@@ -32,7 +32,8 @@ struct Session {
     subscribed: BTreeMap<ResourceType, BTreeSet<String>>,
 }
 
-/// Follows the server until the process ends. `everything_of` are the kinds that are subscribed as a whole.
+/// Follows the server until the process ends. `everything_of` are the kinds that are subscribed as
+/// a whole.
 pub(crate) async fn follow(
     env: Arc<ProxyEnv>,
     store: Store,
@@ -152,7 +153,8 @@ impl Session {
     }
 }
 
-/// A response can hold a hundred thousand resources; connections on the same thread must not wait for all of them.
+/// A response can hold a hundred thousand resources; connections on the same thread must not wait
+/// for all of them.
 async fn let_others_go_on(number: usize) {
     const AT_ONCE: usize = 64;
     if number % AT_ONCE == AT_ONCE - 1 {

@@ -45,7 +45,8 @@ pub(super) async fn open(env: &Arc<ProxyEnv>, source: &GrpcSource) -> Result<(Ch
         .await
         .map_err(|error| StreamError::Connect(error.to_string()))?;
     tokio::spawn(async move {
-        // The host counts as in use for as long as the connection is there. How it ends is told to its streams.
+        // The host counts as in use for as long as the connection is there. How it ends is told to
+        // its streams.
         let _picked = picked;
         let _ = connection.await;
     });
@@ -56,7 +57,8 @@ pub(super) async fn open(env: &Arc<ProxyEnv>, source: &GrpcSource) -> Result<(Ch
     Ok((BoxCloneService::new(service), origin(source)))
 }
 
-/// A cluster's name need not be a host name; then any will do, as the server is already connected to.
+/// A cluster's name need not be a host name; then any will do, as the server is already connected
+/// to.
 fn origin(source: &GrpcSource) -> Uri {
     let authority = if source.authority.is_empty() { &source.cluster } else { &source.authority };
     let uri = Uri::builder().scheme("http").authority(authority.as_str()).path_and_query("/").build();

@@ -1,7 +1,8 @@
 //! Streams to xDS servers: ADS for everything, and SDS for secrets that have a server of their own.
 //!
-//! A thin shell: what to ask for and what to do with an answer is for `carrick_xds::client` and `store`. When a server is gone, the
-//! configuration stays as it is, and the stream is opened again.
+//! A thin shell: what to ask for and what to do with an answer is for `carrick_xds::client` and
+//! `store`. When a server is gone, the configuration stays as it is, and the stream is opened
+//! again.
 
 mod ads;
 mod channel;
@@ -14,8 +15,8 @@ use std::time::Duration;
 
 use carrick_backoff::Backoff;
 
-/// The ceilings of the pauses before a stream is opened again: short enough that after a restart of the server all its proxies are back
-/// within a few seconds.
+/// The ceilings of the pauses before a stream is opened again: short enough that after a restart of
+/// the server all its proxies are back within a few seconds.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 

@@ -1,5 +1,5 @@
-//! Streams to servers of secrets (`sds-grpc` and the like), state-of-the-world or delta, one per server for as long as someone uses
-//! its secrets.
+//! Streams to servers of secrets (`sds-grpc` and the like), state-of-the-world or delta, one per
+//! server for as long as someone uses its secrets.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

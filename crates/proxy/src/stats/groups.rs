@@ -1,4 +1,5 @@
-//! Which numbers exist, by what they are about. Names and meaning are Envoy's (docs: "Statistics" of each component).
+//! Which numbers exist, by what they are about. Names and meaning are Envoy's (docs: "Statistics"
+//! of each component).
 //!
 //! Only numbers that Carrick counts are listed; none is shown that is never touched.
 
@@ -105,7 +106,8 @@ group! {
         gauges {
             /// 1 once the proxy serves, 0 while it drains.
             live,
-            /// 0 live, 1 draining, 2 before initialisation, 3 initialising (Envoy's admin.v3.ServerInfo.State).
+            /// 0 live, 1 draining, 2 before initialisation, 3 initialising (Envoy's
+            /// admin.v3.ServerInfo.State).
             state,
             uptime,
             concurrency,

@@ -58,7 +58,8 @@ fn a_quote_in_a_name_cannot_break_the_exposition() {
     assert!(!text.lines().any(|line| line.starts_with("evil")), "{text}");
 }
 
-/// Every number that is shown is touched somewhere in the program: the sources are searched for its name, as a field.
+/// Every number that is shown is touched somewhere in the program: the sources are searched for its
+/// name, as a field.
 #[test]
 fn no_number_is_shown_that_nothing_touches() {
     let mut sources = String::new();

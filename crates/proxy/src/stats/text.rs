@@ -24,7 +24,8 @@ impl Stats {
         metrics.text()
     }
 
-    /// One `name: value` per line, sorted, as Envoy's `/stats`. Histograms are left out: they have no single value.
+    /// One `name: value` per line, sorted, as Envoy's `/stats`. Histograms are left out: they have
+    /// no single value.
     pub fn lines(&self) -> String {
         let mut lines = Vec::new();
         add_lines(&mut lines, "server", &self.server);
@@ -112,7 +113,8 @@ fn line(series: &mut String, name: &str, labels: &[&str], value: impl std::fmt::
     let _ = writeln!(series, "{name}{{{}}} {value}", labels.join(","));
 }
 
-/// Label values may hold anything once backslash, quote and newline are escaped (Prometheus exposition formats).
+/// Label values may hold anything once backslash, quote and newline are escaped (Prometheus
+/// exposition formats).
 fn escape(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }

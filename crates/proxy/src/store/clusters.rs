@@ -18,7 +18,8 @@ use crate::resources::{LoadedVersion, Origin};
 pub(super) struct Clusters {
     active: BTreeMap<String, Held>,
     pub warming: BTreeMap<String, Warming<Held>>,
-    /// The names of clusters that ask for an assignment, so that one assignment does not look at all clusters.
+    /// The names of clusters that ask for an assignment, so that one assignment does not look at
+    /// all clusters.
     by_service: BTreeMap<String, BTreeSet<String>>,
     /// A first response came from ADS.
     pub received: bool,
@@ -48,7 +49,8 @@ impl Clusters {
         self.active.get(name).into_iter().chain(warming)
     }
 
-    /// Changes what there is under one name. Returns the assignments that no cluster asks for any more.
+    /// Changes what there is under one name. Returns the assignments that no cluster asks for any
+    /// more.
     fn change<T>(&mut self, name: &str, change: impl FnOnce(&mut Self) -> T) -> (T, Vec<String>) {
         let services = |clusters: &Self| -> BTreeSet<String> {
             clusters.named(name).filter_map(Held::service).map(str::to_owned).collect()
@@ -187,7 +189,8 @@ impl State {
     }
 }
 
-/// The latest time at which the cluster is used, complete or not. Names are resolved in bounded time, and count as discovered then.
+/// The latest time at which the cluster is used, complete or not. Names are resolved in bounded
+/// time, and count as discovered then.
 fn deadline(config: &ClusterConfig) -> Option<Instant> {
     let hosts = match &config.discovery {
         Discovery::Eds { fetch, .. } => vec![fetch],

@@ -20,7 +20,8 @@ use crate::resources::{LoadedVersion, Origin};
 pub(super) struct Listeners {
     active: BTreeMap<String, Held>,
     pub warming: BTreeMap<String, Warming<Held>>,
-    /// The names of listeners that have waited for a route table. One that is gone or complete does no harm here.
+    /// The names of listeners that have waited for a route table. One that is gone or complete does
+    /// no harm here.
     waiting: BTreeMap<String, BTreeSet<String>>,
 }
 

@@ -1,7 +1,8 @@
 //! Copies bytes between two streams, both ways, until both have ended.
 //!
-//! Memory is bounded: bytes are read only when those before them were taken. A connection that has nothing to carry holds no buffer:
-//! reading goes through one per worker thread, and only what the other side would not take at once is kept.
+//! Memory is bounded: bytes are read only when those before them were taken. A connection that has
+//! nothing to carry holds no buffer: reading goes through one per worker thread, and only what the
+//! other side would not take at once is kept.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -208,8 +209,9 @@ impl Pump {
             let mut buffer = ReadBuf::new(scratch);
             match Pin::new(&mut *reader).poll_read(cx, &mut buffer) {
                 Poll::Pending => return Step::NothingYet,
-                // A TLS peer that closes without close_notify. What came before is passed on, and then the end, as
-                // Envoy does: which protocol is inside, and what it takes for an end, is not known here.
+                // A TLS peer that closes without close_notify. What came before is passed on, and
+                // then the end, as Envoy does: which protocol is inside, and what it takes for an
+                // end, is not known here.
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => return Step::End,
                 Poll::Ready(Err(_)) => return Step::Broken(Broken::Reader),
                 Poll::Ready(Ok(())) => {}

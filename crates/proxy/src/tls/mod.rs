@@ -1,4 +1,5 @@
-//! TLS on both sides: rustls configurations that follow their secrets, verification of peers, facts of finished handshakes.
+//! TLS on both sides: rustls configurations that follow their secrets, verification of peers, facts
+//! of finished handshakes.
 //!
 //! It must not know what is carried, nor how secrets are fetched.
 

@@ -32,8 +32,9 @@ pub(crate) struct ServerTls {
 struct Built {
     loaded: Loaded,
     config: Arc<ServerConfig>,
-    /// For clients that offer none of our protocols: they are served without one, as Envoy does, where rustls would refuse them
-    /// (RFC 7301 §3.2 allows both). Istio's clients offer `istio` and its servers never list it.
+    /// For clients that offer none of our protocols: they are served without one, as Envoy does,
+    /// where rustls would refuse them (RFC 7301 §3.2 allows both). Istio's clients offer `istio`
+    /// and its servers never list it.
     without_alpn: Arc<ServerConfig>,
 }
 
@@ -108,7 +109,8 @@ impl ServerTls {
             .with_client_cert_verifier(Arc::new(verifier))
             .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(key)));
         config.alpn_protocols.clone_from(&settings.alpn);
-        // A resumed session would skip verification: it could outlive the trust in its client's root, or move between services.
+        // A resumed session would skip verification: it could outlive the trust in its client's
+        // root, or move between services.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
         Ok(config)

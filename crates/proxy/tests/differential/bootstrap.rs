@@ -1,4 +1,5 @@
-//! The configuration that both proxies get: a few listeners with different strictness over one route table.
+//! The configuration that both proxies get: a few listeners with different strictness over one
+//! route table.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,5 @@
-//! HTTP/1 traffic to both proxies, compared from three sides: the client's, the upstream's, and the access log's.
+//! HTTP/1 traffic to both proxies, compared from three sides: the client's, the upstream's, and the
+//! access log's.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -61,7 +62,8 @@ fn told(seen: &[Seen], log: &BTreeMap<u16, Vec<String>>) -> Vec<String> {
     seen.iter().enumerate().map(|(number, seen)| told_of(seen, log(number))).collect()
 }
 
-/// Where the client of a case calls from: an address that no other run on this machine has, and a port that no other case has.
+/// Where the client of a case calls from: an address that no other run on this machine has, and a
+/// port that no other case has.
 fn source(number: usize) -> SocketAddr {
     let [.., high, low] = std::process::id().to_be_bytes();
     SocketAddr::from(([127, 200, high, low], u16::try_from(10_000 + number).unwrap()))
@@ -82,8 +84,8 @@ pub fn logs(log: &[String]) -> String {
     log.iter().map(|line| format!("log: {}\n", logged(line))).collect()
 }
 
-/// Code, flags, cluster, route, bytes, details. Of what is no proper message only code and flags count: Envoy's codec has forgotten
-/// the rest by then.
+/// Code, flags, cluster, route, bytes, details. Of what is no proper message only code and flags
+/// count: Envoy's codec has forgotten the rest by then.
 fn logged(line: &str) -> String {
     let fields: Vec<&str> = line.split(' ').collect();
     match fields.get(1) {

@@ -1,4 +1,5 @@
-//! HTTP/2 traffic to both proxies: the same tricks, as far as HTTP/2 can say them, and what only HTTP/2 has.
+//! HTTP/2 traffic to both proxies: the same tricks, as far as HTTP/2 can say them, and what only
+//! HTTP/2 has.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

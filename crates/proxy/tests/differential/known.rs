@@ -1,4 +1,5 @@
-//! Differences that are Carrick's choice. Each is explained under its name in `docs/differences-from-envoy.md`.
+//! Differences that are Carrick's choice. Each is explained under its name in
+//! `docs/differences-from-envoy.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;

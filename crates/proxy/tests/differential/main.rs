@@ -1,5 +1,6 @@
-//! The same bootstrap and the same traffic to Envoy and to Carrick's proxy: clients, upstreams and logs must not be able to tell
-//! which it was. Where Carrick differs on purpose, `known.rs` names it and `docs/differences-from-envoy.md` says why.
+//! The same bootstrap and the same traffic to Envoy and to Carrick's proxy: clients, upstreams and
+//! logs must not be able to tell which it was. Where Carrick differs on purpose, `known.rs` names
+//! it and `docs/differences-from-envoy.md` says why.
 //!
 //! Needs Envoy 1.40: its path in the environment variable `CARRICK_ENVOY`.
 

@@ -1,5 +1,5 @@
-//! The traffic: every trick of paths, hosts, methods, headers, bodies and versions, on every listener that might judge it
-//! differently.
+//! The traffic: every trick of paths, hosts, methods, headers, bodies and versions, on every
+//! listener that might judge it differently.
 
 use crate::bootstrap::HTTP;
 use crate::fixtures::echo::http1;
@@ -415,7 +415,8 @@ fn request(method: &str, path: &str, host: &str, headers: &str, body: &str) -> V
     latin1(&format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\n{headers}\r\n{body}"))
 }
 
-/// One byte to a character, so that headers may have bytes above 127 (`é` in a path or host is UTF-8 all the same).
+/// One byte to a character, so that headers may have bytes above 127 (`é` in a path or host is
+/// UTF-8 all the same).
 fn latin1(text: &str) -> Vec<u8> {
     text.as_bytes().to_vec()
 }

@@ -49,7 +49,8 @@ impl Side {
 }
 
 impl Pair {
-    /// What each of the two has logged, by the client's port, once there are as many lines on both sides, or no hope of that.
+    /// What each of the two has logged, by the client's port, once there are as many lines on both
+    /// sides, or no hope of that.
     pub async fn logs(&self) -> (Log, Log) {
         let patience = Instant::now() + LOGGED;
         let counts = |lines: &BTreeMap<u16, Vec<String>>| -> Vec<(u16, usize)> {

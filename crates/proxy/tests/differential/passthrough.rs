@@ -1,4 +1,5 @@
-//! Bytes that are not HTTP: plain TCP, and TLS that is routed by what its ClientHello says and passed on as it is.
+//! Bytes that are not HTTP: plain TCP, and TLS that is routed by what its ClientHello says and
+//! passed on as it is.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -123,8 +124,9 @@ fn cases() -> Vec<Case> {
     all
 }
 
-/// What the client saw, as text to compare. It speaks, waits to be spoken to, ends its half, and reads to the end. Who ends its half
-/// while a proxy still looks at its first bytes is dropped by Envoy, or not, as the bytes come in.
+/// What the client saw, as text to compare. It speaks, waits to be spoken to, ends its half, and
+/// reads to the end. Who ends its half while a proxy still looks at its first bytes is dropped by
+/// Envoy, or not, as the bytes come in.
 async fn exchange(address: SocketAddr, source: SocketAddr, case: &Case) -> String {
     let mut stream = connect_from(source, address).await;
     let mut heard = Vec::new();

@@ -1,5 +1,6 @@
-//! The key of one cluster's CA in the wrong hands: what it signs for another trust domain is believed by neither proxy, at neither
-//! end. The CA is a real one, made by the root CA as for any cluster.
+//! The key of one cluster's CA in the wrong hands: what it signs for another trust domain is
+//! believed by neither proxy, at neither end. The CA is a real one, made by the root CA as for any
+//! cluster.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -85,7 +86,8 @@ fn tcp(name: &str, chain: &str, to: &str) -> String {
     )
 }
 
-/// A TLS server with this certificate that answers anything with 200. None of our own code reads what it shows.
+/// A TLS server with this certificate that answers anything with 200. None of our own code reads
+/// what it shows.
 async fn answering(identity: &Identity) -> SocketAddr {
     let chain = CertificateDer::pem_slice_iter(identity.certificate.as_bytes()).map(Result::unwrap).collect();
     let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).unwrap();

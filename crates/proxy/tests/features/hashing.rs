@@ -1,4 +1,5 @@
-//! Consistent hashing: the same request always goes to the same host, and it is the one that Envoy chooses.
+//! Consistent hashing: the same request always goes to the same host, and it is the one that Envoy
+//! chooses.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,8 @@ async fn servers() -> [Server; 3] {
     [Server::start("a").await, Server::start("b").await, Server::start("c").await]
 }
 
-/// A story about three servers behind a cluster with this policy, and a route with these hash policies.
+/// A story about three servers behind a cluster with this policy, and a route with these hash
+/// policies.
 async fn with(balancing: &str, hash_policies: &str) -> ([Server; 3], [Subject; 2]) {
     let servers = servers().await;
     let addresses: Vec<_> = servers.iter().map(|server| server.address).collect();

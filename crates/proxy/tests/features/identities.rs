@@ -97,8 +97,8 @@ async fn peers_are_let_in_by_the_name_that_they_have_proven() {
                 (Some(&client), "server.test", true),
                 (Some(&client), "another.test", false),
                 (Some(&other), "server.test", admits_other),
-                // A certificate is asked for, and none is shown. `authenticated: {}` alone means anyone over TLS to Envoy; see
-                // docs/differences-from-envoy.md.
+                // A certificate is asked for, and none is shown. `authenticated: {}` alone means
+                // anyone over TLS to Envoy; see docs/differences-from-envoy.md.
                 (None, "server.test", listener == "someone" && subject.name == "envoy"),
             ] {
                 let reply = ask(subject, listener, name, who).await;

@@ -1,5 +1,5 @@
-//! Stories about what routes, filters and clusters can be told to do. Each runs twice, with the same configuration and the same
-//! expectations: on Carrick's proxy, and on Envoy.
+//! Stories about what routes, filters and clusters can be told to do. Each runs twice, with the
+//! same configuration and the same expectations: on Carrick's proxy, and on Envoy.
 
 #![allow(
     clippy::unwrap_used,

@@ -28,7 +28,8 @@ async fn a_host_is_found_by_its_name() {
     }
 }
 
-/// What a gateway's AUTO_PASSTHROUGH server becomes: one chain for each service, by its name in SNI and Istio's own ALPN.
+/// What a gateway's AUTO_PASSTHROUGH server becomes: one chain for each service, by its name in SNI
+/// and Istio's own ALPN.
 fn gateway(servers: &[(&str, u16)]) -> String {
     let chain = |(name, _): &(&str, u16)| {
         format!(

@@ -39,7 +39,8 @@ impl Seen {
 }
 
 impl Server {
-    /// Answers with its name. `x-status` in a request asks for another status than 200, `x-wait` for milliseconds of patience.
+    /// Answers with its name. `x-status` in a request asks for another status than 200, `x-wait`
+    /// for milliseconds of patience.
     pub async fn start(name: &'static str) -> Self {
         Self::failing(name, 200).await
     }

@@ -21,7 +21,8 @@ enum Kind {
     Envoy(Box<Envoy>),
 }
 
-/// Both proxies, with the same configuration. `ACCESS_LOG` in it stands for the file of the proxy's access log.
+/// Both proxies, with the same configuration. `ACCESS_LOG` in it stands for the file of the proxy's
+/// access log.
 pub async fn both(yaml: &str) -> [Subject; 2] {
     let (carrick, envoy) = tokio::join!(carrick(yaml), envoy(yaml));
     [carrick, envoy]

@@ -1,5 +1,5 @@
-//! A message that was broken off over HTTP/2 is never taken for a whole one, whatever error code it was reset
-//! with; what an upstream did not process is tried again.
+//! A message that was broken off over HTTP/2 is never taken for a whole one, whatever error code it
+//! was reset with; what an upstream did not process is tried again.
 
 use std::net::SocketAddr;
 
@@ -32,7 +32,8 @@ async fn half_an_upload(client: &mut Client) {
     sender.reserve_capacity(4);
     std::future::poll_fn(|cx| sender.poll_capacity(cx)).in_time().await.unwrap().unwrap();
     sender.send_data(Bytes::from_static(b"half"), false).unwrap();
-    // A reset drops what is still queued; an answered request on the same connection comes after it.
+    // A reset drops what is still queued; an answered request on the same connection comes after
+    // it.
     tokio::task::yield_now().await;
     sender.send_reset(Reason::NO_ERROR);
 }
@@ -88,7 +89,8 @@ async fn an_upload_that_was_reset_without_an_error_is_not_whole_over_http2() {
     assert!(ended.is_err(), "taken for whole: {ended:?}");
 }
 
-/// Answers half of a body and resets the stream as if all had been said; then, that it may be reset, all of it.
+/// Answers half of a body and resets the stream as if all had been said; then, that it may be
+/// reset, all of it.
 async fn resets_without_an_error() -> SocketAddr {
     let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = server.local_addr().unwrap();
@@ -143,8 +145,8 @@ async fn an_answer_that_was_reset_without_an_error_is_not_whole() {
     }
 }
 
-/// A server of bytes: it answers `each` requests of a connection with 200, then says by a GOAWAY that it looked at
-/// no other, as nginx does (`keepalive_requests`).
+/// A server of bytes: it answers `each` requests of a connection with 200, then says by a GOAWAY
+/// that it looked at no other, as nginx does (`keepalive_requests`).
 async fn goes_away_after(each: usize) -> SocketAddr {
     let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = server.local_addr().unwrap();

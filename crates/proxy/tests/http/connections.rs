@@ -91,7 +91,8 @@ async fn a_broken_request_ends_its_connection_and_what_follows_is_never_read() {
     assert!(proxy.env().flows.since(0).iter().all(|record| record.path.as_deref() != Some("/smuggled")));
 }
 
-/// A connection that is being made is nobody's: it ends in its own time when those who waited for it have gone.
+/// A connection that is being made is nobody's: it ends in its own time when those who waited for
+/// it have gone.
 #[tokio::test]
 async fn clients_that_give_up_leave_no_stale_attempt_to_those_who_come_after() {
     let identity = Authority::new("root").host("app.example");

@@ -1,4 +1,5 @@
-//! A proxy that is asked to stop finishes what it has begun, and no client notices more than a closed connection.
+//! A proxy that is asked to stop finishes what it has begun, and no client notices more than a
+//! closed connection.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -15,8 +16,8 @@ use crate::fixtures::raw::Reader;
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 
-/// Asks again and again over one connection after another, until no new one can be made. Returns how often it was told that a
-/// connection ends.
+/// Asks again and again over one connection after another, until no new one can be made. Returns
+/// how often it was told that a connection ends.
 async fn keep_asking(proxy: std::net::SocketAddr, asked: Arc<AtomicU32>) -> u32 {
     let mut told = 0;
     loop {

@@ -1,4 +1,5 @@
-//! Who the client proved to be goes on to the application, and nobody can claim to be somebody else.
+//! Who the client proved to be goes on to the application, and nobody can claim to be somebody
+//! else.
 
 use std::sync::Arc;
 

@@ -1,5 +1,6 @@
-//! Stories about HTTP on real sockets: both versions in each direction, bodies that flow, connections that change, end, or misbehave.
-//! Foreign clients (curl, h2, bytes by hand) and foreign servers, wherever they prove more than our own.
+//! Stories about HTTP on real sockets: both versions in each direction, bodies that flow,
+//! connections that change, end, or misbehave. Foreign clients (curl, h2, bytes by hand) and
+//! foreign servers, wherever they prove more than our own.
 
 #![allow(
     clippy::unwrap_used,

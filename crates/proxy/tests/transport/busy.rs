@@ -1,4 +1,5 @@
-//! A proxy whose workers have more to do than they can: it still answers operators, and takes configuration.
+//! A proxy whose workers have more to do than they can: it still answers operators, and takes
+//! configuration.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -33,7 +34,8 @@ fn ask(socket: &Path, path: &str) -> String {
     answer
 }
 
-/// Keeps every worker from anything else until it is dropped, as connections do that always have something to carry.
+/// Keeps every worker from anything else until it is dropped, as connections do that always have
+/// something to carry.
 struct Busy(Arc<AtomicBool>);
 
 impl Busy {

@@ -95,7 +95,8 @@ impl AggregatedDiscoveryService for Service {
         let mut service = self.clone();
         tokio::spawn(async move {
             let mut session = DeltaSession::new();
-            // Requests are answered from the set that the session was told of, so that no change is lost between the two.
+            // Requests are answered from the set that the session was told of, so that no change is
+            // lost between the two.
             let mut resources = service.resources.borrow_and_update().clone();
             loop {
                 let responses = tokio::select! {

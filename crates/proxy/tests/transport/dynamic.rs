@@ -1,4 +1,5 @@
-//! Configuration that comes over ADS: complete before it is used, kept when its server goes, refused when it is bad.
+//! Configuration that comes over ADS: complete before it is used, kept when its server goes,
+//! refused when it is bad.
 
 use std::net::SocketAddr;
 

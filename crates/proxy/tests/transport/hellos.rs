@@ -16,7 +16,8 @@ use crate::fixtures::tls::{client_config, connect, say};
 use crate::fixtures::yaml::TLS_INSPECTOR;
 use crate::fixtures::{ANY_PORT, InTime, address, cluster, finished, start, tcp_proxy};
 
-/// A gateway for `server.global` and everything under `wild.global`, with a default chain that nobody should get by being unclear.
+/// A gateway for `server.global` and everything under `wild.global`, with a default chain that
+/// nobody should get by being unclear.
 async fn gateway(more: &str) -> (Proxy, SocketAddr) {
     let server = tls_echo("server", &Authority::new("ca").host("server.global")).await;
     let other = echo("default").await;

@@ -130,7 +130,8 @@ async fn clients_without_a_certificate_or_from_another_root_are_refused() {
     assert_eq!(say(&mut good, b"hi").await.unwrap(), "app:hi:bye");
 }
 
-/// Names in the one part of a combined context, and no roots in the other: alone each is refused, or means something.
+/// Names in the one part of a combined context, and no roots in the other: alone each is refused,
+/// or means something.
 #[tokio::test]
 async fn names_that_nobody_vouches_for_are_no_reason_to_believe() {
     let (ca, evil) = (Authority::new("root"), Authority::new("root"));

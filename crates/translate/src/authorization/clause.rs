@@ -1,4 +1,5 @@
-//! What rules are made of when they become RBAC policies: clauses, what the filter can see of them, and what cannot be said.
+//! What rules are made of when they become RBAC policies: clauses, what the filter can see of them,
+//! and what cannot be said.
 
 use carrick_model::MeshSettings;
 use carrick_model::resources::Attribute;
@@ -17,11 +18,13 @@ pub(super) struct Scope<'a> {
     /// The policy's own namespace.
     pub namespace: &'a str,
     pub layer: Layer,
-    /// Whether a part that cannot be said takes its whole rule away (ALLOW), or only itself (DENY, AUDIT).
+    /// Whether a part that cannot be said takes its whole rule away (ALLOW), or only itself (DENY,
+    /// AUDIT).
     pub strict: bool,
 }
 
-/// One attribute that must have one of the values and none of the others. Without an attribute: nobody knows which.
+/// One attribute that must have one of the values and none of the others. Without an attribute:
+/// nobody knows which.
 #[derive(Clone)]
 pub(super) struct Clause<'a> {
     pub attribute: Option<Attribute>,
@@ -40,7 +43,8 @@ impl Clause<'_> {
 #[derive(Debug)]
 pub(super) struct Unsayable;
 
-/// One side of an RBAC policy: what is done, or who does it. Both are trees of the same three branches.
+/// One side of an RBAC policy: what is done, or who does it. Both are trees of the same three
+/// branches.
 pub(super) trait Side: Sized {
     fn anything() -> Self;
     fn all(parts: Vec<Self>) -> Self;

@@ -1,4 +1,5 @@
-//! Values of rules as Envoy's matchers: exact, `prefix*`, `*suffix`, `*` (`authz/matcher`). Expressions here match whole values.
+//! Values of rules as Envoy's matchers: exact, `prefix*`, `*suffix`, `*` (`authz/matcher`).
+//! Expressions here match whole values.
 
 use super::clause::Unsayable;
 use crate::envoy::matcher::{RegexMatcher, StringMatcher, string_matcher::MatchPattern};
@@ -41,7 +42,8 @@ pub(super) fn service_account(value: &str, own_namespace: &str) -> Result<String
     Ok(regex(format!("{SPIFFE}.+/ns/{}/sa/{}", quoted(namespace), quoted(account))))
 }
 
-/// A path, or a template: `{*}` is one segment, `{**}` any number of characters (`operation.paths`).
+/// A path, or a template: `{*}` is one segment, `{**}` any number of characters
+/// (`operation.paths`).
 pub(super) fn path(value: &str) -> Result<StringMatcher, Unsayable> {
     if !value.contains("{*}") && !value.contains("{**}") {
         return text(value);

@@ -1,4 +1,5 @@
-//! What is done: ports, addresses, server names, and in HTTP hosts, methods and paths (`authz/model/generator.go`, `permission`).
+//! What is done: ports, addresses, server names, and in HTTP hosts, methods and paths
+//! (`authz/model/generator.go`, `permission`).
 
 use carrick_model::resources::Attribute;
 

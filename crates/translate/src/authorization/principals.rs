@@ -1,4 +1,5 @@
-//! Who does it: identities, namespaces, accounts, addresses, and in HTTP request headers (`authz/model/generator.go`, `principal`).
+//! Who does it: identities, namespaces, accounts, addresses, and in HTTP request headers
+//! (`authz/model/generator.go`, `principal`).
 
 use carrick_model::resources::Attribute;
 
@@ -49,7 +50,8 @@ fn one(attribute: &Attribute, value: &str, scope: &Scope<'_>) -> Result<Principa
     })
 }
 
-/// Envoy compares with the peer's URI names, else with its DNS names, else with the subject; without a certificate nothing matches.
+/// Envoy compares with the peer's URI names, else with its DNS names, else with the subject;
+/// without a certificate nothing matches.
 fn authenticated(name: StringMatcher) -> Principal {
     principal(Identifier::Authenticated(Authenticated { principal_name: Some(name) }))
 }

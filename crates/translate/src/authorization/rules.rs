@@ -1,5 +1,5 @@
-//! One rule as one RBAC policy: any of its operations by any of its sources, under all of its conditions
-//! (`authz/model/model.go`, `New` and `Generate`).
+//! One rule as one RBAC policy: any of its operations by any of its sources, under all of its
+//! conditions (`authz/model/model.go`, `New` and `Generate`).
 
 use carrick_model::resources::{Attribute, AuthorizationSource, Condition, Operation, Rule};
 

@@ -1,4 +1,5 @@
-//! What a policy becomes, point by point. The pods are `shop/server` and, in the mesh's root namespace, `istio-system/gateway`.
+//! What a policy becomes, point by point. The pods are `shop/server` and, in the mesh's root
+//! namespace, `istio-system/gateway`.
 
 use carrick_identity::TrustDomain;
 use carrick_model::{AddressTable, Diagnostic, SourceFile, build, parse};
@@ -73,7 +74,8 @@ fn only(filters: &[Value]) -> Value {
     filters[0]["rules"]["policies"]["ns[shop]-policy[p]-rule[0]"].clone()
 }
 
-/// The first principal's and the first permission's clauses, without the wrapping that every rule has.
+/// The first principal's and the first permission's clauses, without the wrapping that every rule
+/// has.
 fn principals(rule: &Value) -> String {
     rule["principals"][0]["and_ids"]["ids"].to_string()
 }

@@ -1,12 +1,13 @@
-//! One mesh, several names: principals of the mesh's own trust domain are known under its aliases too
-//! (`pilot/pkg/security/trustdomain/bundle.go`).
+//! One mesh, several names: principals of the mesh's own trust domain are known under its aliases
+//! too (`pilot/pkg/security/trustdomain/bundle.go`).
 
 use carrick_model::MeshSettings;
 
 /// Stands for the mesh's own trust domain, whatever it is called.
 const LOCAL: &str = "cluster.local";
 
-/// The principals, each of the own trust domain, an alias or `cluster.local` under all of the mesh's names. Others stay as written.
+/// The principals, each of the own trust domain, an alias or `cluster.local` under all of the
+/// mesh's names. Others stay as written.
 pub(super) fn expand(principals: &[String], settings: &MeshSettings) -> Vec<String> {
     let own: Vec<&str> = std::iter::once(&settings.trust_domain)
         .chain(&settings.trust_domain_aliases)

@@ -1,4 +1,5 @@
-//! Readiness on 15021 and Prometheus on 15090: two windows on the admin interface that may be open to others.
+//! Readiness on 15021 and Prometheus on 15090: two windows on the admin interface that may be open
+//! to others.
 
 use std::time::Duration;
 
@@ -15,7 +16,8 @@ use crate::names::WILDCARD;
 /// Istio's name for the admin interface as an upstream.
 const ADMIN_CLUSTER: &str = "prometheus_stats";
 
-/// Readiness and statistics: the port, the path that is served, and the admin interface's path for it.
+/// Readiness and statistics: the port, the path that is served, and the admin interface's path for
+/// it.
 const WINDOWS: [(u16, &str, &str); 2] =
     [(15021, "/healthz/ready", "/ready"), (15090, "/stats/prometheus", "/stats/prometheus")];
 

@@ -24,8 +24,8 @@ pub(crate) struct Destination<'a> {
 pub(crate) enum Form {
     /// Routes lead to it.
     Routed,
-    /// An AUTO_PASSTHROUGH server leads to it: what it carries is mutual TLS already, so it adds none, and only endpoints that
-    /// speak it are of use (`buildOutboundSniDnatClusters`).
+    /// An AUTO_PASSTHROUGH server leads to it: what it carries is mutual TLS already, so it adds
+    /// none, and only endpoints that speak it are of use (`buildOutboundSniDnatClusters`).
     BySni,
 }
 

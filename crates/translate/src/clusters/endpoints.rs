@@ -1,4 +1,5 @@
-//! The endpoints of a cluster, by locality (`pilot/pkg/xds/endpoints`; semantics document, sections 3 and 5).
+//! The endpoints of a cluster, by locality (`pilot/pkg/xds/endpoints`; semantics document, sections
+//! 3 and 5).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -89,7 +90,8 @@ fn metadata(context: &Context<'_>, destination: &Destination<'_>, endpoint: &End
     metadata
 }
 
-/// `eds/mtls_checker.go`: a rule that says ISTIO_MUTUAL decides; where no rule says anything, the endpoint's proxy and its policy do.
+/// `eds/mtls_checker.go`: a rule that says ISTIO_MUTUAL decides; where no rule says anything, the
+/// endpoint's proxy and its policy do.
 fn speaks_mtls(context: &Context<'_>, destination: &Destination<'_>, endpoint: &Endpoint) -> bool {
     match destination.policy.tls.as_ref().map(|tls| tls.mode) {
         Some(mode) => mode == ClientTlsMode::IstioMutual,
@@ -101,7 +103,8 @@ fn speaks_mtls(context: &Context<'_>, destination: &Destination<'_>, endpoint: &
     }
 }
 
-/// `name;namespace;canonical name;canonical revision;cluster` (`EndpointMetadata` in `pilot/pkg/networking/util`).
+/// `name;namespace;canonical name;canonical revision;cluster` (`EndpointMetadata` in
+/// `pilot/pkg/networking/util`).
 fn workload_key(context: &Context<'_>, endpoint: &Endpoint) -> String {
     let workload = context.snapshot.workload_by_pod(&endpoint.namespace, &endpoint.workload);
     let (owner, name, revision) = match workload {

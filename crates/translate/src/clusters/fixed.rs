@@ -1,4 +1,5 @@
-//! Clusters that exist whatever the mesh holds: where unknown traffic goes, and how the local application is reached.
+//! Clusters that exist whatever the mesh holds: where unknown traffic goes, and how the local
+//! application is reached.
 
 use std::time::Duration;
 

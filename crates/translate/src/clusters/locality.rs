@@ -1,5 +1,6 @@
 //! Near endpoints before far ones, or shares by place: a DestinationRule's `localityLbSetting`
-//! (`pilot/pkg/networking/core/loadbalancer/loadbalancer.go`; Istio reference, `LocalityLoadBalancerSetting`).
+//! (`pilot/pkg/networking/core/loadbalancer/loadbalancer.go`; Istio reference,
+//! `LocalityLoadBalancerSetting`).
 
 use std::collections::BTreeMap;
 
@@ -17,14 +18,16 @@ pub(super) enum Preference<'a> {
     None,
     /// Shares of the client's requests by the endpoints' place.
     Distribute(&'a [LocalityDistribute]),
-    /// The nearest first. Somebody must notice that an endpoint fails, so it needs outlier detection.
+    /// The nearest first. Somebody must notice that an endpoint fails, so it needs outlier
+    /// detection.
     Nearest(&'a [LocalityFailover]),
     /// Those with the most labels in common first.
     Labels(&'a [String]),
 }
 
 impl<'a> Preference<'a> {
-    /// As the rule says; without its word, nearest first wherever failures are noticed (the default of MeshConfig `localityLbSetting`).
+    /// As the rule says; without its word, nearest first wherever failures are noticed (the default
+    /// of MeshConfig `localityLbSetting`).
     pub(super) fn from_policy(policy: &'a EffectivePolicy) -> Self {
         let setting =
             policy.load_balancer.as_ref().and_then(|balancer| balancer.locality_lb_setting.as_ref());
@@ -52,7 +55,8 @@ impl<'a> Preference<'a> {
         }
     }
 
-    /// Gives localities the weights of the client's own rule; those that it does not name get nothing.
+    /// Gives localities the weights of the client's own rule; those that it does not name get
+    /// nothing.
     pub(super) fn weigh(&self, context: &Context<'_>, localities: &mut Vec<LocalityLbEndpoints>) {
         let Preference::Distribute(rules) = self else { return };
         let own = own_locality(context);
@@ -88,7 +92,8 @@ fn own_locality<'a>(context: &Context<'a>) -> &'a str {
     &context.settings().region
 }
 
-/// 0: same sub-zone, 1: same zone, 2: same region, 3: elsewhere, 4: elsewhere although the rule names another region to go to.
+/// 0: same sub-zone, 1: same zone, 2: same region, 3: elsewhere, 4: elsewhere although the rule
+/// names another region to go to.
 fn by_distance(own: &str, other: &str, failover: &[LocalityFailover]) -> usize {
     let (own, other) = (parts(own), parts(other));
     let shared = own.iter().zip(&other).take_while(|(one, other)| one == other).count();

@@ -1,5 +1,5 @@
-//! What a cluster tells about itself under `istio`: the responsible resource, and the service that it leads to
-//! (`pilot/pkg/networking/core/cluster.go`, `addClusterMetadata...`).
+//! What a cluster tells about itself under `istio`: the responsible resource, and the service that
+//! it leads to (`pilot/pkg/networking/core/cluster.go`, `addClusterMetadata...`).
 
 use super::destination::Destination;
 use crate::envoy::core::Metadata;

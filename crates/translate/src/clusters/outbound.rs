@@ -1,5 +1,6 @@
-//! One cluster per service, port and subset that the proxy may see (`pilot/pkg/networking/core/cluster.go`,
-//! `cluster_builder.go`; semantics document, sections 3 and 5).
+//! One cluster per service, port and subset that the proxy may see
+//! (`pilot/pkg/networking/core/cluster.go`, `cluster_builder.go`; semantics document, sections 3
+//! and 5).
 
 use carrick_model::snapshot::{EffectivePolicy, Resolution, Service};
 use carrick_xds::ProxyResources;
@@ -63,7 +64,8 @@ fn add(context: &Context<'_>, destination: &Destination<'_>, resources: &mut Pro
             if cluster_type(&cluster) == Some(DiscoveryType::LogicalDns) {
                 endpoints::keep_first(&mut assignment);
             }
-            // A DNS cluster that has nothing to resolve would be refused or wait for ever; Istio leaves it out.
+            // A DNS cluster that has nothing to resolve would be refused or wait for ever; Istio
+            // leaves it out.
             if assignment.endpoints.is_empty() {
                 return;
             }
@@ -74,7 +76,8 @@ fn add(context: &Context<'_>, destination: &Destination<'_>, resources: &mut Pro
     resources.add_cluster(&cluster);
 }
 
-/// How Envoy finds the endpoints (`convertResolution`); `None` where it cannot be said in stock Envoy.
+/// How Envoy finds the endpoints (`convertResolution`); `None` where it cannot be said in stock
+/// Envoy.
 fn discovery(context: &Context<'_>, service: &Service) -> Option<DiscoveryType> {
     Some(match service.resolution {
         Resolution::ClientSide => DiscoveryType::Eds,
@@ -110,8 +113,8 @@ fn skeleton(destination: &Destination<'_>) -> Cluster {
     cluster
 }
 
-/// Istio's settings for DNS: refreshed when the answer's TTL ends, and no resolver socket is used for ever (c-ares would keep
-/// asking through one whose answers are lost).
+/// Istio's settings for DNS: refreshed when the answer's TTL ends, and no resolver socket is used
+/// for ever (c-ares would keep asking through one whose answers are lost).
 fn resolve_by_dns(cluster: &mut Cluster) {
     let cares = CaresDnsResolverConfig { udp_max_queries: Some(100), ..Default::default() };
     cluster.dns_lookup_family = DnsLookupFamily::V4Only as i32;

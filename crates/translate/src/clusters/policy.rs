@@ -115,7 +115,8 @@ fn http_pool(http: &HttpSettings, cluster: &mut Cluster) {
     });
 }
 
-/// Retries in proportion to requests, instead of a fixed number (Istio reference, `TrafficPolicy.RetryBudget`: 20% and at least 3).
+/// Retries in proportion to requests, instead of a fixed number (Istio reference,
+/// `TrafficPolicy.RetryBudget`: 20% and at least 3).
 fn retry_budget(budget: &RetryBudget, cluster: &mut Cluster) {
     let percent = budget.percent.unwrap_or(20.0);
     let least = if budget.min_retry_concurrency > 0 { budget.min_retry_concurrency } else { 3 };
@@ -142,7 +143,8 @@ fn limit(
     }
 }
 
-/// Success rates never eject in Istio; each kind of consecutive error does when its count is set and not zero.
+/// Success rates never eject in Istio; each kind of consecutive error does when its count is set
+/// and not zero.
 fn outlier_detection(from: &OutlierDetection, cluster: &mut Cluster) {
     let enforce = |count: Option<u32>| count.map(|count| if count > 0 { 100 } else { 0 });
     let deprecated = (from.consecutive_errors > 0).then_some(from.consecutive_errors);

@@ -1,4 +1,5 @@
-//! Which version of HTTP a cluster speaks to its endpoints (`pilot/pkg/networking/core/cluster_builder.go`, `setUpstreamProtocol`).
+//! Which version of HTTP a cluster speaks to its endpoints
+//! (`pilot/pkg/networking/core/cluster_builder.go`, `setUpstreamProtocol`).
 
 use std::collections::BTreeMap;
 
@@ -77,7 +78,8 @@ pub(crate) fn limit_streams(cluster: &mut Cluster, most: u32) {
     });
 }
 
-/// Changes a cluster's options in place. Envoy wants a version beside any other option; HTTP/1.1 is its default.
+/// Changes a cluster's options in place. Envoy wants a version beside any other option; HTTP/1.1 is
+/// its default.
 pub(crate) fn change(cluster: &mut Cluster, edit: impl FnOnce(&mut HttpProtocolOptions)) {
     let existing = cluster.typed_extension_protocol_options.get(KEY);
     let mut current =

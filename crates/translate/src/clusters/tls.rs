@@ -26,7 +26,8 @@ pub(super) const TLS_MODE: &str = "tlsMode";
 /// ... and its value if so.
 pub(super) const TLS_MODE_ISTIO: &str = "istio";
 
-/// `false`: a secret that the rule names is missing. Such a cluster is left out, it must not come to speak plain text.
+/// `false`: a secret that the rule names is missing. Such a cluster is left out, it must not come
+/// to speak plain text.
 pub(super) fn apply(
     context: &Context<'_>,
     destination: &Destination<'_>,
@@ -58,8 +59,9 @@ pub(super) fn apply(
     true
 }
 
-/// Automatic mutual TLS: inside the mesh, where a DestinationRule says nothing and the servers' namespace does not refuse it. What
-/// single workloads say is not looked at (`model/authentication.go`).
+/// Automatic mutual TLS: inside the mesh, where a DestinationRule says nothing and the servers'
+/// namespace does not refuse it. What single workloads say is not looked at
+/// (`model/authentication.go`).
 pub(super) fn auto_mtls_applies(context: &Context<'_>, destination: &Destination<'_>) -> bool {
     destination.discovery != DiscoveryType::OriginalDst && speaks_mesh_tls(context, destination.service)
 }
@@ -71,7 +73,8 @@ pub(crate) fn speaks_mesh_tls(context: &Context<'_>, service: &Service) -> bool 
         && context.snapshot.inferred_mtls(service) != MtlsMode::Disable
 }
 
-/// ISTIO_MUTUAL: own certificate, the mesh's roots, and the protocols by which a sidecar knows a mesh peer.
+/// ISTIO_MUTUAL: own certificate, the mesh's roots, and the protocols by which a sidecar knows a
+/// mesh peer.
 fn mutual_tls(
     context: &Context<'_>,
     destination: &Destination<'_>,
@@ -123,8 +126,9 @@ fn originate(
     rule::add(metadata, "alpn_override", string("false"));
 }
 
-/// The certificate that we present, if any, and the roots that the server must chain to. `None`: a sidecar was told to use a
-/// Kubernetes secret, which Istio ignores there together with the whole block.
+/// The certificate that we present, if any, and the roots that the server must chain to. `None`: a
+/// sidecar was told to use a Kubernetes secret, which Istio ignores there together with the whole
+/// block.
 fn credentials(
     context: &Context<'_>,
     destination: &Destination<'_>,

@@ -1,4 +1,5 @@
-//! The HTTP connection manager as Istio sets it up, for the three places where Istio terminates HTTP.
+//! The HTTP connection manager as Istio sets it up, for the three places where Istio terminates
+//! HTTP.
 
 use prost::Name;
 
@@ -23,16 +24,16 @@ pub(crate) const ALPN: &str = "envoy.filters.http.set_filter_state";
 pub(crate) const FAULT: &str = "envoy.filters.http.fault";
 pub(crate) const CORS: &str = "envoy.filters.http.cors";
 
-/// Where HTTP is terminated; trust in what the peer says about itself differs (`pilot/pkg/networking/core/listener.go`,
-/// `listener_inbound.go`, `gateway.go`).
+/// Where HTTP is terminated; trust in what the peer says about itself differs
+/// (`pilot/pkg/networking/core/listener.go`, `listener_inbound.go`, `gateway.go`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     /// A sidecar, towards its own application.
     Outbound,
     /// A sidecar, from the mesh: it says who the client is, after what former proxies said (XFCC).
     Inbound,
-    /// A sidecar, from another cluster, over a gateway that did not open the TLS: what the peer says about others is dropped, since it
-    /// belongs to another trust domain.
+    /// A sidecar, from another cluster, over a gateway that did not open the TLS: what the peer
+    /// says about others is dropped, since it belongs to another trust domain.
     Border,
     /// A gateway: it is an edge, so what the peer claims is replaced by what is seen.
     Gateway,
@@ -44,7 +45,8 @@ pub(crate) enum Routes {
     Inline(Box<RouteConfiguration>),
 }
 
-/// `guards` come before everything else. Marks, faults and CORS wait for what routes say about them (`typed_per_filter_config`).
+/// `guards` come before everything else. Marks, faults and CORS wait for what routes say about them
+/// (`typed_per_filter_config`).
 pub(crate) fn connection_manager(
     place: Place,
     stat_prefix: &str,

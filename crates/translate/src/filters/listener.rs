@@ -1,4 +1,5 @@
-//! Listener filters: what is read from a connection before its filter chain is chosen. They must not know the chains.
+//! Listener filters: what is read from a connection before its filter chain is chosen. They must
+//! not know the chains.
 
 use std::collections::BTreeSet;
 
@@ -28,8 +29,8 @@ pub(crate) fn http_inspector() -> ListenerFilter {
     listener_filter("envoy.filters.listener.http_inspector", &HttpInspector::default())
 }
 
-/// The same filter, but not for connections to `ports`: where the server speaks first, waiting for the client's first bytes
-/// would wait for ever.
+/// The same filter, but not for connections to `ports`: where the server speaks first, waiting for
+/// the client's first bytes would wait for ever.
 pub(crate) fn except_for_ports(mut filter: ListenerFilter, ports: &BTreeSet<u16>) -> ListenerFilter {
     let mut rules: Vec<_> = ports.iter().map(|port| destination_port(*port)).collect();
     filter.filter_disabled = match rules.len() {

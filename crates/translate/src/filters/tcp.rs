@@ -19,7 +19,8 @@ pub(crate) struct Options {
     pub by_source: bool,
 }
 
-/// Sends everything to `cluster`; statistics carry the cluster's name (`pilot/pkg/networking/core/networkfilter.go`).
+/// Sends everything to `cluster`; statistics carry the cluster's name
+/// (`pilot/pkg/networking/core/networkfilter.go`).
 pub(crate) fn to_cluster(cluster: &str, access_log: &Logs) -> Filter {
     to_destination(cluster, &Options::default(), access_log)
 }
@@ -29,7 +30,8 @@ pub(crate) fn to_destination(cluster: &str, options: &Options, access_log: &Logs
     proxy(cluster, ClusterSpecifier::Cluster(cluster.into()), options, access_log)
 }
 
-/// Sends each connection to one of `clusters` in proportion to its weight. A single cluster needs no weight.
+/// Sends each connection to one of `clusters` in proportion to its weight. A single cluster needs
+/// no weight.
 pub(crate) fn to_weighted(
     stat_prefix: &str,
     clusters: &[(String, u32)],

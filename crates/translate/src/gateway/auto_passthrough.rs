@@ -1,5 +1,6 @@
-//! East-west traffic: the SNI spells out the service, so no VirtualService is asked (`pilot/pkg/networking/core/gateway.go`,
-//! `builtAutoPassthroughFilterChains`; semantics document, section 10).
+//! East-west traffic: the SNI spells out the service, so no VirtualService is asked
+//! (`pilot/pkg/networking/core/gateway.go`, `builtAutoPassthroughFilterChains`; semantics document,
+//! section 10).
 
 use carrick_model::snapshot::GatewayServer;
 
@@ -10,8 +11,9 @@ use crate::filters;
 use crate::rule;
 use crate::tls::ALPN_MESH_ALL;
 
-/// The chain for the one name of a service's port and subset, which is the name of its cluster too. Only peers that speak Istio's mutual
-/// TLS get through; what they carry is for the far end to judge.
+/// The chain for the one name of a service's port and subset, which is the name of its cluster too.
+/// Only peers that speak Istio's mutual TLS get through; what they carry is for the far end to
+/// judge.
 pub(super) fn chain_for(context: &Context<'_>, server: &GatewayServer, names: &[String]) -> FilterChain {
     let cluster = names.first().map(String::as_str).unwrap_or_default();
     let filter = filters::tcp::to_cluster(cluster, &context.access_log);

@@ -69,8 +69,9 @@ pub(super) fn tls_routes(
     table
 }
 
-/// Whoever has named one server in the TLS handshake and asks another: the connection is not for that one (RFC 9110 section
-/// 15.5.20), even if its port has a server for it, with a certificate and clients of its own.
+/// Whoever has named one server in the TLS handshake and asks another: the connection is not for
+/// that one (RFC 9110 section 15.5.20), even if its port has a server for it, with a certificate
+/// and clients of its own.
 fn misdirected(port: u16) -> VirtualHost {
     let refusal = DirectResponseAction { status: 421, ..Default::default() };
     let route = Route {
@@ -108,8 +109,9 @@ fn with_bind(name: String, port: &GatewayListener) -> String {
     }
 }
 
-/// The virtual hosts of some servers: each host that a server and a VirtualService agree on. One that several VirtualServices speak
-/// for gets all their routes, oldest first, those that catch everything at the end.
+/// The virtual hosts of some servers: each host that a server and a VirtualService agree on. One
+/// that several VirtualServices speak for gets all their routes, oldest first, those that catch
+/// everything at the end.
 fn table(
     context: &Context<'_>,
     port: &GatewayListener,

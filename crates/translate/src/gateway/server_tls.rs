@@ -1,5 +1,5 @@
-//! What a server that ends TLS presents, and what it asks of clients (`pilot/pkg/networking/core/gateway.go`,
-//! `buildGatewayListenerTLSContext`).
+//! What a server that ends TLS presents, and what it asks of clients
+//! (`pilot/pkg/networking/core/gateway.go`, `buildGatewayListenerTLSContext`).
 
 use carrick_model::resources::{ServerTlsMode, ServerTlsSettings, TlsProtocol};
 
@@ -29,7 +29,8 @@ fn certificate(tls: &ServerTlsSettings) -> String {
     }
 }
 
-/// Roots, and whatever else the Gateway pins. ISTIO_MUTUAL takes any identity of the mesh's roots, as in Istio.
+/// Roots, and whatever else the Gateway pins. ISTIO_MUTUAL takes any identity of the mesh's roots,
+/// as in Istio.
 fn client_check(tls: &ServerTlsSettings) -> PeerCheck {
     let roots = match tls.mode {
         ServerTlsMode::IstioMutual => secrets::MESH_ROOTS.to_owned(),

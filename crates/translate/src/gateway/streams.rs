@@ -12,7 +12,8 @@ use crate::l4;
 use crate::rule;
 use crate::tls::server_socket;
 
-/// The chain for one TLS match of a VirtualService. Its SNI hosts are used as they stand, also where they are wider than the server's.
+/// The chain for one TLS match of a VirtualService. Its SNI hosts are used as they stand, also
+/// where they are wider than the server's.
 pub(super) fn passthrough(
     context: &Context<'_>,
     server: &GatewayServer,
@@ -24,7 +25,8 @@ pub(super) fn passthrough(
     let any_name = wanted.sni_hosts.iter().any(|name| name == "*");
     let when = When {
         server_names: if any_name { vec![] } else { wanted.sni_hosts.clone() },
-        // With names, only TLS can match. "Any name" must not come to mean plain text too, as it does in Istio.
+        // With names, only TLS can match. "Any name" must not come to mean plain text too, as it
+        // does in Istio.
         transport: if any_name { TLS } else { "" },
         ranges: l4::ranges(&wanted.destination_subnets),
         ..Default::default()

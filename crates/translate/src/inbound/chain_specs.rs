@@ -1,4 +1,5 @@
-//! The chains of one inbound port by mTLS mode and protocol: the table of the semantics document's section 7, as data.
+//! The chains of one inbound port by mTLS mode and protocol: the table of the semantics document's
+//! section 7, as data.
 
 use carrick_model::Protocol;
 use carrick_model::snapshot::MtlsMode;
@@ -63,8 +64,8 @@ enum Class {
     Either,
 }
 
-/// The chains of a port, in Istio's order. `legacy`: PERMISSIVE came from a MeshPolicy or Policy, where any TLS is mutual TLS,
-/// whatever its ALPN.
+/// The chains of a port, in Istio's order. `legacy`: PERMISSIVE came from a MeshPolicy or Policy,
+/// where any TLS is mutual TLS, whatever its ALPN.
 pub(super) fn chain_specs(protocol: Protocol, mode: MtlsMode, legacy: bool) -> Vec<ChainSpec> {
     use Inner::{Bytes, Http};
     let class = match protocol {

@@ -1,4 +1,5 @@
-//! The way from a sidecar to its own application (`pilot/pkg/networking/core/cluster.go`, `buildInboundCluster...`).
+//! The way from a sidecar to its own application (`pilot/pkg/networking/core/cluster.go`,
+//! `buildInboundCluster...`).
 
 use carrick_model::resources::LocalEndpoint;
 
@@ -10,8 +11,8 @@ use crate::envoy::cluster::Cluster;
 use crate::names;
 use crate::rule::{add, config, list, object, string};
 
-/// The cluster of one port, with the service that leads to it. Unless a Sidecar resource says where the application listens, it is
-/// reached at the address that the client called.
+/// The cluster of one port, with the service that leads to it. Unless a Sidecar resource says where
+/// the application listens, it is reached at the address that the client called.
 pub(super) fn inbound_cluster(context: &Context<'_>, port: &InboundPort) -> Cluster {
     let mut cluster = match &port.endpoint {
         None => fixed::inbound(port.cluster()),

@@ -1,7 +1,9 @@
-//! By which filter chains a port is entered: those of its mode, and those for SNIs by which outsiders come.
+//! By which filter chains a port is entered: those of its mode, and those for SNIs by which
+//! outsiders come.
 //!
-//! A gateway that does not open TLS cannot ask who comes; so here whoever comes by an exposed SNI must show a certificate, whatever the
-//! port's mode. Istio has no such chains: under PERMISSIVE it takes TLS without a certificate for the application's own.
+//! A gateway that does not open TLS cannot ask who comes; so here whoever comes by an exposed SNI
+//! must show a certificate, whatever the port's mode. Istio has no such chains: under PERMISSIVE it
+//! takes TLS without a certificate for the application's own.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +22,8 @@ pub(super) struct InboundChain {
     pub from_outside: bool,
 }
 
-/// All chains of a port. `exposed`: the SNIs of outsiders, `*` for any. `usual`: the chains of the port's own mode.
+/// All chains of a port. `exposed`: the SNIs of outsiders, `*` for any. `usual`: the chains of the
+/// port's own mode.
 pub(super) fn inbound_chains(
     protocol: Protocol,
     exposed: &BTreeSet<String>,

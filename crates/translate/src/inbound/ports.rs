@@ -1,5 +1,5 @@
-//! Which ports of its pod a sidecar knows: those that services lead to or a Sidecar resource lists, those with a policy of their own, and
-//! all the others.
+//! Which ports of its pod a sidecar knows: those that services lead to or a Sidecar resource lists,
+//! those with a policy of their own, and all the others.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -105,8 +105,8 @@ fn served(context: &Context<'_>, workload: &Workload) -> Vec<InboundPort> {
     ports
 }
 
-/// The listeners of a Sidecar resource, which replace what services say about the ports of the pod. A service that leads to one of them
-/// lends it its name.
+/// The listeners of a Sidecar resource, which replace what services say about the ports of the pod.
+/// A service that leads to one of them lends it its name.
 fn written(context: &Context<'_>, workload: &Workload, sidecar: &SidecarScope) -> Vec<InboundPort> {
     let services = context.snapshot.services_of(workload);
     let mut ports: Vec<InboundPort> = Vec::new();
@@ -147,8 +147,8 @@ fn unserved(context: &Context<'_>, workload: &Workload, number: Option<u16>) -> 
     }
 }
 
-/// `portLevelMtls` of policies that select this workload (`buildInboundChainConfigs`): such a port has a mode of its own even where
-/// no service names it.
+/// `portLevelMtls` of policies that select this workload (`buildInboundChainConfigs`): such a port
+/// has a mode of its own even where no service names it.
 fn with_own_policy(context: &Context<'_>, workload: &Workload) -> BTreeSet<u16> {
     let mut ports = BTreeSet::new();
     for resource in context.snapshot.resources() {

@@ -1,4 +1,5 @@
-//! One planned outbound listener in Envoy's form. None of them binds a port: virtualOutbound hands connections over.
+//! One planned outbound listener in Envoy's form. None of them binds a port: virtualOutbound hands
+//! connections over.
 
 use super::plan::{Key, Plan};
 use crate::access_log;
@@ -17,7 +18,8 @@ pub(super) fn listener(context: &Context<'_>, key: &Key, plan: &Plan) -> Listene
     let mut filter_chains = plan.chains.clone();
     filter_chains.extend(plan.http.as_ref().map(|http| http_chain(context, &name, &http.route_table)));
     let mut listener_filters = vec![];
-    // Chains that only look at addresses must not wait for bytes: where the server speaks first, none would come.
+    // Chains that only look at addresses must not wait for bytes: where the server speaks first,
+    // none would come.
     if filter_chains.iter().any(looks_at_bytes) {
         listener_filters.push(tls_inspector());
     }
@@ -42,7 +44,8 @@ pub(super) fn listener(context: &Context<'_>, key: &Key, plan: &Plan) -> Listene
         filter_chains,
         default_filter_chain,
         listener_filters,
-        // Zero: no limit. Where the server speaks first, only the timeout would tell; Istio waits for the client.
+        // Zero: no limit. Where the server speaks first, only the timeout would tell; Istio waits
+        // for the client.
         listener_filters_timeout: waits.then(Default::default),
         continue_on_listener_filters_timeout: waits,
         access_log: context.access_log.iter().map(access_log::unmatched_only).collect(),

@@ -1,4 +1,5 @@
-//! Which outbound listeners there are, and what each serves: services share listeners by address and port.
+//! Which outbound listeners there are, and what each serves: services share listeners by address
+//! and port.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -77,8 +78,9 @@ fn is_capture_port(key: &Key) -> bool {
     key.is_wildcard() && [names::OUTBOUND_CAPTURE_PORT, names::INBOUND_CAPTURE_PORT].contains(&key.port)
 }
 
-/// Where a service that is no HTTP is listened for: each of its addresses; for ranges the wildcard with a condition; without
-/// addresses the wildcard, or, if headless, the addresses of its endpoints.
+/// Where a service that is no HTTP is listened for: each of its addresses; for ranges the wildcard
+/// with a condition; without addresses the wildcard, or, if headless, the addresses of its
+/// endpoints.
 struct Bind {
     key: Key,
     ranges: Vec<Cidr>,

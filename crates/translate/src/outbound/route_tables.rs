@@ -12,7 +12,8 @@ use crate::names;
 use crate::routes;
 use carrick_model::OutboundPolicy;
 
-/// Hosts that no registry knows are served on this port only, whatever the port that was called (Istio).
+/// Hosts that no registry knows are served on this port only, whatever the port that was called
+/// (Istio).
 const UNREGISTERED_PORT: u16 = 80;
 
 pub(super) fn route_tables(context: &Context<'_>, plans: &Plans) -> Vec<RouteConfiguration> {
@@ -34,7 +35,8 @@ pub(super) fn route_tables(context: &Context<'_>, plans: &Plans) -> Vec<RouteCon
     tables
 }
 
-/// Virtual hosts whose domains are all different, as Envoy demands: who claims a domain first has it.
+/// Virtual hosts whose domains are all different, as Envoy demands: who claims a domain first has
+/// it.
 #[derive(Default)]
 struct Claims {
     taken: BTreeSet<String>,

@@ -10,8 +10,8 @@ use crate::envoy::listener::FilterChain;
 use crate::l4;
 use crate::rule;
 
-/// The chains for one TCP port, `ranges` being those of the service. Routes for chosen subnets come before, and the first route without
-/// any ends the search.
+/// The chains for one TCP port, `ranges` being those of the service. Routes for chosen subnets come
+/// before, and the first route without any ends the search.
 pub(super) fn chains(
     context: &Context<'_>,
     service: &Service,

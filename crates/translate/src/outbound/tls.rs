@@ -1,5 +1,5 @@
-//! Outbound TLS that the sidecar passes on unopened: a VirtualService's `tls` routes, or straight to the service
-//! (`pilot/pkg/networking/core/tls.go`, `buildSidecarOutboundTLSFilterChainOpts`).
+//! Outbound TLS that the sidecar passes on unopened: a VirtualService's `tls` routes, or straight
+//! to the service (`pilot/pkg/networking/core/tls.go`, `buildSidecarOutboundTLSFilterChainOpts`).
 
 use carrick_model::snapshot::{Service, ServicePort};
 
@@ -10,7 +10,8 @@ use crate::envoy::listener::FilterChain;
 use crate::l4;
 use crate::rule;
 
-/// The chains for one TLS port. `by_name_only`: the listener is shared with other services, so only the server name tells them apart.
+/// The chains for one TLS port. `by_name_only`: the listener is shared with other services, so only
+/// the server name tells them apart.
 pub(super) fn chains(
     context: &Context<'_>,
     service: &Service,

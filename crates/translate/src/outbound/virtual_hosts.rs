@@ -36,7 +36,8 @@ fn named(name: String, routes: Vec<crate::envoy::route::Route>) -> VirtualHost {
     VirtualHost { name, routes, include_request_attempt_count: true, ..Default::default() }
 }
 
-/// Hosts of VirtualServices of the mesh that no visible service has, each with its resource, oldest first.
+/// Hosts of VirtualServices of the mesh that no visible service has, each with its resource, oldest
+/// first.
 pub(super) fn unregistered(context: &Context<'_>, port: u16) -> Vec<(Arc<Resource<VirtualService>>, String)> {
     let mut found = Vec::new();
     let known: HostSet = context.services().iter().map(|service| service.host.as_str()).collect();
@@ -50,8 +51,8 @@ pub(super) fn unregistered(context: &Context<'_>, port: u16) -> Vec<(Arc<Resourc
     found
 }
 
-/// All names of a service: its host, with and without the final dot; if it shares the proxy's domain, its short forms; the same of the
-/// ExternalNames that stand for it; its addresses.
+/// All names of a service: its host, with and without the final dot; if it shares the proxy's
+/// domain, its short forms; the same of the ExternalNames that stand for it; its addresses.
 pub(super) fn domains(context: &Context<'_>, service: &Service) -> Vec<String> {
     let hosts = std::iter::once(&service.host).chain(context.aliases(&service.host).map(|alias| &alias.host));
     let forms = |host: &String| {
@@ -72,8 +73,8 @@ pub(super) fn absolute(host: &str) -> Vec<String> {
     }
 }
 
-/// `server`, `server.ns`, `server.ns.svc` for a proxy in `ns.svc.cluster.local`; from another namespace not the first one
-/// (`generateAltVirtualHosts` in `httproute.go`).
+/// `server`, `server.ns`, `server.ns.svc` for a proxy in `ns.svc.cluster.local`; from another
+/// namespace not the first one (`generateAltVirtualHosts` in `httproute.go`).
 fn short_forms(host: &str, proxy_domain: &str) -> Vec<String> {
     let Some((own_namespace, suffix)) = proxy_domain.split_once('.') else { return vec![] };
     let Some(unique) = host.strip_suffix(suffix).and_then(|rest| rest.strip_suffix('.')) else {

@@ -1,5 +1,6 @@
-//! What a rule does with a request: send it on, redirect it, or answer it (`pilot/pkg/networking/core/route/route.go`,
-//! `applyHTTPRouteDestination`, `ApplyRedirect`, `ApplyDirectResponse`).
+//! What a rule does with a request: send it on, redirect it, or answer it
+//! (`pilot/pkg/networking/core/route/route.go`, `applyHTTPRouteDestination`, `ApplyRedirect`,
+//! `ApplyDirectResponse`).
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;

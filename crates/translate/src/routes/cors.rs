@@ -1,4 +1,5 @@
-//! Cross-origin rules, as what a route tells the CORS filter (`pilot/pkg/networking/core/route/route.go`, `TranslateCORSPolicy`).
+//! Cross-origin rules, as what a route tells the CORS filter
+//! (`pilot/pkg/networking/core/route/route.go`, `TranslateCORSPolicy`).
 
 use carrick_model::resources::{CorsPolicy, StringMatch, UnmatchedPreflights};
 

@@ -1,4 +1,5 @@
-//! Injected faults, as what a route tells the fault filter (`pilot/pkg/networking/core/route/route.go`, `TranslateFault`).
+//! Injected faults, as what a route tells the fault filter
+//! (`pilot/pkg/networking/core/route/route.go`, `TranslateFault`).
 
 use carrick_model::resources::{FaultAbort, FaultDelay, HttpFaultInjection, Percent, grpc_status_number};
 

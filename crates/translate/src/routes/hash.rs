@@ -1,5 +1,5 @@
-//! What a request is hashed by, where its destination balances by hash (`pilot/pkg/networking/core/route/route.go`,
-//! `consistentHashToHashPolicy`).
+//! What a request is hashed by, where its destination balances by hash
+//! (`pilot/pkg/networking/core/route/route.go`, `consistentHashToHashPolicy`).
 
 use carrick_model::resources::ConsistentHashLb;
 use carrick_model::snapshot::Service;

@@ -1,4 +1,5 @@
-//! The conditions of a rule in Envoy's form (`pilot/pkg/networking/core/route/route.go`, `TranslateRouteMatch`).
+//! The conditions of a rule in Envoy's form (`pilot/pkg/networking/core/route/route.go`,
+//! `TranslateRouteMatch`).
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,9 @@
-//! HTTP to a port of undeclared protocol is marked as such inside of mutual TLS, so that the server's sidecar treats it as HTTP.
+//! HTTP to a port of undeclared protocol is marked as such inside of mutual TLS, so that the
+//! server's sidecar treats it as HTTP.
 //!
-//! Istio does it with a filter of its own (`istio.alpn`) for all mesh traffic; where the port's protocol is declared, the mark decides
-//! nothing. Stock Envoy's `set_filter_state` can say what is offered upstream (semantics document, section 0).
+//! Istio does it with a filter of its own (`istio.alpn`) for all mesh traffic; where the port's
+//! protocol is declared, the mark decides nothing. Stock Envoy's `set_filter_state` can say what is
+//! offered upstream (semantics document, section 0).
 
 use carrick_model::resources::{ClientTlsMode, Destination};
 use carrick_model::snapshot::Service;

@@ -1,4 +1,5 @@
-//! Retries: Istio's defaults, and a VirtualService's own (`pilot/pkg/networking/core/route/retry/retry.go`).
+//! Retries: Istio's defaults, and a VirtualService's own
+//! (`pilot/pkg/networking/core/route/retry/retry.go`).
 
 use carrick_model::resources::HttpRetry;
 
@@ -23,7 +24,8 @@ pub(crate) fn default_policy() -> RetryPolicy {
     }
 }
 
-/// A sidecar's way to its own application: the connection may have been closed just as the request was about to go.
+/// A sidecar's way to its own application: the connection may have been closed just as the request
+/// was about to go.
 pub(crate) fn inbound_policy() -> RetryPolicy {
     RetryPolicy {
         retry_on: "reset-before-request".into(),
@@ -53,7 +55,8 @@ pub(super) fn retry_policy(retries: Option<&HttpRetry>) -> Option<RetryPolicy> {
     Some(policy)
 }
 
-/// Status codes may stand among the conditions; Envoy wants them apart, and `retriable-status-codes` in their place.
+/// Status codes may stand among the conditions; Envoy wants them apart, and
+/// `retriable-status-codes` in their place.
 fn conditions(retry_on: &str) -> (String, Vec<u32>) {
     const BY_CODE: &str = "retriable-status-codes";
     let parts = retry_on.split(',').map(str::trim).filter(|part| !part.is_empty());

@@ -7,8 +7,9 @@ use crate::envoy::tls::{CommonTlsContext, DownstreamTlsContext, TlsParameters};
 
 use super::{PeerCheck, any_of_trust_domain, parameters, secrets, transport_socket};
 
-/// Istio's list of suites (`pilot/pkg/security/authn/utils`, `SupportedCiphers`) without the two whose key exchange has no forward
-/// secrecy: Carrick's certificates are ECDSA, so those could never be chosen. For TLS 1.2 only; 1.3 has its own.
+/// Istio's list of suites (`pilot/pkg/security/authn/utils`, `SupportedCiphers`) without the two
+/// whose key exchange has no forward secrecy: Carrick's certificates are ECDSA, so those could
+/// never be chosen. For TLS 1.2 only; 1.3 has its own.
 const CIPHER_SUITES: [&str; 4] = [
     "ECDHE-ECDSA-AES256-GCM-SHA384",
     "ECDHE-RSA-AES256-GCM-SHA384",
@@ -42,7 +43,8 @@ impl ServerTls {
     }
 }
 
-/// Clients of the mesh: the mesh's roots, and a SPIFFE ID of one of these domains. Without domains, any that the roots vouch for.
+/// Clients of the mesh: the mesh's roots, and a SPIFFE ID of one of these domains. Without domains,
+/// any that the roots vouch for.
 fn client_check_of_mesh<D: Display>(trust_domains: &[D]) -> PeerCheck {
     PeerCheck::new(secrets::MESH_ROOTS.into(), trust_domains.iter().map(any_of_trust_domain).collect())
 }

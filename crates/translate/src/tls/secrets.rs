@@ -1,5 +1,5 @@
-//! Names of secrets and where they come from: the agent beside the proxy, over SDS (semantics document, section 13;
-//! `pilot/pkg/model/authentication.go`, `security/pkg/credentials`).
+//! Names of secrets and where they come from: the agent beside the proxy, over SDS (semantics
+//! document, section 13; `pilot/pkg/model/authentication.go`, `security/pkg/credentials`).
 
 use crate::envoy::core::{
     self, ApiConfigSource, ConfigSource, GrpcService, api_config_source::ApiType,

@@ -1,8 +1,11 @@
-//! One golden case: Istio resources in a file, and lines that say for which proxies they are translated.
+//! One golden case: Istio resources in a file, and lines that say for which proxies they are
+//! translated.
 //!
-//! Directives are comments: `#: node sidecar default/client-0`, `#: outbound ALLOW_ANY`, `#: access-log /dev/stdout`, `#: access-log-json /dev/stdout`,
-//! `#: peer cluster2.example`, `#: alias old.example`, `#: region eu/west/a` (the pods' locality), `#: files PATH` (more resources, relative to the repository), `#: show KIND/NAME` (only this of the
-//! resources is written down; everything is still judged by Envoy).
+//! Directives are comments: `#: node sidecar default/client-0`, `#: outbound ALLOW_ANY`, `#:
+//! access-log /dev/stdout`, `#: access-log-json /dev/stdout`, `#: peer cluster2.example`, `#: alias
+//! old.example`, `#: region eu/west/a` (the pods' locality), `#: files PATH` (more resources,
+//! relative to the repository), `#: show KIND/NAME` (only this of the resources is written down;
+//! everything is still judged by Envoy).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

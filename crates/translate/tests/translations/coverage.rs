@@ -1,4 +1,5 @@
-//! `docs/istio-semantics-coverage.md` tells the truth: what it names exists, and its figures are counted.
+//! `docs/istio-semantics-coverage.md` tells the truth: what it names exists, and its figures are
+//! counted.
 //!
 //! `UPDATE_GOLDEN=1` writes the figures anew.
 

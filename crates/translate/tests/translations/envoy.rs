@@ -5,8 +5,9 @@ use std::process::Command;
 
 use carrick_testing::needs::envoy;
 
-/// Lets Envoy load a bootstrap without starting. `name` serves messages, and the file in `BOOTSTRAPS` (a folder), where another proxy
-/// may be given the same. Does nothing where no Envoy can be had.
+/// Lets Envoy load a bootstrap without starting. `name` serves messages, and the file in
+/// `BOOTSTRAPS` (a folder), where another proxy may be given the same. Does nothing where no Envoy
+/// can be had.
 pub fn validate(name: &str, bootstrap: &serde_json::Value) {
     if let Some(folder) = std::env::var_os("BOOTSTRAPS") {
         let file = name.replace(|c: char| !c.is_ascii_alphanumeric(), "_") + ".json";

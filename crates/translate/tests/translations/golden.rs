@@ -1,6 +1,8 @@
-//! Pairs of Istio resources and what each proxy makes of them, by section of Istio's semantics. Every result is loaded by Envoy.
+//! Pairs of Istio resources and what each proxy makes of them, by section of Istio's semantics.
+//! Every result is loaded by Envoy.
 //!
-//! `UPDATE_GOLDEN=1 cargo test -p carrick-translate` writes the files anew; read the difference before you commit it.
+//! `UPDATE_GOLDEN=1 cargo test -p carrick-translate` writes the files anew; read the difference
+//! before you commit it.
 
 use std::collections::BTreeSet;
 use std::fs;

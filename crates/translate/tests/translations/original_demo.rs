@@ -1,4 +1,5 @@
-//! The original demo's files, unmodified: what they become loads in Envoy, and leads from the client to the server.
+//! The original demo's files, unmodified: what they become loads in Envoy, and leads from the
+//! client to the server.
 
 use std::path::Path;
 
@@ -10,7 +11,8 @@ use carrick_xds::ResourceType;
 
 const RULES: &str = "route-rules";
 
-/// A case of these demo files beside the pods that a runtime reports; `None` where the demo is absent.
+/// A case of these demo files beside the pods that a runtime reports; `None` where the demo is
+/// absent.
 fn case(golden: &str, files: &[&str]) -> Option<Case> {
     let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let demo = original_demo()?;

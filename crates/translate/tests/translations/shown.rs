@@ -30,8 +30,8 @@ fn decoded<M: Message + Name + Default>(bytes: &[u8]) -> Value {
     json::to_json(&M::decode(bytes).unwrap()).unwrap()
 }
 
-/// What a golden file holds: the kinds in order, long known parts by their name in `abbreviations`, and of the resources only those
-/// that `show` asks for (all, if it is empty).
+/// What a golden file holds: the kinds in order, long known parts by their name in `abbreviations`,
+/// and of the resources only those that `show` asks for (all, if it is empty).
 pub fn normal(resources: &ProxyResources, show: &[String], abbreviations: &Map<String, Value>) -> Value {
     let kinds = [
         (ResourceType::Listener, "listener"),
@@ -65,8 +65,9 @@ fn abbreviate(value: &mut Value, abbreviations: &Map<String, Value>) {
     }
 }
 
-/// A bootstrap that holds all resources statically. `inlined`: route tables and endpoints stand where they are named, so that Envoy
-/// looks at them too; otherwise listeners and clusters are as they are sent.
+/// A bootstrap that holds all resources statically. `inlined`: route tables and endpoints stand
+/// where they are named, so that Envoy looks at them too; otherwise listeners and clusters are as
+/// they are sent.
 pub fn as_bootstrap(node: &ProxyNode, resources: &ProxyResources, inlined: bool) -> Value {
     let plan = BootstrapPlan::new(node.clone(), "/run/carrick/xds.sock", "/run/carrick/sds.sock");
     let mut file = json::to_json(&bootstrap(&plan)).unwrap();

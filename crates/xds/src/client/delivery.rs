@@ -16,7 +16,8 @@ pub struct RawResource {
 }
 
 /// The news of one response. Hand it back to [`Client::accept`](super::Client::accept),
-/// [`accept_except`](super::Client::accept_except) or [`reject`](super::Client::reject): every response is answered.
+/// [`accept_except`](super::Client::accept_except) or [`reject`](super::Client::reject): every
+/// response is answered.
 #[derive(Debug, PartialEq)]
 pub struct Delivery {
     pub kind: ResourceType,
@@ -34,7 +35,8 @@ pub struct Delivery {
 #[error("bad xDS response: {reason}")]
 pub struct BadResponse {
     pub reason: String,
-    /// The NACK to send; `None` for a kind that was never asked for, which has no state to answer for.
+    /// The NACK to send; `None` for a kind that was never asked for, which has no state to answer
+    /// for.
     pub nack: Option<Box<DeltaDiscoveryRequest>>,
 }
 
@@ -61,8 +63,8 @@ pub(super) fn read(
     Ok(Delivery { kind, added, removed, nonce: response.nonce, stream })
 }
 
-/// The resource with its body; nothing if it was not asked for, or if it only repeats that a version still stands
-/// (Envoy docs, "TTL": a heartbeat has no body).
+/// The resource with its body; nothing if it was not asked for, or if it only repeats that a
+/// version still stands (Envoy docs, "TTL": a heartbeat has no body).
 fn body(kind: ResourceType, resource: Resource, interest: &Interest) -> Result<Option<RawResource>, String> {
     let Resource { name, version, resource: body, .. } = resource;
     if name.is_empty() {

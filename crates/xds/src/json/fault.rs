@@ -1,7 +1,7 @@
 //! Finds out which field makes a JSON value unreadable as a message.
 //!
-//! The reader of JSON messages says what is wrong, but loses the path inside of `Any`. So when it has failed, each field is
-//! tried alone, and the one that fails is looked into, level by level.
+//! The reader of JSON messages says what is wrong, but loses the path inside of `Any`. So when it
+//! has failed, each field is tried alone, and the one that fails is looked into, level by level.
 
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::{Map, Value};
@@ -167,7 +167,8 @@ fn unknown_field(message: &MessageDescriptor, name: &str) -> String {
     format!("{} has no such field; {mend}", message.name())
 }
 
-/// How many letters have to be changed, added or dropped (Levenshtein). Of a name longer than any field's only the beginning counts.
+/// How many letters have to be changed, added or dropped (Levenshtein). Of a name longer than any
+/// field's only the beginning counts.
 fn distance(known: &str, name: &str) -> usize {
     let name: Vec<char> = name.chars().take(100).collect();
     let mut row: Vec<usize> = (0..=name.len()).collect();

@@ -1,11 +1,13 @@
 //! A stack that is known to be deep enough for nested input.
 //!
-//! The YAML scanner takes over 30 KiB a level in a debug build, and whoever calls may have 2 MiB and have used part of it. The bounds
-//! on depth are only worth something together with a stack of known size.
+//! The YAML scanner takes over 30 KiB a level in a debug build, and whoever calls may have 2 MiB
+//! and have used part of it. The bounds on depth are only worth something together with a stack of
+//! known size.
 
 use super::JsonError;
 
-/// Some four times what the deepest input that is let through needs. Pages that are not touched cost nothing.
+/// Some four times what the deepest input that is let through needs. Pages that are not touched
+/// cost nothing.
 const BYTES: usize = 16 * 1024 * 1024;
 
 pub(super) fn with_room<T: Send>(work: impl FnOnce() -> Result<T, JsonError> + Send) -> Result<T, JsonError> {

@@ -11,7 +11,8 @@ use serde_saphyr::{Options, Spanned};
 use super::fault::Step;
 use super::{JsonError, Place};
 
-/// A message, a list or a map is one level each. Real bootstraps have about 25; protobuf itself reads 100 messages deep.
+/// A message, a list or a map is one level each. Real bootstraps have about 25; protobuf itself
+/// reads 100 messages deep.
 const MAX_DEPTH: usize = 100;
 /// A bootstrap with ten thousand static clusters has about half of this.
 const MAX_NODES: usize = 1_000_000;

@@ -1,9 +1,11 @@
-//! What showing a message needs beyond the library: a bound on how deep `Any`s are packed into one another, and one order for maps.
+//! What showing a message needs beyond the library: a bound on how deep `Any`s are packed into one
+//! another, and one order for maps.
 
 use prost_reflect::{DynamicMessage, Kind, MapKey, MessageDescriptor, ReflectMessage, Value as Field};
 use serde_json::Value;
 
-/// Protobuf decoders stop at this depth; but each `Any` starts a new decoder, so a megabyte of them would overflow the stack.
+/// Protobuf decoders stop at this depth; but each `Any` starts a new decoder, so a megabyte of them
+/// would overflow the stack.
 pub(super) const MAX_DEPTH: usize = 100;
 
 pub(super) fn is_shallow(message: &DynamicMessage) -> bool {

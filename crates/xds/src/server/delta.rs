@@ -10,8 +10,9 @@ use super::{Event, Outcome, ProtocolError};
 
 /// One delta stream of one proxy.
 ///
-/// Every call is given the set of resources that the proxy should run now: call [`on_resources`](Self::on_resources) whenever it
-/// has changed, and pass the same set to [`on_request`](Self::on_request).
+/// Every call is given the set of resources that the proxy should run now: call
+/// [`on_resources`](Self::on_resources) whenever it has changed, and pass the same set to
+/// [`on_request`](Self::on_request).
 #[derive(Debug)]
 pub struct DeltaSession {
     stream: Stream,
@@ -55,13 +56,14 @@ impl DeltaSession {
         self.flush(resources)
     }
 
-    /// Whether something is held back by an unanswered response. If that lasts for [`PATIENCE`](super::PATIENCE), call
-    /// [`stop_waiting`](Self::stop_waiting).
+    /// Whether something is held back by an unanswered response. If that lasts for
+    /// [`PATIENCE`](super::PATIENCE), call [`stop_waiting`](Self::stop_waiting).
     pub fn is_waiting(&self) -> bool {
         self.stream.is_waiting()
     }
 
-    /// Goes on without the missing answers: order is given up, so that a proxy that waits for a correction gets it.
+    /// Goes on without the missing answers: order is given up, so that a proxy that waits for a
+    /// correction gets it.
     pub fn stop_waiting(&mut self, resources: &ProxyResources) -> Vec<DeltaDiscoveryResponse> {
         self.stream.stop_waiting();
         self.flush(resources)
@@ -82,8 +84,9 @@ impl DeltaSession {
         let (wanted, unwanted) = (request.resource_names_subscribe, request.resource_names_unsubscribe);
         let first = !self.stream.kind(kind).opened();
         if first {
-            // What a proxy claims is believed. Envoy runs the good part of a response that it refused, but claims the versions before;
-            // if exactly those are wanted again by the time it reconnects, it keeps that part until it changes.
+            // What a proxy claims is believed. Envoy runs the good part of a response that it
+            // refused, but claims the versions before; if exactly those are wanted again by the
+            // time it reconnects, it keeps that part until it changes.
             let fresh = request.initial_resource_versions.is_empty();
             if !fresh {
                 self.stream.resumes();

@@ -1,4 +1,5 @@
-//! Responses that the proxy has not answered, and those that it refused without it being clear what of.
+//! Responses that the proxy has not answered, and those that it refused without it being clear what
+//! of.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -8,7 +9,8 @@ use crate::resource::ResourceType;
 use super::Event;
 use super::news::Change;
 
-/// Unanswered responses remembered after the owner stopped waiting; an answer to an older one counts as stale.
+/// Unanswered responses remembered after the owner stopped waiting; an answer to an older one
+/// counts as stale.
 const REMEMBERED: usize = 8;
 
 /// As much of a proxy's own words as is passed on (Envoy itself cuts them at 4096 bytes).
@@ -112,8 +114,9 @@ impl Flights {
         Event::Nacked { kind, nonce, names, reason: shorten(error) }
     }
 
-    /// Envoy drops a response whole if one resource of it cannot be decoded, or may stop at the first that it
-    /// cannot use, and does not always say which that was. Halving finds it, and brings the others through.
+    /// Envoy drops a response whole if one resource of it cannot be decoded, or may stop at the
+    /// first that it cannot use, and does not always say which that was. Halving finds it, and
+    /// brings the others through.
     fn split(&mut self, mut group: Contents) {
         let half = group.len() / 2;
         if let Some(middle) = group.keys().nth(half).cloned()

@@ -1,4 +1,5 @@
-//! One kind of resource on one stream: what the proxy wants, what it was told, and what it should still hear.
+//! One kind of resource on one stream: what the proxy wants, what it was told, and what it should
+//! still hear.
 //!
 //! It must not know other kinds (see [`stream`](super::stream)) nor how responses are written.
 
@@ -21,7 +22,8 @@ pub(super) struct Kind {
     told: BTreeMap<String, Told>,
     /// Names to look at when something can be sent.
     due: BTreeSet<String>,
-    /// Names that must be sent even if they have not changed. May hold names that are not subscribed yet.
+    /// Names that must be sent even if they have not changed. May hold names that are not
+    /// subscribed yet.
     resend: BTreeSet<String>,
     flights: Flights,
     /// `told` may hold names that are not subscribed any more.
@@ -103,13 +105,15 @@ impl Kind {
         self.told.is_empty()
     }
 
-    /// Envoy starts up only once its first wildcard subscription was answered, even if with nothing.
+    /// Envoy starts up only once its first wildcard subscription was answered, even if with
+    /// nothing.
     pub fn greet(&mut self) {
         self.greet = true;
     }
 
-    /// A name that is asked for is sent even if the proxy was sent it before: it may have dropped it (`discovery.proto`,
-    /// `resource_names_subscribe`). Only what it claims to have in its first request is believed.
+    /// A name that is asked for is sent even if the proxy was sent it before: it may have dropped
+    /// it (`discovery.proto`, `resource_names_subscribe`). Only what it claims to have in its first
+    /// request is believed.
     pub fn subscribe(&mut self, name: &str, first_request: bool, resources: &ProxyResources) {
         if is_wildcard(self.kind, name) {
             let asked_again = std::mem::replace(&mut self.subscription.wildcard, true);
@@ -129,8 +133,8 @@ impl Kind {
         }
     }
 
-    /// A name that a wildcard covers too is answered, since the proxy cannot know whether it should keep the resource
-    /// (Envoy's `DeltaSubscriptionState` calls these ambiguous).
+    /// A name that a wildcard covers too is answered, since the proxy cannot know whether it should
+    /// keep the resource (Envoy's `DeltaSubscriptionState` calls these ambiguous).
     pub fn unsubscribe(&mut self, name: &str) {
         if is_wildcard(self.kind, name) {
             self.subscription.wildcard = false;
@@ -153,8 +157,9 @@ impl Kind {
         }
     }
 
-    /// Drops what was claimed or sent, and is not wanted any more. What is still on its way to the proxy is remembered: if the
-    /// proxy changes its mind before it reads that, it may come to hold something that has to be taken back.
+    /// Drops what was claimed or sent, and is not wanted any more. What is still on its way to the
+    /// proxy is remembered: if the proxy changes its mind before it reads that, it may come to hold
+    /// something that has to be taken back.
     pub fn forget_unwanted(&mut self) {
         self.told.retain(|name, _| self.subscription.covers(name) || self.flights.speak_of(name));
     }
@@ -167,8 +172,9 @@ impl Kind {
         self.resend.insert(name);
     }
 
-    /// The set has changed from `before`: finds what the proxy should hear now. Looks only at what differs, since everything else was
-    /// looked at before; but a dropped response has left doubts that only a comparison settles.
+    /// The set has changed from `before`: finds what the proxy should hear now. Looks only at what
+    /// differs, since everything else was looked at before; but a dropped response has left doubts
+    /// that only a comparison settles.
     pub fn follow(&mut self, before: &ProxyResources, resources: &ProxyResources) {
         let different = before.differences(self.kind, resources);
         if different.is_empty() {
@@ -220,7 +226,8 @@ impl Kind {
         }
     }
 
-    /// The next response of this kind, if there is something to say and it may be said now. It counts as sent under `nonce`.
+    /// The next response of this kind, if there is something to say and it may be said now. It
+    /// counts as sent under `nonce`.
     pub fn take(
         &mut self,
         resources: &ProxyResources,
@@ -275,7 +282,8 @@ impl Kind {
         change
     }
 
-    /// The next smaller group of a response that was dropped whole, as far as it is still what the proxy should hear.
+    /// The next smaller group of a response that was dropped whole, as far as it is still what the
+    /// proxy should hear.
     fn next_suspects(&mut self, resources: &ProxyResources) -> Change {
         let mut change = Change::default();
         while let Some(group) = self.flights.next_suspects() {

@@ -1,7 +1,8 @@
 //! Make before break: which kinds have to be quiet before another kind's news may go out.
 //!
-//! Clusters and endpoints come before the listeners and routes that use them; what is no longer used goes in the opposite
-//! order (Envoy docs, "Eventual consistency considerations"). Secrets never wait: a cluster warms only once it has them.
+//! Clusters and endpoints come before the listeners and routes that use them; what is no longer
+//! used goes in the opposite order (Envoy docs, "Eventual consistency considerations"). Secrets
+//! never wait: a cluster warms only once it has them.
 
 use crate::resource::ResourceType::{self, Cluster, Endpoint, Listener, Route, Secret};
 

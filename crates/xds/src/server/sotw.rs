@@ -1,7 +1,8 @@
 //! State-of-the-world ADS (`DiscoveryRequest`, `DiscoveryResponse`) over a [`Stream`].
 //!
-//! A response of listeners or clusters holds all of them, and what it lacks is gone; of the other kinds it holds what has
-//! changed, and nothing is ever said to be gone (Envoy docs, "Grouping Resources into Responses", "Deleting Resources").
+//! A response of listeners or clusters holds all of them, and what it lacks is gone; of the other
+//! kinds it holds what has changed, and nothing is ever said to be gone (Envoy docs, "Grouping
+//! Resources into Responses", "Deleting Resources").
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +14,8 @@ use super::stream::{Outgoing, Stream};
 use super::subscription::{check, is_wildcard};
 use super::{Event, Outcome, ProtocolError};
 
-/// One state-of-the-world stream of one proxy. Its calls are those of [`DeltaSession`](super::DeltaSession).
+/// One state-of-the-world stream of one proxy. Its calls are those of
+/// [`DeltaSession`](super::DeltaSession).
 #[derive(Debug)]
 pub struct SotwSession {
     stream: Stream,
@@ -51,15 +53,15 @@ impl SotwSession {
 
         let mut events = Vec::new();
         let state = self.stream.kind_mut(kind);
-        // The first nonce on a stream is of an older stream, if there is one. Later the proxy repeats the last one that it has
-        // answered with every new list of names.
+        // The first nonce on a stream is of an older stream, if there is one. Later the proxy
+        // repeats the last one that it has answered with every new list of names.
         if state.opened() && !request.response_nonce.is_empty() {
             if state.is_unanswered(&request.response_nonce) {
                 let error = request.error_detail.as_ref().map(|status| status.message.as_str());
                 events.push(state.answer(&request.response_nonce, error));
             } else if !state.is_latest(&request.response_nonce) {
-                // Sent before the proxy saw our last response. Its list counts nevertheless: a name that is missing from it
-                // and comes back in the next one has to be sent again.
+                // Sent before the proxy saw our last response. Its list counts nevertheless: a name
+                // that is missing from it and comes back in the next one has to be sent again.
                 events.push(Event::StaleNonce { kind, nonce: request.response_nonce.clone() });
             }
         }
@@ -114,8 +116,8 @@ impl SotwSession {
         if state.subscription().wildcard {
             state.greet();
         }
-        // The version that the proxy names is not believed: after refusing a part of a set Envoy runs the rest, but still names
-        // the version before. Equal content costs it nothing.
+        // The version that the proxy names is not believed: after refusing a part of a set Envoy
+        // runs the rest, but still names the version before. Equal content costs it nothing.
         if !request.version_info.is_empty() {
             self.stream.resumes();
         }

@@ -17,7 +17,8 @@ pub(super) struct Stream {
     /// In the order of [`ResourceType::ALL`].
     kinds: [Kind; 5],
     nonces: u64,
-    /// The proxy came back with resources of an earlier stream, and may still use what it has not asked about yet.
+    /// The proxy came back with resources of an earlier stream, and may still use what it has not
+    /// asked about yet.
     resumed: bool,
     /// The set that was followed last.
     current: Option<ProxyResources>,
@@ -95,9 +96,10 @@ impl Stream {
         Gate { changes, removals }
     }
 
-    /// Envoy serves from a changed cluster only once it was sent the cluster's endpoints *after* the change, even if they are the
-    /// same, and does not ask for names that it has subscribed already (envoyproxy/envoy#13009; Envoy docs,
-    /// "Resource warming"). Routes need no such care: a listener uses the route configuration that Envoy already has.
+    /// Envoy serves from a changed cluster only once it was sent the cluster's endpoints *after*
+    /// the change, even if they are the same, and does not ask for names that it has subscribed
+    /// already (envoyproxy/envoy#13009; Envoy docs, "Resource warming"). Routes need no such care:
+    /// a listener uses the route configuration that Envoy already has.
     fn expect_endpoints(&mut self, change: &Change) {
         let names: Vec<String> = change.changed.iter().filter_map(|cluster| endpoints_of(cluster)).collect();
         let endpoints = self.kind_mut(ResourceType::Endpoint);

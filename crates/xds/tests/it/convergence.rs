@@ -57,7 +57,8 @@ fn take(conversation: &mut Conversation, step: Step) {
     }
 }
 
-/// The proxy runs exactly what it asked for and accepts; of what it refuses, at most an older version.
+/// The proxy runs exactly what it asked for and accepts; of what it refuses, at most an older
+/// version.
 fn assert_converged(conversation: &Conversation) {
     for kind in KINDS {
         for name in NAMES {
@@ -93,7 +94,8 @@ proptest! {
         conversation.settle();
         prop_assert_eq!(&conversation.written, &vec![]);
 
-        // A reconnect brings only what the proxy refuses, and the endpoints of clusters that it refuses.
+        // A reconnect brings only what the proxy refuses, and the endpoints of clusters that it
+        // refuses.
         conversation.disconnect();
         conversation.settle();
         assert_converged(&conversation);

@@ -1,4 +1,5 @@
-//! A control plane, a proxy, and a wire between them that can be cut and on which messages wait until they are let through.
+//! A control plane, a proxy, and a wire between them that can be cut and on which messages wait
+//! until they are let through.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

@@ -1,4 +1,5 @@
-//! Requests and responses that make no sense: refused or ignored, never a panic, never an effect on later sense.
+//! Requests and responses that make no sense: refused or ignored, never a panic, never an effect on
+//! later sense.
 
 use std::collections::BTreeMap;
 
@@ -71,7 +72,8 @@ fn any_response() -> impl Strategy<Value = DeltaDiscoveryResponse> {
     )
 }
 
-/// Whatever was said before, a proxy that starts over, asks for all clusters and answers what it gets has them in the end.
+/// Whatever was said before, a proxy that starts over, asks for all clusters and answers what it
+/// gets has them in the end.
 fn converges_after_garbage(mut session: DeltaSession, set: &ProxyResources) {
     let clusters = ResourceType::Cluster.type_url();
     let start_over = DeltaDiscoveryRequest {

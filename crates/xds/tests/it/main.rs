@@ -1,4 +1,5 @@
-//! Both ends of the protocol against each other, and against input that nobody honest writes; and what is shown as JSON against Envoy.
+//! Both ends of the protocol against each other, and against input that nobody honest writes; and
+//! what is shown as JSON against Envoy.
 
 mod convergence;
 mod conversation;

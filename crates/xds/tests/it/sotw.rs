@@ -118,7 +118,8 @@ impl Conversation {
         true
     }
 
-    /// Listeners and clusters are refused by name, as Envoy does; a response of another kind is dropped whole.
+    /// Listeners and clusters are refused by name, as Envoy does; a response of another kind is
+    /// dropped whole.
     fn client_hears(&mut self) -> bool {
         let Some(response) = self.to_client.pop_front() else { return false };
         let kind = ResourceType::from_type_url(&response.type_url).expect("a known kind");
@@ -175,7 +176,8 @@ impl Conversation {
                 match self.set.get(kind, name).map(|resource| &resource.body.value) {
                     Some(bytes) if wanted && is_poison(kind, name, bytes) => assert_ne!(running, Some(bytes)),
                     Some(bytes) if wanted => assert_eq!(running, Some(bytes), "{kind} {name} should run"),
-                    // That endpoints or routes are gone cannot be said: the proxy keeps them while it wants them.
+                    // That endpoints or routes are gone cannot be said: the proxy keeps them while
+                    // it wants them.
                     None if wanted && !kind.allows_wildcard() => {}
                     _ => assert_eq!(running, None, "{kind} {name} should not run"),
                 }

@@ -1,5 +1,6 @@
-//! What a cluster CA that has been taken over may try to be called, with its real key, and who refuses it: our verifier by
-//! its own rules, our verifier by the CA's name constraints, and openssl by the same constraints.
+//! What a cluster CA that has been taken over may try to be called, with its real key, and who
+//! refuses it: our verifier by its own rules, our verifier by the CA's name constraints, and
+//! openssl by the same constraints.
 
 use super::*;
 use rcgen::{CertificateParams, CustomExtension, DnType, OtherNameValue};
@@ -196,7 +197,8 @@ fn openssl_enforces_the_constraints_too() {
     }
 }
 
-/// rustls-webpki alone refuses every chain of a cluster CA: this is why the CAs' links are judged here.
+/// rustls-webpki alone refuses every chain of a cluster CA: this is why the CAs' links are judged
+/// here.
 #[test]
 fn webpki_by_itself_cannot_judge_uri_constraints() {
     let mesh = Mesh::new();
@@ -280,7 +282,8 @@ fn many_cas_of_one_name_do_not_keep_a_verifier_busy() {
         });
         stolen(one, key, above)
     };
-    // They all sign each other by name, so that every order would have to be tried; none leads to the root.
+    // They all sign each other by name, so that every order would have to be tried; none leads to
+    // the root.
     let other = Mesh::new();
     let first = of_one_name(&of_one_name(&other.root));
     let mut chain = workload_chain(&first, &workload_id("a"));

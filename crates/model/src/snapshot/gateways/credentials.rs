@@ -1,4 +1,5 @@
-//! The Secrets that a server ends TLS with. A server whose Secrets are not there cannot answer; its neighbours can.
+//! The Secrets that a server ends TLS with. A server whose Secrets are not there cannot answer; its
+//! neighbours can.
 
 use crate::resources::{Secret, ServerTlsSettings};
 
@@ -11,8 +12,8 @@ pub(crate) struct MissingCredential<'a> {
     pub what: &'static str,
 }
 
-/// What of a server's Secrets is missing; `secret` finds those of the proxy's namespace. Roots may stand beside a certificate, in
-/// `NAME-cacert`.
+/// What of a server's Secrets is missing; `secret` finds those of the proxy's namespace. Roots may
+/// stand beside a certificate, in `NAME-cacert`.
 pub(crate) fn missing_credentials<'a, 's>(
     tls: &'a ServerTlsSettings,
     secret: impl Fn(&str) -> Option<&'s Secret>,

@@ -1,4 +1,5 @@
-//! Hosts of servers: whose VirtualServices they admit, and what these get of them (Istio reference, `Server.hosts`).
+//! Hosts of servers: whose VirtualServices they admit, and what these get of them (Istio reference,
+//! `Server.hosts`).
 
 use crate::host;
 use crate::resources::Server;
@@ -22,8 +23,8 @@ pub fn admits_namespace(written: &str, namespace: &str) -> bool {
     written.split_once('/').is_none_or(|(of, _)| of == "*" || of == namespace)
 }
 
-/// The hosts that a VirtualService of `namespace` with `hosts` serves at a server: of each overlapping pair the
-/// narrower. Empty: the VirtualService does not bind to the server at all.
+/// The hosts that a VirtualService of `namespace` with `hosts` serves at a server: of each
+/// overlapping pair the narrower. Empty: the VirtualService does not bind to the server at all.
 pub fn bound_hosts(server: &Server, namespace: &str, hosts: &[String]) -> Vec<String> {
     let admitting = server.hosts.iter().zip(server_hosts(server));
     let admitted = admitting.filter(|(written, _)| admits_namespace(written, namespace));

@@ -1,5 +1,6 @@
-//! Which servers a gateway proxy really has: those of its Gateways, oldest first, merged by the address and port that is listened on
-//! (Istio `model/gateway.go`, `mergeGateways`). Who comes later and contradicts is left out, and it is remembered why.
+//! Which servers a gateway proxy really has: those of its Gateways, oldest first, merged by the
+//! address and port that is listened on (Istio `model/gateway.go`, `mergeGateways`). Who comes
+//! later and contradicts is left out, and it is remembered why.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -49,7 +50,8 @@ pub enum Conflict {
     Host(String),
 }
 
-/// `gateways` come oldest first; `target` tells the port that is listened on for one that a server declares.
+/// `gateways` come oldest first; `target` tells the port that is listened on for one that a server
+/// declares.
 pub(super) fn merged(gateways: Vec<Arc<Resource<Gateway>>>, target: impl Fn(u16) -> u16) -> GatewayListeners {
     let mut ports: BTreeMap<(u16, String), Vec<GatewayServer>> = BTreeMap::new();
     let mut left_out = Vec::new();
@@ -83,7 +85,8 @@ fn conflict(present: &[GatewayServer], new: &GatewayServer) -> Option<(GatewaySe
     if protocol != ListenerProtocol::Tls {
         return None;
     }
-    // An exact comparison: a wildcard and a name under it are not the same (Istio `model/gateway.go`, `CheckDuplicates`).
+    // An exact comparison: a wildcard and a name under it are not the same (Istio
+    // `model/gateway.go`, `CheckDuplicates`).
     present.iter().find_map(|older| {
         let shared =
             server_hosts(new.server()).find(|host| server_hosts(older.server()).any(|own| own == *host))?;

@@ -1,5 +1,5 @@
-//! One server of a Gateway: what it does with its connections, and what can stand beside it on a port
-//! (Istio `pkg/config/gateway/gateway.go`).
+//! One server of a Gateway: what it does with its connections, and what can stand beside it on a
+//! port (Istio `pkg/config/gateway/gateway.go`).
 
 use std::sync::Arc;
 
@@ -24,7 +24,8 @@ pub enum ServerKind {
     Tcp,
 }
 
-/// What can share a port: plain HTTP, TLS of which SNI tells one from the other, or one stream of bytes.
+/// What can share a port: plain HTTP, TLS of which SNI tells one from the other, or one stream of
+/// bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListenerProtocol {
     Http,
@@ -58,7 +59,8 @@ impl ServerKind {
         }
     }
 
-    /// The field of a VirtualService with the routes that such a server looks at; `None` where it asks no VirtualService.
+    /// The field of a VirtualService with the routes that such a server looks at; `None` where it
+    /// asks no VirtualService.
     pub fn routes_field(self) -> Option<&'static str> {
         match self {
             ServerKind::Http | ServerKind::Https => Some("http"),

@@ -35,7 +35,8 @@ pub enum SniTarget {
     Terminated,
     /// `spec.tls[route].match[alternative]` of a VirtualService.
     Route { resource: Arc<Resource<VirtualService>>, route: usize, alternative: usize },
-    /// AUTO_PASSTHROUGH: straight to a service's port (its index), only for clients with Istio's ALPN.
+    /// AUTO_PASSTHROUGH: straight to a service's port (its index), only for clients with Istio's
+    /// ALPN.
     Service { service: Arc<Service>, port: usize, subset: String },
 }
 
@@ -57,9 +58,9 @@ impl SniTarget {
 }
 
 impl MeshSnapshot {
-    /// Every claim to names of a TLS port, in the order in which names are taken: server by server, and at each the routes of
-    /// the oldest VirtualService first. A match that asks for one taken name is void with all of its names. Servers
-    /// without their certificate claim nothing.
+    /// Every claim to names of a TLS port, in the order in which names are taken: server by server,
+    /// and at each the routes of the oldest VirtualService first. A match that asks for one taken
+    /// name is void with all of its names. Servers without their certificate claim nothing.
     pub fn sni_claims(&self, proxy: GatewayProxy<'_>, listener: &GatewayListener) -> Vec<SniClaim> {
         let mut claims = Claims::default();
         for (place, server) in listener.servers.iter().enumerate() {
@@ -102,7 +103,8 @@ impl MeshSnapshot {
         }
     }
 
-    /// `outbound_.PORT_.SUBSET_.HOST` for every port and subset of the services of the mesh that the server exposes.
+    /// `outbound_.PORT_.SUBSET_.HOST` for every port and subset of the services of the mesh that
+    /// the server exposes.
     fn claim_for_services(
         &self,
         proxy: GatewayProxy<'_>,
@@ -111,7 +113,8 @@ impl MeshSnapshot {
         claims: &mut Claims,
     ) {
         let exposed = |service: &&Arc<Service>| {
-            // Nobody is passed through to another cluster: what leads out again is not exposed, though Istio would.
+            // Nobody is passed through to another cluster: what leads out again is not exposed,
+            // though Istio would.
             !service.mesh_external
                 && !self.leads_out(service)
                 && server_hosts(server.server()).any(|wide| host::is_subset(&service.host, wide))

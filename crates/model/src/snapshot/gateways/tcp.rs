@@ -24,8 +24,8 @@ impl TcpClaim {
 }
 
 impl MeshSnapshot {
-    /// The TCP routes that hold at a server, those of the oldest VirtualService first. Bytes do not say what they want, so
-    /// the first has them all.
+    /// The TCP routes that hold at a server, those of the oldest VirtualService first. Bytes do not
+    /// say what they want, so the first has them all.
     pub fn tcp_claims(&self, proxy: GatewayProxy<'_>, server: &GatewayServer) -> Vec<TcpClaim> {
         let context = server.match_context(proxy);
         let holds = |route: &TcpRoute| {

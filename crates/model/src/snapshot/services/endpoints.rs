@@ -1,4 +1,5 @@
-//! Where a Kubernetes Service is served: EndpointSlices or Endpoints where given, else the pods that it selects.
+//! Where a Kubernetes Service is served: EndpointSlices or Endpoints where given, else the pods
+//! that it selects.
 
 use std::net::IpAddr;
 
@@ -11,7 +12,8 @@ use crate::snapshot::service::{Endpoint, EndpointAddress, ServicePort, TargetPor
 use crate::snapshot::workload::{TLS_MODE_LABEL, Workload};
 use crate::snapshot::workloads::WorkloadIndex;
 
-/// Endpoints per port. Those that are not ready are there too, marked unhealthy: their proxies need listeners.
+/// Endpoints per port. Those that are not ready are there too, marked unhealthy: their proxies need
+/// listeners.
 pub(super) fn of_kubernetes(
     service: &Resource<KubernetesService>,
     ports: &[ServicePort],

@@ -112,7 +112,8 @@ fn has_address(endpoint: &Endpoint) -> bool {
     !matches!(endpoint.address, EndpointAddress::Host(_))
 }
 
-/// Port precedence: Unix socket, the endpoint's own port of that name, the port's target, its number.
+/// Port precedence: Unix socket, the endpoint's own port of that name, the port's target, its
+/// number.
 fn of_entry(entry: &WorkloadEntry, namespace: &str, name: &str, port: &ServiceEntryPort) -> Endpoint {
     let (address, number) = match (entry.address.strip_prefix("unix://"), entry.address.parse()) {
         (Some(path), _) => (EndpointAddress::Unix(path.to_owned()), 0),

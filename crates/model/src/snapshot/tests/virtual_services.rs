@@ -87,7 +87,8 @@ fn one_that_binds_to_nothing_is_refused_and_its_neighbours_apply() {
     assert!(mesh.find("/apis/networking.istio.io/v1/namespaces/shop/virtual-service/b").is_some());
 }
 
-/// The routes that sidecars get of a VirtualService `root` whose only route has these fields and delegates to `leaf`.
+/// The routes that sidecars get of a VirtualService `root` whose only route has these fields and
+/// delegates to `leaf`.
 fn delegated(root: &str, leaf: &str) -> Vec<crate::resources::HttpRoute> {
     let text = [
         route(

@@ -36,7 +36,8 @@ pub enum Part {
 }
 
 impl TimeFormat {
-    /// Envoy docs, "Access logging", START_TIME: strftime specifiers, `%1f` to `%9f`, `%s`, and absl's `%E3S`.
+    /// Envoy docs, "Access logging", START_TIME: strftime specifiers, `%1f` to `%9f`, `%s`, and
+    /// absl's `%E3S`.
     pub(super) fn parse(text: &str) -> Result<Self, FieldError> {
         if text.is_empty() {
             return Ok(Self::Iso);

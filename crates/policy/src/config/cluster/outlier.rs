@@ -14,7 +14,8 @@ pub struct OutlierConfig {
     pub server_errors: Row,
     pub gateway_errors: Row,
     pub local_errors: Row,
-    /// Failures of ours to reach a host count apart from its answers; else as 503 or 504 that it gave.
+    /// Failures of ours to reach a host count apart from its answers; else as 503 or 504 that it
+    /// gave.
     pub split: bool,
     pub interval: Duration,
     /// How long the first ejection lasts; each further one lasts so much longer.

@@ -92,7 +92,8 @@ impl<'a> Common<'a> {
         let CommonLbConfig {
             healthy_panic_threshold,
             consistent_hashing_lb_config,
-            // Hosts are taken as they come; there are no active health checks to wait for, nor statuses to override.
+            // Hosts are taken as they come; there are no active health checks to wait for, nor
+            // statuses to override.
             update_merge_window: _,
             ignore_new_hosts_until_first_hc: _,
             override_host_status: _,
@@ -102,7 +103,8 @@ impl<'a> Common<'a> {
         refuse!(close_connections_on_host_set_change);
         let by_locality = match locality_config_specifier {
             Some(LocalityConfigSpecifier::LocalityWeightedLbConfig(LocalityWeightedLbConfig {})) => true,
-            // Needs a local cluster in the bootstrap; without one Envoy routes as if it were absent.
+            // Needs a local cluster in the bootstrap; without one Envoy routes as if it were
+            // absent.
             Some(LocalityConfigSpecifier::ZoneAwareLbConfig(_)) | None => false,
         };
         Ok(Self {
@@ -195,7 +197,8 @@ fn original_dst(pb: &OriginalDstLbConfig) -> Result<Policy, FieldError> {
     Ok(Policy::RoundRobin)
 }
 
-/// The first policy counts: Envoy takes the first that it knows, and one that is not known here is refused.
+/// The first policy counts: Envoy takes the first that it knows, and one that is not known here is
+/// refused.
 fn new_policies(pb: &LoadBalancingPolicy, cluster_provided: bool) -> Result<(Policy, bool), FieldError> {
     let LoadBalancingPolicy { policies } = pb;
     let mut chosen = None;

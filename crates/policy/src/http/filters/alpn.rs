@@ -1,5 +1,6 @@
-//! The filter that says which protocols are offered upstream (`envoy.filters.http.set_filter_state` with the key
-//! `envoy.network.application_protocols`): how Istio marks mesh traffic without a filter of its own.
+//! The filter that says which protocols are offered upstream (`envoy.filters.http.set_filter_state`
+//! with the key `envoy.network.application_protocols`): how Istio marks mesh traffic without a
+//! filter of its own.
 //!
 //! Other keys are refused: nothing here would read them.
 

@@ -1,6 +1,8 @@
-//! The CORS filter: which pages of other origins may use a resource (Envoy docs, "CORS"; Fetch standard, "CORS protocol").
+//! The CORS filter: which pages of other origins may use a resource (Envoy docs, "CORS"; Fetch
+//! standard, "CORS protocol").
 //!
-//! It answers preflight requests, and marks the answers to others. It must not know what the resource is.
+//! It answers preflight requests, and marks the answers to others. It must not know what the
+//! resource is.
 
 use carrick_xds::FieldError;
 use carrick_xds::pb::envoy::config::core::v3::RuntimeFractionalPercent;
@@ -102,7 +104,8 @@ impl CorsPolicy {
         }
     }
 
-    /// What the policy says of a request with an origin; nothing of others, or where chance has it so.
+    /// What the policy says of a request with an origin; nothing of others, or where chance has it
+    /// so.
     pub fn decide(&self, method: &Method, request: &HeaderMap) -> Option<CorsDecision> {
         let enabled = drawn(self.enabled);
         if !enabled && !drawn(self.shadow) {

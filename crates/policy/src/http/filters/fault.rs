@@ -1,4 +1,5 @@
-//! The fault filter: delays and errors on purpose, to test those who call (Envoy docs, "Fault Injection").
+//! The fault filter: delays and errors on purpose, to test those who call (Envoy docs, "Fault
+//! Injection").
 //!
 //! Faults that a client asks for by headers are refused. It must not know where a request would go.
 

@@ -1,5 +1,5 @@
-//! HTTP filters before the router: what they are configured to do, and what they decide about a request. They may let it go on, mark
-//! it, hold it up, or answer it.
+//! HTTP filters before the router: what they are configured to do, and what they decide about a
+//! request. They may let it go on, mark it, hold it up, or answer it.
 //!
 //! Pure: what is decided is done elsewhere. They must not know where a request goes after them.
 //!
@@ -33,7 +33,8 @@ pub enum FilterKind {
     Fault(Fault),
     /// All that it does, routes say.
     Cors,
-    /// What is offered to the upstream's TLS where routes say nothing; `None`: what the cluster says.
+    /// What is offered to the upstream's TLS where routes say nothing; `None`: what the cluster
+    /// says.
     Alpn(Option<Alpn>),
 }
 
@@ -41,7 +42,8 @@ pub enum FilterKind {
 #[derive(Debug)]
 pub struct Stopped {
     pub reply: LocalReply,
-    /// Envoy sends some answers as they are: without the route's header rules, and not in gRPC's form.
+    /// Envoy sends some answers as they are: without the route's header rules, and not in gRPC's
+    /// form.
     pub as_it_is: bool,
 }
 

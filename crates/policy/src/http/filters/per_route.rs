@@ -1,5 +1,5 @@
-//! What routes say to filters (`typed_per_filter_config`): of the route itself, its virtual host and its table, joined when the
-//! table is made.
+//! What routes say to filters (`typed_per_filter_config`): of the route itself, its virtual host
+//! and its table, joined when the table is made.
 //!
 //! It must not know what filters do with it.
 
@@ -58,7 +58,8 @@ impl FilterConfig {
 }
 
 impl PerRoute {
-    /// `levels` from the route outward: the innermost that says anything counts. CORS policies complete each other.
+    /// `levels` from the route outward: the innermost that says anything counts. CORS policies
+    /// complete each other.
     pub fn joined(levels: &[&FilterConfigs]) -> Self {
         let mut all = BTreeMap::new();
         for (name, config) in levels.iter().flat_map(|level| &level.0) {

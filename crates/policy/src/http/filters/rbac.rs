@@ -1,4 +1,5 @@
-//! The RBAC filter: requests that the rules refuse are answered with 403 (Envoy docs, "Role Based Access Control (RBAC) Filter").
+//! The RBAC filter: requests that the rules refuse are answered with 403 (Envoy docs, "Role Based
+//! Access Control (RBAC) Filter").
 //!
 //! It must not know how rules are judged.
 

@@ -1,7 +1,8 @@
-//! Whether the head of an HTTP/1 request means the same to everyone who reads it, and how the body behind it is framed.
+//! Whether the head of an HTTP/1 request means the same to everyone who reads it, and how the body
+//! behind it is framed.
 //!
-//! Pure. Strict where parsers are known to differ (RFC 9112 §3, §5, §6.3), with the answers that Envoy gives. It must not know
-//! routes, nor what headers mean beyond framing.
+//! Pure. Strict where parsers are known to differ (RFC 9112 §3, §5, §6.3), with the answers that
+//! Envoy gives. It must not know routes, nor what headers mean beyond framing.
 
 use http::StatusCode;
 
@@ -57,7 +58,8 @@ const BOTH_LENGTHS: Malformed =
     Malformed::new(StatusCode::BAD_REQUEST, "http1.content_length_and_chunked_not_allowed");
 const ENCODING: Malformed = Malformed::new(StatusCode::NOT_IMPLEMENTED, "http1.invalid_transfer_encoding");
 const BODY_DISALLOWED: Malformed = Malformed::new(StatusCode::BAD_REQUEST, "http1.body_disallowed");
-/// A fragment is for the client alone (RFC 3986 §3.5); who sends one hopes that somebody behind us cuts it off.
+/// A fragment is for the client alone (RFC 3986 §3.5); who sends one hopes that somebody behind us
+/// cuts it off.
 const FRAGMENT: Malformed =
     Malformed { status: StatusCode::BAD_REQUEST, details: "path_normalization_failed", readable: true };
 
@@ -155,8 +157,8 @@ fn lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
     head.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line))
 }
 
-/// Where a head ends that begins at the start of `bytes`: behind its first empty line, not counting empty lines before it.
-/// `from` bytes are known not to hold the end.
+/// Where a head ends that begins at the start of `bytes`: behind its first empty line, not counting
+/// empty lines before it. `from` bytes are known not to hold the end.
 pub fn end(bytes: &[u8], from: usize) -> Option<usize> {
     let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
     let mut at = from.saturating_sub(3).max(blank);

@@ -1,4 +1,5 @@
-//! The connection manager from protobuf. Every field is looked at: obeyed, without effect here, or refused.
+//! The connection manager from protobuf. Every field is looked at: obeyed, without effect here, or
+//! refused.
 //!
 //! It must not know how connections are served.
 
@@ -45,7 +46,8 @@ impl HttpManager {
             add_user_agent,
             tracing,
             common_http_protocol_options,
-            // Says how a connection of maximal age ends; Carrick always ends it with the next response.
+            // Says how a connection of maximal age ends; Carrick always ends it with the next
+            // response.
             http1_safe_max_connection_duration: _,
             http_protocol_options,
             http2_protocol_options,

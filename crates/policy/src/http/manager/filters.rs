@@ -1,4 +1,5 @@
-//! The connection manager's list of HTTP filters from protobuf. What Carrick does not run is refused.
+//! The connection manager's list of HTTP filters from protobuf. What Carrick does not run is
+//! refused.
 //!
 //! It must not know about routes.
 

@@ -1,6 +1,7 @@
 //! The HTTP connection manager's settings: how requests are read, cleaned, answered and logged.
 //!
-//! Built from an `HttpConnectionManager` message, never changed. It must not know how connections are served.
+//! Built from an `HttpConnectionManager` message, never changed. It must not know how connections
+//! are served.
 
 mod convert;
 mod filters;

@@ -150,8 +150,8 @@ impl Http1Options {
 }
 
 impl Default for Http2Options {
-    /// Envoy's number of streams. The windows are smaller than its 16 and 24 MiB, because they bound the memory that a client
-    /// can make this proxy use while an upstream is slow.
+    /// Envoy's number of streams. The windows are smaller than its 16 and 24 MiB, because they
+    /// bound the memory that a client can make this proxy use while an upstream is slow.
     fn default() -> Self {
         Self {
             max_concurrent_streams: 1024,

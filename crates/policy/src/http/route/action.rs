@@ -106,7 +106,8 @@ impl PathRewrite {
     /// `path` may have a query, which stays as it is.
     pub fn apply(&self, path: &str) -> String {
         match self {
-            // `get` guards against a match that ignored case and so may not end on a character boundary.
+            // `get` guards against a match that ignored case and so may not end on a character
+            // boundary.
             Self::Prefix { matched, with } => format!("{with}{}", path.get(*matched..).unwrap_or_default()),
             Self::Regex { pattern, with } => {
                 let (path, query) = path.split_at(path.find('?').unwrap_or(path.len()));

@@ -30,14 +30,16 @@ impl RouteTable {
             name: _,
             virtual_hosts,
             vhds,
-            // Nothing is internal to Carrick, and these are removed only from external requests by the edge's filters.
+            // Nothing is internal to Carrick, and these are removed only from external requests by
+            // the edge's filters.
             internal_only_headers,
             response_headers_to_add,
             response_headers_to_remove,
             request_headers_to_add,
             request_headers_to_remove,
             most_specific_header_mutations_wins,
-            // Carrick never validates; a cluster that is missing when a request comes is a 503 (Envoy with RDS: the same).
+            // Carrick never validates; a cluster that is missing when a request comes is a 503
+            // (Envoy with RDS: the same).
             validate_clusters: _,
             max_direct_response_body_size_bytes,
             cluster_specifier_plugins,

@@ -262,7 +262,8 @@ fn prefix_rewrite(with: &str, matching: &RouteMatch) -> Result<PathRewrite, Fiel
     Ok(PathRewrite::Prefix { matched, with: with.to_owned() })
 }
 
-/// RE2 writes groups as `\1` and a backslash as `\\`; the regex crate writes `${1}`, and `$$` for a dollar sign.
+/// RE2 writes groups as `\1` and a backslash as `\\`; the regex crate writes `${1}`, and `$$` for a
+/// dollar sign.
 fn regex_rewrite(pb: &RegexMatchAndSubstitute) -> Result<PathRewrite, FieldError> {
     let Some(pattern) = &pb.pattern else { return Err(FieldError::new("pattern", "is required")) };
     let pattern = search_regex(pattern).map_err(|error| error.within("pattern"))?;

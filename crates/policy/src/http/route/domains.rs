@@ -1,6 +1,7 @@
 //! From the authority of a request to a virtual host, with Envoy's precedence of domains.
 //!
-//! Exact names, then `*suffix` (longest first), then `prefix*` (longest first), then `*` (Envoy docs, VirtualHost.domains).
+//! Exact names, then `*suffix` (longest first), then `prefix*` (longest first), then `*` (Envoy
+//! docs, VirtualHost.domains).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
-//! Hash policies: what of a request decides which host it goes to, where the cluster chooses by hash (Envoy docs,
-//! `RouteAction.HashPolicy`).
+//! Hash policies: what of a request decides which host it goes to, where the cluster chooses by
+//! hash (Envoy docs, `RouteAction.HashPolicy`).
 //!
 //! It must not know how hosts are chosen.
 
@@ -41,7 +41,8 @@ enum What {
 #[derive(Debug)]
 struct Cookie {
     name: String,
-    /// A client without the cookie gets one that lives so long; zero: until its session ends. `None`: it gets none.
+    /// A client without the cookie gets one that lives so long; zero: until its session ends.
+    /// `None`: it gets none.
     lifetime: Option<Duration>,
     /// What follows the value in `set-cookie`.
     attributes: String,
@@ -53,7 +54,8 @@ pub struct Hashed<'a> {
     pub query: &'a str,
     /// The client as the proxy understands it.
     pub client: IpAddr,
-    /// The two ends of the connection; a cookie that is made up is the same for all of its requests.
+    /// The two ends of the connection; a cookie that is made up is the same for all of its
+    /// requests.
     pub connection: (SocketAddr, SocketAddr),
 }
 
@@ -64,7 +66,8 @@ impl HashPolicies {
         pb.iter().enumerate().map(convert).collect::<Result<_, _>>().map(Self)
     }
 
-    /// The hash, if anything of the request makes one. Cookies that are made up go to `set_cookies`.
+    /// The hash, if anything of the request makes one. Cookies that are made up go to
+    /// `set_cookies`.
     pub fn hash(&self, of: &Hashed<'_>, set_cookies: &mut Vec<HeaderValue>) -> Option<u64> {
         let mut hash: Option<u64> = None;
         for policy in &self.0 {

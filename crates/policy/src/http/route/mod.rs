@@ -2,8 +2,9 @@
 //!
 //! Built from a `RouteConfiguration`, never changed. It must not know how requests are forwarded.
 //!
-//! Reading order: [`domains`] (authority to virtual host), [`matching`] (request to route), [`action`] (what to do),
-//! [`mutation`] (headers), [`retry`], [`hash`], [`mirror`], [`convert`] (from protobuf).
+//! Reading order: [`domains`] (authority to virtual host), [`matching`] (request to route),
+//! [`action`] (what to do), [`mutation`] (headers), [`retry`], [`hash`], [`mirror`], [`convert`]
+//! (from protobuf).
 
 mod action;
 mod convert;

@@ -1,4 +1,5 @@
-//! Header manipulation that routes ask for: headers to remove, then headers to add, with `%...%` values.
+//! Header manipulation that routes ask for: headers to remove, then headers to add, with `%...%`
+//! values.
 //!
 //! It must not know which level of the configuration a rule came from.
 
@@ -167,7 +168,8 @@ impl Addition {
     }
 }
 
-/// The routing itself must not be changed behind its back (Envoy: ":-prefixed or host headers may not be modified").
+/// The routing itself must not be changed behind its back (Envoy: ":-prefixed or host headers may
+/// not be modified").
 fn modifiable(name: &str) -> Result<HeaderName, String> {
     if name.starts_with(':') || name.eq_ignore_ascii_case("host") {
         return Err(format!("{name} may not be changed here; use host_rewrite_literal or prefix_rewrite"));

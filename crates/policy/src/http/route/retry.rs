@@ -65,7 +65,8 @@ impl RetryOn {
                 "resource-exhausted" => Self::GRPC_RESOURCE_EXHAUSTED,
                 "unavailable" => Self::GRPC_UNAVAILABLE,
                 "envoy-ratelimited" => Self::RATE_LIMITED,
-                // The headers are named elsewhere, and a policy that names any is refused: none ever matches.
+                // The headers are named elsewhere, and a policy that names any is refused: none
+                // ever matches.
                 "retriable-headers" => Self::default(),
                 // There is no HTTP/3 upstream, so this never happens.
                 "http3-post-connect-failure" => Self::default(),
@@ -111,7 +112,8 @@ impl RetryPolicy {
             retry_priority,
             retry_host_predicate,
             retry_options_predicates,
-            // Only bounds the search for a host not tried before; Carrick's search is bounded anyhow.
+            // Only bounds the search for a host not tried before; Carrick's search is bounded
+            // anyhow.
             host_selection_retry_max_attempts: _,
             retriable_status_codes,
             retry_back_off,
@@ -206,7 +208,8 @@ impl RetryPolicy {
         }
     }
 
-    /// A random pause before retry number `retry` (the first is 1): fully jittered, doubling up to the maximum.
+    /// A random pause before retry number `retry` (the first is 1): fully jittered, doubling up to
+    /// the maximum.
     pub fn pause(&self, retry: u32) -> Duration {
         let ceiling = self.back_off.base.saturating_mul(1 << retry.min(16)) - self.back_off.base;
         let ceiling =

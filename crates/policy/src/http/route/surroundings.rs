@@ -1,4 +1,5 @@
-//! What a route takes over from the virtual host and the table around it, and how fields are refused.
+//! What a route takes over from the virtual host and the table around it, and how fields are
+//! refused.
 //!
 //! It must not know how any of it is converted.
 

@@ -152,7 +152,8 @@ fn other_protocols_are_not_tls_and_broken_tls_is_broken() {
         assert_eq!(at_once(plain), Hello::NotTls);
     }
     assert_eq!(at_once(b"\x16"), Hello::Incomplete);
-    // A second record of another kind, an empty record, a record too large, another handshake message.
+    // A second record of another kind, an empty record, a record too large, another handshake
+    // message.
     assert!(matches!(at_once(b"\x16\x03\x01\0\x01\x01\x17\x03\x03\0\x01a"), Hello::Broken(_)));
     assert!(matches!(at_once(b"\x16\x03\x01\0\0"), Hello::Broken(_)));
     assert!(matches!(at_once(b"\x16\x03\x01\xff\xff"), Hello::Broken(_)));

@@ -47,8 +47,8 @@ pub enum NetworkFilter {
     Close,
 }
 
-/// Envoy has no limit unless `transport_socket_connect_timeout` is set; a peer that does not finish its handshake must not be able to
-/// hold a connection for ever.
+/// Envoy has no limit unless `transport_socket_connect_timeout` is set; a peer that does not finish
+/// its handshake must not be able to hold a connection for ever.
 const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) fn from_proto(pb: &FilterChain) -> Result<(ChainMatch, ChainConfig), FieldError> {

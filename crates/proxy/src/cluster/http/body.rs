@@ -1,4 +1,5 @@
-//! Request bodies on their way upstream: streamed frame by frame, counted, and if a retry may need it, remembered.
+//! Request bodies on their way upstream: streamed frame by frame, counted, and if a retry may need
+//! it, remembered.
 //!
 //! It must not know who reads the body.
 

@@ -1,5 +1,6 @@
-//! One HTTP/1.1 connection upstream. It is driven by whoever uses it, in the same task as the downstream connection: no task of
-//! its own, no wake-ups across threads. While it is idle in the pool nobody drives it; whether it still lives is seen on taking.
+//! One HTTP/1.1 connection upstream. It is driven by whoever uses it, in the same task as the
+//! downstream connection: no task of its own, no wake-ups across threads. While it is idle in the
+//! pool nobody drives it; whether it still lives is seen on taking.
 //!
 //! It must not know which pool it belongs to.
 
@@ -62,7 +63,8 @@ impl Http1 {
         self.connection.is_some() && self.sender.is_ready()
     }
 
-    /// Sends a request and waits for the head of its response. If nothing was sent, the request comes back.
+    /// Sends a request and waits for the head of its response. If nothing was sent, the request
+    /// comes back.
     pub(crate) async fn send(
         &mut self,
         request: Request<RequestBody>,

@@ -1,8 +1,10 @@
-//! The way upstream: pooled connections of a cluster, and one exchange of request and response over one of them.
+//! The way upstream: pooled connections of a cluster, and one exchange of request and response over
+//! one of them.
 //!
 //! It must not know routes or retries.
 //!
-//! Reading order: [`body`] and [`tee`] (what is sent), [`http1`] and [`http2`] (one connection), [`pool`].
+//! Reading order: [`body`] and [`tee`] (what is sent), [`http1`] and [`http2`] (one connection),
+//! [`pool`].
 
 mod body;
 mod http1;
@@ -32,7 +34,8 @@ pub(crate) struct Facts {
     pub(crate) tls: Option<Arc<TlsFacts>>,
     /// Connecting and TLS handshake.
     pub(crate) connect: Duration,
-    /// The state of all secrets when the handshake began; a connection is not reused once they changed.
+    /// The state of all secrets when the handshake began; a connection is not reused once they
+    /// changed.
     pub(crate) secrets: u64,
 }
 
@@ -41,8 +44,8 @@ pub(crate) struct Facts {
 pub(crate) enum NoResponse {
     /// Nothing was sent; the body is untouched.
     NotSent,
-    /// The upstream says that it did nothing: REFUSED_STREAM, or a stream beyond the last one that its GOAWAY
-    /// names (RFC 9113 §6.8, §8.7).
+    /// The upstream says that it did nothing: REFUSED_STREAM, or a stream beyond the last one that
+    /// its GOAWAY names (RFC 9113 §6.8, §8.7).
     Refused,
     /// The connection ended, or was reset.
     Reset { by_peer: bool },

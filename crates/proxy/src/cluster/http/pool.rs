@@ -1,6 +1,8 @@
-//! The connections of one cluster: idle HTTP/1.1 connections and shared HTTP/2 connections, by host.
+//! The connections of one cluster: idle HTTP/1.1 connections and shared HTTP/2 connections, by
+//! host.
 //!
-//! The lock is held for moments, never while something is awaited. It must not know what requests are about.
+//! The lock is held for moments, never while something is awaited. It must not know what requests
+//! are about.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -33,7 +35,8 @@ pub(crate) struct Host {
     pub(crate) alpn: Option<Alpn>,
 }
 
-/// All connections of a cluster. Gone with the cluster, so that nothing outlives a configuration that was taken back.
+/// All connections of a cluster. Gone with the cluster, so that nothing outlives a configuration
+/// that was taken back.
 #[derive(Default)]
 pub(crate) struct Pool {
     inner: Arc<Mutex<Inner>>,
@@ -52,8 +55,8 @@ struct Idle {
     since: Instant,
 }
 
-/// An HTTP/2 connection that is being made, by a task of its own: it ends, and is filed, also when all who waited for
-/// it have gone.
+/// An HTTP/2 connection that is being made, by a task of its own: it ends, and is filed, also when
+/// all who waited for it have gone.
 type Connecting = Shared<BoxFuture<'static, Result<(), Failed>>>;
 
 /// Why there is no connection, in a form that everyone who waited for it can have.
@@ -133,7 +136,8 @@ impl Pool {
         }
     }
 
-    /// Closes what has been idle for too long or was closed by the other side, until nothing is idle or the pool is gone.
+    /// Closes what has been idle for too long or was closed by the other side, until nothing is
+    /// idle or the pool is gone.
     fn sweep_from_now_on(&self, cluster: &UpstreamCluster) {
         let limit = cluster.config().http.idle_timeout;
         let stats = cluster.labels().stats.clone();
@@ -164,8 +168,8 @@ impl Pool {
         });
     }
 
-    /// A connection for one request: an idle one, or a new one; then the last word is true. If there are as many as there may be,
-    /// the request waits for one.
+    /// A connection for one request: an idle one, or a new one; then the last word is true. If
+    /// there are as many as there may be, the request waits for one.
     pub(crate) async fn acquire_http1(
         &self,
         cluster: &UpstreamCluster,
@@ -208,7 +212,8 @@ impl Pool {
         Ok(Box::new(Http1::handshake(stream, facts).await?))
     }
 
-    /// A place on an HTTP/2 connection; one is made if none has room. Whoever comes while it is being made waits for it too.
+    /// A place on an HTTP/2 connection; one is made if none has room. Whoever comes while it is
+    /// being made waits for it too.
     pub(crate) async fn lease_http2(
         &self,
         cluster: &Arc<UpstreamCluster>,
@@ -275,7 +280,8 @@ impl Pool {
 }
 
 impl Inner {
-    /// Where TLS names follow authorities, there may be a host for each name that was ever asked for.
+    /// Where TLS names follow authorities, there may be a host for each name that was ever asked
+    /// for.
     fn forget_closed(&mut self) {
         self.http2.retain(|_, connections| {
             connections.retain(Http2::is_open);

@@ -1,6 +1,8 @@
-//! A second reader of a request body: a mirrored request gets what the original gets, frame by frame.
+//! A second reader of a request body: a mirrored request gets what the original gets, frame by
+//! frame.
 //!
-//! The original never waits for it. A reader that is too slow is given up rather than kept in memory.
+//! The original never waits for it. A reader that is too slow is given up rather than kept in
+//! memory.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

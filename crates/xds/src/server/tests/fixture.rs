@@ -1,4 +1,5 @@
-//! Small sets of resources, requests as a proxy would write them, and responses in a form that is easy to compare.
+//! Small sets of resources, requests as a proxy would write them, and responses in a form that is
+//! easy to compare.
 
 use std::collections::BTreeMap;
 
