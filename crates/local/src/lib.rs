@@ -17,8 +17,8 @@
 pub mod entry;
 mod error;
 mod preflight;
+mod reaper;
 mod sandbox;
-mod shepherd;
 mod subcommand;
 
 mod namespace;

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, failed};
 use crate::pod::{EntryPaths, Pod, PodEntry};
 use crate::privileges::Privileges;
-use crate::shepherd;
+use crate::reaper;
 use crate::subcommand::Subcommand;
 
 /// What a `local-pod-exec` process is told in its first argument; the program's own arguments
@@ -111,7 +111,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<i32, Error> {
     std::env::set_current_dir(working_dir).map_err(failed(format!("enter {}", working_dir.display())))?;
     order.privileges.assume()?;
 
-    shepherd::release().map_err(failed("let signals through"))?;
+    reaper::release().map_err(failed("let signals through"))?;
     let error = Command::new(program).args(program_arguments).exec();
     Ok(report_failed_exec(program, &error))
 }
@@ -140,8 +140,8 @@ pub(crate) fn enter(arguments: &[OsString]) -> Result<i32, Error> {
     // Whoever started us is the one whom the program serves: killed, it takes the program along.
     // Said last, because the kernel forgets it when a process gains capabilities.
     set_pdeathsig(Signal::SIGKILL).map_err(failed("tie ourselves to whoever started us"))?;
-    shepherd::hold().map_err(failed("hold signals back"))?;
+    reaper::hold().map_err(failed("hold signals back"))?;
     let child =
         Subcommand::PodExec.command().args(rest).spawn().map_err(failed("start a process in the sandbox"))?;
-    shepherd::watch_over(child.id(), None, true).map_err(failed("wait for the program"))
+    reaper::watch_over(child.id(), None, true).map_err(failed("wait for the program"))
 }

@@ -8,8 +8,8 @@
 //! Rules: Envoy docs, "xDS REST and gRPC protocol", incremental variants; `discovery.proto`.
 
 mod delivery;
-mod interest;
 mod sotw;
+mod subscription;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ use crate::resource::ResourceType;
 pub use delivery::{BadResponse, Delivery, RawResource};
 pub use sotw::{BadSotwResponse, SotwClient, SotwDelivery};
 
-use interest::Interest;
+use subscription::Subscription;
 
 /// gRPC's status code INTERNAL, which is what Envoy puts into every NACK.
 const INTERNAL: i32 = 13;
@@ -31,7 +31,7 @@ const INTERNAL: i32 = 13;
 #[derive(Debug)]
 pub struct Client {
     node: Node,
-    kinds: BTreeMap<ResourceType, Interest>,
+    kinds: BTreeMap<ResourceType, Subscription>,
     /// Counts streams, so that an answer to a response of a dead stream is not sent on the next
     /// one.
     stream: u64,
@@ -50,9 +50,13 @@ impl Client {
         self.stream += 1;
         self.connected = true;
         self.node_sent = false;
-        let kinds: Vec<ResourceType> =
-            self.kinds.iter().filter(|(_, interest)| !interest.is_empty()).map(|(kind, _)| *kind).collect();
-        self.kinds.values_mut().for_each(Interest::stream_lost);
+        let kinds: Vec<ResourceType> = self
+            .kinds
+            .iter()
+            .filter(|(_, subscription)| !subscription.is_empty())
+            .map(|(kind, _)| *kind)
+            .collect();
+        self.kinds.values_mut().for_each(Subscription::stream_lost);
         kinds.into_iter().filter_map(|kind| self.request(kind, Vec::new(), Vec::new())).collect()
     }
 
@@ -93,8 +97,8 @@ impl Client {
             let reason = format!("type URL {:?} was never subscribed", response.type_url);
             return Err(BadResponse { reason, nack: None });
         };
-        let interest = self.kinds.entry(kind).or_default();
-        delivery::read(kind, response, interest, self.stream).map_err(|reason| {
+        let subscription = self.kinds.entry(kind).or_default();
+        delivery::read(kind, response, subscription, self.stream).map_err(|reason| {
             let nack = self.answer(kind, self.stream, nonce, Some(reason.clone())).map(Box::new);
             BadResponse { reason, nack }
         })
@@ -115,16 +119,16 @@ impl Client {
         refused: &[Refusal],
     ) -> Option<DeltaDiscoveryRequest> {
         let Delivery { kind, added, removed, nonce, stream } = delivery;
-        let interest = self.kinds.entry(kind).or_default();
+        let subscription = self.kinds.entry(kind).or_default();
         let bad: BTreeSet<&str> = refused.iter().map(|refusal| refusal.name.as_str()).collect();
         for resource in added {
             if !bad.contains(resource.name.as_str()) {
-                interest.hold(resource.name, resource.version);
+                subscription.hold(resource.name, resource.version);
             }
         }
         for name in removed {
             if !bad.contains(name.as_str()) {
-                interest.drop_held(&name);
+                subscription.drop_held(&name);
             }
         }
         let error = if refused.is_empty() { None } else { Some(nack::compose(kind, refused)) };

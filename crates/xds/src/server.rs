@@ -9,10 +9,10 @@
 //! Rules: Envoy docs, "xDS REST and gRPC protocol"; `discovery.proto`. What Envoy does beyond the
 //! text is noted where it matters.
 
+mod change;
 mod delta;
-mod flight;
+mod in_flight;
 mod kind;
-mod news;
 mod order;
 mod sotw;
 mod stream;

@@ -63,12 +63,12 @@ pub fn start(start: &Plan<'_>) -> Result<Running> {
     let plan = plan::read(&folder)?;
     let rendered = carrick_model::render(&plan.diagnostics, &plan.files);
     if plan.diagnostics.iter().any(Diagnostic::is_error) {
-        bail!("{rendered}\nnothing was started; mend the errors above");
+        bail!("{rendered}\nnothing was started; help the errors above");
     }
     let missing = check_machine();
     if !missing.is_empty() {
         let lines: Vec<String> =
-            missing.iter().map(|m| format!("  {}: {}\n    help: {}", m.what, m.why, m.mend)).collect();
+            missing.iter().map(|m| format!("  {}: {}\n    help: {}", m.what, m.why, m.help)).collect();
         bail!("this machine does not allow what a federation needs:\n{}", lines.join("\n"));
     }
     for folder in [run.parent(), state.parent(), Some(state)].into_iter().flatten() {

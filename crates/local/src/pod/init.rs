@@ -12,7 +12,7 @@ use rustix::fs::{Mode, OFlags, open, openat};
 use crate::error::{Error, failed};
 use crate::namespace;
 use crate::privileges::Privileges;
-use crate::shepherd;
+use crate::reaper;
 use crate::subcommand::Subcommand;
 
 /// The running pid 1. Dropping it ends every process of the pod.
@@ -60,5 +60,5 @@ pub(crate) fn run() -> Result<i32, Error> {
     set_dumpable(false).map_err(failed("keep debuggers out"))?;
     Privileges::App.assume()?;
     std::io::stdout().write_all(b".").and_then(|()| std::io::stdout().flush()).map_err(failed("say so"))?;
-    shepherd::collect_for_ever().map_err(failed("collect the pod's processes"))
+    reaper::collect_for_ever().map_err(failed("collect the pod's processes"))
 }

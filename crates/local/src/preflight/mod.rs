@@ -1,7 +1,7 @@
 //! What this machine lacks, found by trying: a probe process makes a small sandbox with a wire and
 //! a rule in it. Settings are read only to explain a refusal, never to predict one.
 
-mod mend;
+mod help;
 pub(crate) mod probe;
 
 use std::process::Stdio;
@@ -18,7 +18,7 @@ pub struct Missing {
     /// What was tried, and the kernel's answer.
     pub why: String,
     /// What to do about it.
-    pub mend: String,
+    pub help: String,
 }
 
 /// An attempt of the probe. Each needs the ones before it, down to `Mounts`; the last two are
@@ -56,9 +56,9 @@ pub fn check_machine() -> Vec<Missing> {
         Err(error) => (Vec::new(), error.to_string(), false),
     };
     if failures.is_empty() && !success {
-        return vec![mend::explain(Attempt::Start, stderr)];
+        return vec![help::explain(Attempt::Start, stderr)];
     }
-    failures.into_iter().map(|failure| mend::explain(failure.attempt, failure.error)).collect()
+    failures.into_iter().map(|failure| help::explain(failure.attempt, failure.error)).collect()
 }
 
 #[cfg(test)]

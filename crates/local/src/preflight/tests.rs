@@ -1,8 +1,8 @@
 use super::Attempt;
-use super::mend::mend;
+use super::help::help;
 
 fn mend_where(path: &'static str, value: &'static str) -> String {
-    mend(Attempt::UserNamespace, &move |asked| (asked == path).then(|| value.to_owned()))
+    help(Attempt::UserNamespace, &move |asked| (asked == path).then(|| value.to_owned()))
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::error::{Error, failed};
 use crate::namespace;
 use crate::netlink::links::LOOPBACK;
 use crate::netlink::{Conversation, Family};
-use crate::shepherd::{self, Lifeline};
+use crate::reaper::{self, Lifeline};
 
 /// Arguments: the run directory, the scratch directory or nothing, the grace in milliseconds, the
 /// supervisor's arguments. Standard input: the lifeline.
@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<i32, Error> {
     let outcome = serve(supervisor, grace);
     // Whatever happened, nothing may stay. Processes first: they could write into the run
     // directory.
-    shepherd::end_everything().map_err(failed("end the processes of the sandbox"))?;
+    reaper::end_everything().map_err(failed("end the processes of the sandbox"))?;
     std::fs::remove_dir_all(run_dir).map_err(failed(format!("remove {}", run_dir.display())))?;
     if !scratch.is_empty() {
         remove_if_there(Path::new(scratch))?;
@@ -59,7 +59,7 @@ fn serve(supervisor: &[OsString], grace: Duration) -> Result<i32, Error> {
         .map_err(failed("start the supervisor"))?;
     let stdin = std::io::stdin();
     let lifeline = Lifeline { pipe: stdin.as_fd(), grace };
-    shepherd::watch_over(child.id(), Some(lifeline), false).map_err(failed("watch over the supervisor"))
+    reaper::watch_over(child.id(), Some(lifeline), false).map_err(failed("watch over the supervisor"))
 }
 
 /// Cuts the mounts loose from the machine's, and mounts a /proc that shows this pid namespace.

@@ -8,7 +8,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{getegid, geteuid, setsid};
 
 use crate::error::{Error, failed};
-use crate::shepherd;
+use crate::reaper;
 use crate::subcommand::Subcommand;
 
 /// Standard input is the lifeline and is passed on untouched; the arguments are pid 1's.
@@ -20,7 +20,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<i32, Error> {
     unshare_the_rest()?;
     let init =
         Subcommand::Init.command().args(arguments).spawn().map_err(failed("start pid 1 of the sandbox"))?;
-    shepherd::watch_over(init.id(), None, false).map_err(failed("wait for the sandbox"))
+    reaper::watch_over(init.id(), None, false).map_err(failed("wait for the sandbox"))
 }
 
 /// Makes a user namespace in which the caller is user 0 and nobody else exists. No privilege is

@@ -117,7 +117,7 @@ fn again(words: &[&str], user: Option<u32>) -> Result<(), String> {
 fn check() -> ExitCode {
     let missing = carrick_local::check_machine();
     for lack in &missing {
-        println!("This machine lacks {}.\n  tried: {}\n  mend: {}", lack.what, lack.why, lack.mend);
+        println!("This machine lacks {}.\n  tried: {}\n  help: {}", lack.what, lack.why, lack.help);
     }
     if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

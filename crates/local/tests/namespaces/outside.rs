@@ -69,7 +69,7 @@ fn confined() {
     assert_eq!(missing.len(), 1, "{missing:?}");
     assert_eq!(missing[0].what, "user namespaces for this user");
     assert!(missing[0].why.contains("make a user namespace"), "{missing:?}");
-    assert!(missing[0].mend.contains("sysctl -w user.max_user_namespaces"), "{missing:?}");
+    assert!(missing[0].help.contains("sysctl -w user.max_user_namespaces"), "{missing:?}");
 }
 
 /// The outer process of a supervisor, and what the sandbox prints. Every process in the sandbox

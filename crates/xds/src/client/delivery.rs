@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource};
 use crate::resource::ResourceType;
 
-use super::interest::Interest;
+use super::subscription::Subscription;
 
 /// A resource as it came, not yet decoded.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,7 +43,7 @@ pub struct BadResponse {
 pub(super) fn read(
     kind: ResourceType,
     response: DeltaDiscoveryResponse,
-    interest: &Interest,
+    subscription: &Subscription,
     stream: u64,
 ) -> Result<Delivery, String> {
     let mut seen = BTreeSet::new();
@@ -52,31 +52,35 @@ pub(super) fn read(
         if !seen.insert(resource.name.clone()) {
             return Err(format!("{kind} {:?} is listed twice", resource.name));
         }
-        if let Some(resource) = body(kind, resource, interest)? {
+        if let Some(resource) = body(kind, resource, subscription)? {
             added.push(resource);
         }
     }
     if let Some(name) = response.removed_resources.iter().find(|name| !seen.insert((*name).clone())) {
         return Err(format!("{kind} {name:?} is listed twice"));
     }
-    let removed = response.removed_resources.into_iter().filter(|name| interest.covers(name)).collect();
+    let removed = response.removed_resources.into_iter().filter(|name| subscription.covers(name)).collect();
     Ok(Delivery { kind, added, removed, nonce: response.nonce, stream })
 }
 
 /// The resource with its body; nothing if it was not asked for, or if it only repeats that a
 /// version still stands (Envoy docs, "TTL": a heartbeat has no body).
-fn body(kind: ResourceType, resource: Resource, interest: &Interest) -> Result<Option<RawResource>, String> {
+fn body(
+    kind: ResourceType,
+    resource: Resource,
+    subscription: &Subscription,
+) -> Result<Option<RawResource>, String> {
     let Resource { name, version, resource: body, .. } = resource;
     if name.is_empty() {
         return Err(format!("a {kind} has no name"));
     }
-    if !interest.covers(&name) {
+    if !subscription.covers(&name) {
         return Ok(None);
     }
     match body {
         Some(any) if any.type_url == kind.type_url() => Ok(Some(RawResource { name, version, any })),
         Some(any) => Err(format!("{kind} {name:?} has the type URL {:?}", any.type_url)),
-        None if interest.holds(&name, &version) => Ok(None),
+        None if subscription.holds(&name, &version) => Ok(None),
         None => Err(format!("{kind} {name:?} has no body")),
     }
 }

@@ -3,7 +3,7 @@
 use crate::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource};
 use crate::resource::{ProxyResources, ResourceType};
 
-use super::news::Style;
+use super::change::Style;
 use super::stream::{Outgoing, Stream};
 use super::subscription::check;
 use super::{Event, Outcome, ProtocolError};

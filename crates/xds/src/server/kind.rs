@@ -9,8 +9,8 @@ use std::sync::Arc;
 use crate::resource::{ProxyResources, Resource, ResourceType};
 
 use super::Event;
-use super::flight::{Flight, Flights};
-use super::news::{Change, Gate, News, Style, Told};
+use super::change::{Change, Difference, Gate, LastSent, Style};
+use super::in_flight::{AllInFlight, InFlight};
 use super::subscription::{Subscription, is_wildcard};
 
 #[derive(Debug)]
@@ -19,14 +19,14 @@ pub(super) struct Kind {
     style: Style,
     opened: bool,
     subscription: Subscription,
-    told: BTreeMap<String, Told>,
+    last_sent: BTreeMap<String, LastSent>,
     /// Names to look at when something can be sent.
     due: BTreeSet<String>,
     /// Names that must be sent even if they have not changed. May hold names that are not
     /// subscribed yet.
     resend: BTreeSet<String>,
-    flights: Flights,
-    /// `told` may hold names that are not subscribed any more.
+    in_flight: AllInFlight,
+    /// `last_sent` may hold names that are not subscribed any more.
     lingering: bool,
     /// A response is owed even if there is nothing to say.
     greet: bool,
@@ -39,10 +39,10 @@ impl Kind {
             style,
             opened: false,
             subscription: Subscription::default(),
-            told: BTreeMap::new(),
+            last_sent: BTreeMap::new(),
             due: BTreeSet::new(),
             resend: BTreeSet::new(),
-            flights: Flights::default(),
+            in_flight: AllInFlight::default(),
             lingering: false,
             greet: false,
         }
@@ -61,7 +61,7 @@ impl Kind {
     pub fn answer(&mut self, nonce: &str, error: Option<&str>) -> Event {
         // A part of a whole set would say that the rest is gone.
         let may_split = self.style != Style::WholeSet;
-        let event = self.flights.answer(self.kind, nonce, error, may_split);
+        let event = self.in_flight.answer(self.kind, nonce, error, may_split);
         if std::mem::take(&mut self.lingering) {
             self.forget_unwanted();
             self.lingering = self.awaits_answer();
@@ -70,19 +70,19 @@ impl Kind {
     }
 
     pub fn is_latest(&self, nonce: &str) -> bool {
-        self.flights.is_latest(nonce)
+        self.in_flight.is_latest(nonce)
     }
 
     pub fn is_unanswered(&self, nonce: &str) -> bool {
-        self.flights.is_unanswered(nonce)
+        self.in_flight.is_unanswered(nonce)
     }
 
     pub fn stop_waiting(&mut self) {
-        self.flights.stop_waiting();
+        self.in_flight.stop_waiting();
     }
 
     pub fn awaits_answer(&self) -> bool {
-        self.flights.awaits_answer()
+        self.in_flight.awaits_answer()
     }
 
     /// Nothing to say, and nothing unanswered.
@@ -91,18 +91,19 @@ impl Kind {
     }
 
     pub fn holds_back(&self) -> bool {
-        !self.due.is_empty() || self.flights.has_suspects()
+        !self.due.is_empty() || self.in_flight.has_suspects()
     }
 
     /// The first request of this kind, with the versions that the proxy says it has.
     pub fn open(&mut self, claims: BTreeMap<String, String>) {
         self.opened = true;
-        self.told = claims.into_iter().map(|(name, version)| (name, Told::Claimed(version))).collect();
+        self.last_sent =
+            claims.into_iter().map(|(name, version)| (name, LastSent::Claimed(version))).collect();
     }
 
     /// Whether the proxy came without any resource of this kind.
     pub fn claims_nothing(&self) -> bool {
-        self.told.is_empty()
+        self.last_sent.is_empty()
     }
 
     /// Envoy starts up only once its first wildcard subscription was answered, even if with
@@ -128,7 +129,7 @@ impl Kind {
         }
         self.subscription.names.insert(name.to_owned());
         self.due.insert(name.to_owned());
-        if !(first_request && self.told.contains_key(name)) {
+        if !(first_request && self.last_sent.contains_key(name)) {
             self.resend.insert(name.to_owned());
         }
     }
@@ -148,10 +149,10 @@ impl Kind {
             } else {
                 self.due.remove(name);
                 self.resend.remove(name);
-                if self.flights.speak_of(name) {
+                if self.in_flight.speak_of(name) {
                     self.lingering = true;
                 } else {
-                    self.told.remove(name);
+                    self.last_sent.remove(name);
                 }
             }
         }
@@ -161,7 +162,7 @@ impl Kind {
     /// proxy is remembered: if the proxy changes its mind before it reads that, it may come to hold
     /// something that has to be taken back.
     pub fn forget_unwanted(&mut self) {
-        self.told.retain(|name, _| self.subscription.covers(name) || self.flights.speak_of(name));
+        self.last_sent.retain(|name, _| self.subscription.covers(name) || self.in_flight.speak_of(name));
     }
 
     /// Whatever depends on this name waits for it, changed or not, as soon as it is subscribed.
@@ -181,11 +182,11 @@ impl Kind {
             return;
         }
         self.resend.retain(|name| self.subscription.covers(name) || resources.get(self.kind, name).is_some());
-        let doubtful = self.told.iter().filter(|(_, told)| matches!(told, Told::Dropped));
+        let doubtful = self.last_sent.iter().filter(|(_, last_sent)| matches!(last_sent, LastSent::Dropped));
         let names = different.into_iter().map(str::to_owned).chain(doubtful.map(|(name, _)| name.clone()));
-        let news: Vec<String> =
-            names.filter(|name| !matches!(self.news(name, resources), News::Nothing)).collect();
-        self.due.extend(news);
+        let differing: Vec<String> =
+            names.filter(|name| !matches!(self.difference(name, resources), Difference::Nothing)).collect();
+        self.due.extend(differing);
     }
 
     /// Finds what differs from what the proxy was told.
@@ -193,35 +194,37 @@ impl Kind {
         self.resend.retain(|name| self.subscription.covers(name) || resources.get(self.kind, name).is_some());
         let everything = resources.of(self.kind).map(|resource| &resource.name);
         let everything = everything.filter(|_| self.subscription.wildcard);
-        let names = self.subscription.names.iter().chain(self.told.keys()).chain(everything);
-        let news: Vec<String> =
-            names.filter(|name| !matches!(self.news(name, resources), News::Nothing)).cloned().collect();
-        self.due.extend(news);
+        let names = self.subscription.names.iter().chain(self.last_sent.keys()).chain(everything);
+        let differing: Vec<String> = names
+            .filter(|name| !matches!(self.difference(name, resources), Difference::Nothing))
+            .cloned()
+            .collect();
+        self.due.extend(differing);
     }
 
     /// Drops names from the list that turned out to be no news.
     pub fn tidy(&mut self, resources: &ProxyResources) {
         let mut due = std::mem::take(&mut self.due);
-        due.retain(|name| !matches!(self.news(name, resources), News::Nothing));
+        due.retain(|name| !matches!(self.difference(name, resources), Difference::Nothing));
         self.due = due;
     }
 
-    fn news(&self, name: &str, resources: &ProxyResources) -> News {
+    fn difference(&self, name: &str, resources: &ProxyResources) -> Difference {
         if !self.subscription.covers(name) {
-            return News::Nothing;
+            return Difference::Nothing;
         }
-        let told = self.told.get(name);
+        let last_sent = self.last_sent.get(name);
         let again = self.resend.contains(name);
         match resources.shared(self.kind, name) {
-            Some(resource) if !again && told.and_then(Told::version) == Some(&resource.version) => {
-                News::Nothing
+            Some(resource) if !again && last_sent.and_then(LastSent::version) == Some(&resource.version) => {
+                Difference::Nothing
             }
-            Some(resource) => News::Changed(resource.clone()),
-            None => match told {
-                Some(Told::Claimed(_) | Told::Sent(_) | Told::Dropped) => News::Gone,
-                Some(Told::Absent) if !again => News::Nothing,
-                None if !again && !self.subscription.names.contains(name) => News::Nothing,
-                Some(Told::Absent) | None => News::Missing,
+            Some(resource) => Difference::Changed(resource.clone()),
+            None => match last_sent {
+                Some(LastSent::Claimed(_) | LastSent::Sent(_) | LastSent::Dropped) => Difference::Gone,
+                Some(LastSent::Absent) if !again => Difference::Nothing,
+                None if !again && !self.subscription.names.contains(name) => Difference::Nothing,
+                Some(LastSent::Absent) | None => Difference::Missing,
             },
         }
     }
@@ -248,35 +251,35 @@ impl Kind {
             return None;
         }
         self.greet = false;
-        self.flights.depart(Flight::new(nonce(), &change));
+        self.in_flight.depart(InFlight::new(nonce(), &change));
         Some(change)
     }
 
     fn take_due(&mut self, resources: &ProxyResources, gate: Gate) -> Change {
         let mut change = Change::default();
         for name in std::mem::take(&mut self.due) {
-            match self.news(&name, resources) {
-                News::Nothing => {}
-                News::Changed(resource) if gate.changes => change.changed.push(resource),
-                News::Gone if gate.removals => change.removed.push(name),
-                News::Missing => change.removed.push(name),
-                News::Changed(_) | News::Gone => {
+            match self.difference(&name, resources) {
+                Difference::Nothing => {}
+                Difference::Changed(resource) if gate.changes => change.changed.push(resource),
+                Difference::Gone if gate.removals => change.removed.push(name),
+                Difference::Missing => change.removed.push(name),
+                Difference::Changed(_) | Difference::Gone => {
                     self.due.insert(name);
                 }
             }
         }
         for resource in &change.changed {
             self.resend.remove(&resource.name);
-            self.flights.clear_suspect(&resource.name);
-            self.told.insert(resource.name.clone(), Told::Sent(resource.clone()));
+            self.in_flight.clear_suspect(&resource.name);
+            self.last_sent.insert(resource.name.clone(), LastSent::Sent(resource.clone()));
         }
         for name in &change.removed {
             self.resend.remove(name);
-            self.flights.clear_suspect(name);
+            self.in_flight.clear_suspect(name);
             if self.subscription.names.contains(name) {
-                self.told.insert(name.clone(), Told::Absent);
+                self.last_sent.insert(name.clone(), LastSent::Absent);
             } else {
-                self.told.remove(name);
+                self.last_sent.remove(name);
             }
         }
         change
@@ -286,10 +289,10 @@ impl Kind {
     /// proxy should hear.
     fn next_suspects(&mut self, resources: &ProxyResources) -> Change {
         let mut change = Change::default();
-        while let Some(group) = self.flights.next_suspects() {
+        while let Some(group) = self.in_flight.next_suspects() {
             for (name, version) in group {
                 // Whatever was said about the name since then supersedes this.
-                let said = self.told.get(&name).and_then(Told::version);
+                let said = self.last_sent.get(&name).and_then(LastSent::version);
                 if said != version.as_deref() || !self.subscription.covers(&name) {
                     continue;
                 }
@@ -299,7 +302,7 @@ impl Kind {
                     }
                     None if version.is_none() => change.removed.push(name),
                     _ => {
-                        self.told.insert(name, Told::Dropped);
+                        self.last_sent.insert(name, LastSent::Dropped);
                     }
                 }
             }
@@ -312,16 +315,18 @@ impl Kind {
 
     /// Everything that was sent and not removed since, in name order.
     pub fn sent(&self) -> impl Iterator<Item = &Arc<Resource>> {
-        let told = self.told.iter().filter(|(name, _)| self.subscription.covers(name));
-        told.filter_map(|(_, told)| match told {
-            Told::Sent(resource) => Some(resource),
-            Told::Claimed(_) | Told::Dropped | Told::Absent => None,
+        let last_sent = self.last_sent.iter().filter(|(name, _)| self.subscription.covers(name));
+        last_sent.filter_map(|(_, last_sent)| match last_sent {
+            LastSent::Sent(resource) => Some(resource),
+            LastSent::Claimed(_) | LastSent::Dropped | LastSent::Absent => None,
         })
     }
 
     /// A digest of all that the proxy should now have of this kind.
     pub fn version(&self) -> String {
-        let told = self.told.iter().filter(|(name, _)| self.subscription.covers(name));
-        crate::resource::digest(told.filter_map(|(name, told)| Some((name.as_str(), told.version()?))))
+        let last_sent = self.last_sent.iter().filter(|(name, _)| self.subscription.covers(name));
+        crate::resource::digest(
+            last_sent.filter_map(|(name, last_sent)| Some((name.as_str(), last_sent.version()?))),
+        )
     }
 }

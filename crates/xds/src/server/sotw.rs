@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::pb::envoy::service::discovery::v3::{DiscoveryRequest, DiscoveryResponse};
 use crate::resource::{ProxyResources, Resource, ResourceType};
 
-use super::news::Style;
+use super::change::Style;
 use super::stream::{Outgoing, Stream};
 use super::subscription::{check, is_wildcard};
 use super::{Event, Outcome, ProtocolError};

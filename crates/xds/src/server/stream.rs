@@ -8,8 +8,8 @@ use crate::pb::envoy::config::cluster::v3::Cluster;
 use crate::pb::envoy::config::cluster::v3::cluster::{ClusterDiscoveryType, DiscoveryType};
 use crate::resource::{ProxyResources, Resource, ResourceType};
 
+use super::change::{Change, Gate, Style};
 use super::kind::Kind;
-use super::news::{Change, Gate, Style};
 use super::order;
 
 #[derive(Debug)]

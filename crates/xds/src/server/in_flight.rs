@@ -7,7 +7,7 @@ use crate::nack;
 use crate::resource::ResourceType;
 
 use super::Event;
-use super::news::Change;
+use super::change::Change;
 
 /// Unanswered responses remembered after the owner stopped waiting; an answer to an older one
 /// counts as stale.
@@ -18,7 +18,7 @@ const REASON_BYTES: usize = 4096;
 
 /// One response on its way.
 #[derive(Debug)]
-pub(super) struct Flight {
+pub(super) struct InFlight {
     nonce: String,
     contents: Contents,
     awaited: bool,
@@ -27,7 +27,7 @@ pub(super) struct Flight {
 /// What a response said, by name: the version of a resource, or `None` for one that is gone.
 pub(super) type Contents = BTreeMap<String, Option<String>>;
 
-impl Flight {
+impl InFlight {
     pub fn new(nonce: String, change: &Change) -> Self {
         let changed =
             change.changed.iter().map(|resource| (resource.name.clone(), Some(resource.version.clone())));
@@ -38,29 +38,29 @@ impl Flight {
 
 /// All of one kind.
 #[derive(Debug, Default)]
-pub(super) struct Flights {
-    under_way: VecDeque<Flight>,
+pub(super) struct AllInFlight {
+    under_way: VecDeque<InFlight>,
     /// The nonce of the last response, answered or not.
     latest: String,
     /// Groups to be offered again, one response each.
     suspects: VecDeque<Contents>,
 }
 
-impl Flights {
-    pub fn depart(&mut self, flight: Flight) {
-        self.latest.clone_from(&flight.nonce);
-        self.under_way.push_back(flight);
+impl AllInFlight {
+    pub fn depart(&mut self, response: InFlight) {
+        self.latest.clone_from(&response.nonce);
+        self.under_way.push_back(response);
         if self.under_way.len() > REMEMBERED {
             self.under_way.pop_front();
         }
     }
 
     pub fn awaits_answer(&self) -> bool {
-        self.under_way.iter().any(|flight| flight.awaited)
+        self.under_way.iter().any(|response| response.awaited)
     }
 
     pub fn stop_waiting(&mut self) {
-        self.under_way.iter_mut().for_each(|flight| flight.awaited = false);
+        self.under_way.iter_mut().for_each(|response| response.awaited = false);
     }
 
     pub fn is_latest(&self, nonce: &str) -> bool {
@@ -68,7 +68,7 @@ impl Flights {
     }
 
     pub fn is_unanswered(&self, nonce: &str) -> bool {
-        self.under_way.iter().any(|flight| flight.nonce == nonce)
+        self.under_way.iter().any(|response| response.nonce == nonce)
     }
 
     pub fn has_suspects(&self) -> bool {
@@ -88,28 +88,28 @@ impl Flights {
 
     /// Whether the proxy may still be about to read something about this name.
     pub fn speak_of(&self, name: &str) -> bool {
-        self.under_way.iter().any(|flight| flight.contents.contains_key(name))
+        self.under_way.iter().any(|response| response.contents.contains_key(name))
     }
 
     /// The proxy's answer. Answers come in the order of the responses, so an older one that
     /// was not answered never will be.
     pub fn answer(&mut self, kind: ResourceType, nonce: &str, error: Option<&str>, may_split: bool) -> Event {
         let nonce = nonce.to_owned();
-        let Some(position) = self.under_way.iter().position(|flight| flight.nonce == nonce) else {
+        let Some(position) = self.under_way.iter().position(|response| response.nonce == nonce) else {
             return Event::StaleNonce { kind, nonce };
         };
-        let Some(flight) = self.under_way.drain(..=position).next_back() else {
+        let Some(response) = self.under_way.drain(..=position).next_back() else {
             return Event::StaleNonce { kind, nonce };
         };
         let Some(error) = error else {
-            return Event::Acked { kind, nonce, names: flight.contents.into_keys().collect() };
+            return Event::Acked { kind, nonce, names: response.contents.into_keys().collect() };
         };
-        let mut names = nack::named(error, flight.contents.keys());
+        let mut names = nack::named(error, response.contents.keys());
         if names.is_empty() {
-            names = flight.contents.keys().cloned().collect();
+            names = response.contents.keys().cloned().collect();
         }
         if may_split && !nack::rest_was_applied(error) {
-            self.split(flight.contents);
+            self.split(response.contents);
         }
         Event::Nacked { kind, nonce, names, reason: shorten(error) }
     }

@@ -6,7 +6,7 @@ use crate::WILDCARD;
 
 /// Names (perhaps [`WILDCARD`] among them) and accepted versions.
 #[derive(Debug, Default)]
-pub(super) struct Interest {
+pub(super) struct Subscription {
     names: BTreeSet<String>,
     held: BTreeMap<String, String>,
     opened: bool,
@@ -18,7 +18,7 @@ pub(super) struct Opening {
     pub versions: BTreeMap<String, String>,
 }
 
-impl Interest {
+impl Subscription {
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }

@@ -10,7 +10,7 @@ type Setting<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 pub(super) fn explain(attempt: Attempt, why: String) -> Missing {
     let read = |path: &str| fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
-    Missing { what: what(attempt).to_owned(), mend: mend(attempt, &read), why }
+    Missing { what: what(attempt).to_owned(), help: help(attempt, &read), why }
 }
 
 fn what(attempt: Attempt) -> &'static str {
@@ -25,7 +25,7 @@ fn what(attempt: Attempt) -> &'static str {
     }
 }
 
-pub(super) fn mend(attempt: Attempt, setting: Setting<'_>) -> String {
+pub(super) fn help(attempt: Attempt, setting: Setting<'_>) -> String {
     match attempt {
         Attempt::Start => {
             "mount /proc, and run the program from a file system that is not mounted noexec".to_owned()

@@ -6,7 +6,7 @@ use crate::resource::Resource;
 
 /// What the proxy last heard about a name.
 #[derive(Debug)]
-pub(super) enum Told {
+pub(super) enum LastSent {
     /// It says that it has this version from an earlier stream.
     Claimed(String),
     Sent(Arc<Resource>),
@@ -16,7 +16,7 @@ pub(super) enum Told {
     Absent,
 }
 
-impl Told {
+impl LastSent {
     pub fn version(&self) -> Option<&str> {
         match self {
             Self::Claimed(version) => Some(version),
@@ -27,7 +27,7 @@ impl Told {
 }
 
 /// What the proxy should hear about a name.
-pub(super) enum News {
+pub(super) enum Difference {
     Nothing,
     Changed(Arc<Resource>),
     /// It had the resource, and has to drop it.
