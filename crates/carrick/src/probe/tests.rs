@@ -14,10 +14,16 @@ fn server(answer: &'static str) -> (SocketAddr, std::thread::JoinHandle<String>)
     let address = listener.local_addr().unwrap();
     let thread = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        let mut asked = [0; 1024];
-        let length = stream.read(&mut asked).unwrap();
+        // A head may come in several pieces.
+        let mut asked = Vec::new();
+        while !asked.ends_with(b"\r\n\r\n") {
+            let mut piece = [0; 1024];
+            let length = stream.read(&mut piece).unwrap();
+            assert!(length > 0, "it ended within the head");
+            asked.extend_from_slice(&piece[..length]);
+        }
         stream.write_all(answer.as_bytes()).unwrap();
-        String::from_utf8_lossy(&asked[..length]).into_owned()
+        String::from_utf8_lossy(&asked).into_owned()
     });
     (address, thread)
 }
